@@ -1,0 +1,74 @@
+/*
+ * blocking: one request at a time, waiting for each step.
+ *
+ * This is what a worker does, be it a thread or a process: it drives an
+ * exchange to its end, and sleeps in one place only, blocking_wait. Straight
+ * from top to bottom - no callbacks, no states but those of the exchange.
+ *
+ * The five steps that the two blocking models share are here, under the names
+ * that the event loop has them under too: connect, send, receive, expire,
+ * retry. What becomes of the body is the model's: `deliver`.
+ *
+ * A struct blocking belongs to one worker. Only `told` may be set by others.
+ */
+#ifndef TRIPTYCH_BLOCKING_H
+#define TRIPTYCH_BLOCKING_H
+
+#include "exchange.h"
+#include "idle.h"
+#include "options.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a worker may be told while it waits. */
+enum told {
+    TOLD_NOTHING,
+    TOLD_GIVE_BACK, /* resources are short: drop this request for now */
+    TOLD_STOP
+};
+
+/* Read at once, at most: large enough that system calls do not count, small
+ * enough that what is in hand beyond the high mark does not. */
+#define BLOCKING_CHUNK ((size_t)64 * 1024)
+
+struct blocking {
+    const struct options *options;
+    struct idle *idle;
+    char *buffer; /* BLOCKING_CHUNK bytes */
+
+    /* The mask to wait with. Whoever sets `told` then sends a signal that is
+     * blocked everywhere but in this mask, so it is seen in blocking_wait:
+     * at once, or when it is next called, but never missed in between. */
+    sigset_t wait_mask;
+    atomic_int told; /* enum told */
+
+    /* Takes all `n` bytes of the body; may wait. 0 or a negative errno;
+     * -ECANCELED if it was told something. */
+    int (*deliver)(struct blocking *blocking, const char *p, size_t n);
+
+    /* A new attempt begins: forgets what was delivered. */
+    void (*restart)(struct blocking *blocking);
+};
+
+/* Gets the buffer. 0 or -ENOMEM. */
+int blocking_open(struct blocking *blocking);
+
+void blocking_close(struct blocking *blocking);
+
+/* Drives the exchange until it is done. If it was told something, the result
+ * is RESULT_CANCELLED and `told` says what. */
+void blocking_fetch(struct blocking *blocking, struct exchange *x);
+
+/* Waits until `fd` (-1: nothing) has one of the poll events or the deadline
+ * is past. Returns the events; 0 at the deadline; -ECANCELED when told
+ * something. */
+int blocking_wait(struct blocking *blocking, int fd, short events,
+                  int64_t deadline);
+
+/* Closes an idle connection: for idle_open. */
+void blocking_close_idle(struct idle_node *node);
+
+#endif

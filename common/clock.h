@@ -1,0 +1,31 @@
+/*
+ * clock: microseconds since the start of the program.
+ *
+ * Every time in triptych - a deadline, a column of the report - is an int64_t
+ * of such microseconds. The clock is monotonic: nobody can set it.
+ */
+#ifndef TRIPTYCH_CLOCK_H
+#define TRIPTYCH_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define CLOCK_SECOND INT64_C(1000000)
+#define CLOCK_NEVER  INT64_MAX
+
+/* Makes now the zero of the clock. Called once, first thing in main. */
+void clock_start(void);
+
+/* Microseconds since clock_start. Any thread, and forked children, may ask. */
+int64_t clock_us(void);
+
+/* Whole milliseconds from now until `deadline`, rounded up so that a sleep of
+ * that length does not wake before it; 0 when it is past, -1 for CLOCK_NEVER:
+ * what poll takes. */
+int clock_poll_ms(int64_t deadline);
+
+/* The moment `ms` milliseconds from now, as pthread_cond_timedwait takes it
+ * when the condition's clock is CLOCK_MONOTONIC. */
+struct timespec clock_in_ms(int ms);
+
+#endif

@@ -1,0 +1,119 @@
+/* net: sockets, and what their errors mean. See net.h. */
+#include "net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <unistd.h>
+
+bool net_is_address(const struct url *url)
+{
+    struct in6_addr any;
+    return inet_pton(AF_INET, url->host, &any) == 1 ||
+           inet_pton(AF_INET6, url->host, &any) == 1;
+}
+
+enum result net_resolve(const struct url *url, struct addrinfo **addresses,
+                        const char **cause)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICSERV};
+    /* Spares getaddrinfo from asking the kernel for all its interfaces. */
+    if (net_is_address(url))
+        hints.ai_flags |= AI_NUMERICHOST;
+    errno = 0;
+    int error = getaddrinfo(url->host, url->port, &hints, addresses);
+    if (error == 0)
+        return RESULT_OK;
+    *cause = gai_strerror(error);
+    if (error == EAI_MEMORY ||
+        (error == EAI_SYSTEM && (errno == EMFILE || errno == ENFILE ||
+                                 errno == ENOMEM || errno == ENOBUFS)))
+        return RESULT_NO_RESOURCES;
+    return RESULT_DNS;
+}
+
+int net_connect(const struct sockaddr *address, socklen_t length)
+{
+    int fd = socket(address->sa_family,
+                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1)
+        return -errno;
+    if (connect(fd, address, length) == 0 || errno == EINPROGRESS ||
+        errno == EINTR)
+        return fd;
+    int error = errno;
+    (void)close(fd);
+    return -error;
+}
+
+int net_connect_result(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
+        return -errno;
+    return -error;
+}
+
+/* EADDRNOTAVAIL means either that all local ports towards the address are in
+ * use, or that the address cannot be reached from any of ours (::1 without
+ * IPv6). A datagram socket has ports of its own: it fails for the latter
+ * reason only. */
+static bool can_be_routed(const struct sockaddr *address, socklen_t length)
+{
+    int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -1)
+        return false;
+    bool can = connect(fd, address, length) == 0;
+    (void)close(fd);
+    return can;
+}
+
+enum result net_result_of_connect(int error, const struct sockaddr *address,
+                                  socklen_t length)
+{
+    switch (error) {
+    case ECONNREFUSED:
+        return RESULT_REFUSED;
+    case ECONNRESET:
+    case ECONNABORTED:
+        return RESULT_RESET;
+    case ETIMEDOUT:
+        return RESULT_CONNECT_TIMEOUT;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EAGAIN: /* no local port is left, says connect(2) */
+        return RESULT_NO_RESOURCES;
+    case EADDRNOTAVAIL:
+        return can_be_routed(address, length) ? RESULT_NO_RESOURCES
+                                              : RESULT_UNREACHABLE;
+    default:
+        return RESULT_UNREACHABLE;
+    }
+}
+
+enum result net_result_of_transfer(int error)
+{
+    switch (error) {
+    case ETIMEDOUT:
+        return RESULT_TIMEOUT;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+        return RESULT_UNREACHABLE;
+    case ENOMEM:
+    case ENOBUFS:
+        return RESULT_NO_RESOURCES;
+    default:
+        return RESULT_RESET;
+    }
+}
+
+bool net_is_quiet(int fd)
+{
+    char byte;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}

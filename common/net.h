@@ -1,0 +1,47 @@
+/*
+ * net: sockets, and what their errors mean.
+ *
+ * All sockets are non-blocking and close-on-exec. Of these functions only
+ * net_resolve waits. Any thread may call.
+ */
+#ifndef TRIPTYCH_NET_H
+#define TRIPTYCH_NET_H
+
+#include "result.h"
+#include "url.h"
+
+#include <netdb.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/*
+ * Looks the URL's host up with getaddrinfo, which waits as long as it likes.
+ * Returns RESULT_OK and a list for freeaddrinfo; else RESULT_DNS, or
+ * RESULT_NO_RESOURCES, with words that live for ever in *cause.
+ */
+enum result net_resolve(const struct url *url, struct addrinfo **addresses,
+                        const char **cause);
+
+/* True if the host is an address, so that nothing needs to be looked up. */
+bool net_is_address(const struct url *url);
+
+/*
+ * Starts to connect to one address. Returns a socket - when it polls as
+ * writable, net_connect_result tells - or a negative errno.
+ */
+int net_connect(const struct sockaddr *address, socklen_t length);
+
+/* How the connecting came out: 0 or a negative errno. */
+int net_connect_result(int fd);
+
+/* The result that a (positive) errno of connect, or of anything after it,
+ * means for the request. Shortages give RESULT_NO_RESOURCES. */
+enum result net_result_of_connect(int error, const struct sockaddr *address,
+                                  socklen_t length);
+enum result net_result_of_transfer(int error);
+
+/* True if an idle connection may be used: it is open, and nothing has come
+ * that nobody asked for. */
+bool net_is_quiet(int fd);
+
+#endif

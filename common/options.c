@@ -1,0 +1,389 @@
+/* options: the command line, as a struct. See options.h. */
+#include "options.h"
+
+#include "clock.h"
+#include "http.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JOBS_MOST    100000
+#define SECONDS_MOST 1e9
+
+/* What getopt returns for an option without a letter. */
+enum {
+    O_CONNECT_TIMEOUT = 256,
+    O_RETRIES,
+    O_MAX_REDIRECTS,
+    O_MAX_BODY,
+    O_NO_KEEP_ALIVE,
+    O_HIGH_WATER,
+    O_LOW_WATER,
+    O_SPAWN,
+    O_BACKEND,
+    O_LOOPS,
+    O_CACERT,
+    O_INSECURE,
+    O_REPORT,
+    O_TRACE,
+    O_PROGRESS
+};
+
+static const struct option_row {
+    int code; /* its letter, or one of the above */
+    const char *name;
+    const char *argument; /* NULL: takes none */
+    const char *models;   /* NULL: all three have it */
+    bool later;           /* not in this build */
+    const char *help;
+} table[] = {
+    {'i', "input", "FILE", NULL, false,
+     "read more URLs from FILE, one a line; - is standard input"},
+    {'j', "jobs", "N", NULL, false, "requests in flight at once (8)"},
+    {'d', "directory", "DIR", NULL, false, "save each body as a file in DIR"},
+    {'n', "discard", NULL, NULL, false, "read the bodies, keep none"},
+    {'T', "upload", "FILE", NULL, true, "PUT FILE to every URL"},
+    {'H', "header", "'NAME: VALUE'", NULL, false,
+     "add a request header (may be repeated)"},
+    {'t', "timeout", "SECONDS", NULL, false, "limit on one attempt (30)"},
+    {O_CONNECT_TIMEOUT, "connect-timeout", "SECONDS", NULL, false,
+     "limit on connecting to one address (10)"},
+    {O_RETRIES, "retries", "N", NULL, false,
+     "try again after a failure that may pass (0)"},
+    {O_MAX_REDIRECTS, "max-redirects", "N", NULL, false,
+     "follow at most N redirects a request (10)"},
+    {O_MAX_BODY, "max-body", "BYTES", NULL, false, "refuse a longer body"},
+    {O_NO_KEEP_ALIVE, "no-keep-alive", NULL, NULL, false,
+     "a new connection for every request"},
+    {O_HIGH_WATER, "high-water", "BYTES", NULL, true,
+     "watermarks of each request's output"},
+    {O_LOW_WATER, "low-water", "BYTES", NULL, true,
+     "(64K and 16K); --high-water none: unbounded"},
+    {O_SPAWN, "spawn", "pool|each", "threads processes", true,
+     "workers made once, or one for each request"},
+    {O_BACKEND, "backend", "NAME", "evloop", true,
+     "how the loop waits: epoll, poll or select"},
+    {O_LOOPS, "loops", "N", "evloop", true,
+     "event loops, each on its own thread (1)"},
+    {O_CACERT, "cacert", "FILE", NULL, true,
+     "https: trust the certificates in FILE"},
+    {O_INSECURE, "insecure", NULL, NULL, true, "https: verify nothing"},
+    {O_REPORT, "report", "FILE", NULL, false,
+     "write a line of tab-separated values for every request"},
+    {O_TRACE, "trace", "FILE", NULL, true,
+     "write a timeline for Perfetto (Chrome Trace Events)"},
+    {O_PROGRESS, "progress", "WHEN", NULL, false,
+     "a progress line: auto, always or never (auto)"},
+    {'q', "quiet", NULL, NULL, false, "no summary, no progress; errors only"},
+    {'h', "help", NULL, NULL, false, "print this help"},
+    {'V', "version", NULL, NULL, false, "print the version"},
+};
+
+#define ROWS (sizeof(table) / sizeof(*table))
+
+static const struct option_row *row_of(int code)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (table[i].code == code)
+            return &table[i];
+    }
+    return NULL;
+}
+
+/* --- Values ------------------------------------------------------------- */
+
+/* Digits and nothing else; false also when it is above `most`. */
+static bool read_count(const char *text, uint64_t most, uint64_t *value)
+{
+    if (*text == '\0' || strspn(text, "0123456789") != strlen(text))
+        return false;
+    errno = 0;
+    *value = strtoull(text, NULL, 10);
+    return errno == 0 && *value <= most;
+}
+
+/* A count with one of the suffixes K, M, G. */
+static bool read_size(const char *text, uint64_t *bytes)
+{
+    char digits[24];
+    size_t n = strlen(text);
+    unsigned shift = 0;
+    if (n == 0 || n >= sizeof digits)
+        return false;
+    memcpy(digits, text, n + 1);
+    switch (text[n - 1]) {
+    case 'K':
+        shift = 10;
+        break;
+    case 'M':
+        shift = 20;
+        break;
+    case 'G':
+        shift = 30;
+        break;
+    }
+    if (shift != 0)
+        digits[n - 1] = '\0';
+    if (!read_count(digits, (uint64_t)INT64_MAX >> shift, bytes))
+        return false;
+    *bytes <<= shift;
+    return true;
+}
+
+/* "30", "0.25"; more than zero, and no "nan", "inf" or "0x1p4". */
+static bool read_seconds(const char *text, int64_t *us)
+{
+    if (*text == '\0' || strspn(text, "0123456789.") != strlen(text))
+        return false;
+    char *end;
+    double seconds = strtod(text, &end);
+    if (end == text || *end != '\0' || !(seconds <= SECONDS_MOST))
+        return false;
+    /* Rounded up: a limit, however small, is not zero. */
+    *us = (int64_t)(seconds * (double)CLOCK_SECOND + 0.999999);
+    return *us > 0;
+}
+
+static bool read_progress(const char *text, enum progress_mode *mode)
+{
+    static const char *const words[] = {"auto", "always", "never"};
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *mode = (enum progress_mode)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads one of the options that are plain counts. */
+static bool take_count(unsigned *out, const char *value, unsigned least,
+                       unsigned most)
+{
+    uint64_t count;
+    if (!read_count(value, most, &count) || count < least)
+        return false;
+    *out = (unsigned)count;
+    return true;
+}
+
+/* Puts one option's value in its place; false if the value will not do. */
+static bool take_value(struct options *o, int code, char *value)
+{
+    switch (code) {
+    case 'i':
+        o->input = value;
+        return true;
+    case 'j':
+        return take_count(&o->jobs, value, 1, JOBS_MOST);
+    case 'd':
+        o->directory = value;
+        return *value != '\0';
+    case 'n':
+        o->discard = true;
+        return true;
+    case 'H':
+        o->headers[o->header_count++] = value;
+        return http_header_fault(value, strlen(value)) == NULL;
+    case 't':
+        return read_seconds(value, &o->timeout_us);
+    case O_CONNECT_TIMEOUT:
+        return read_seconds(value, &o->connect_timeout_us);
+    case O_RETRIES:
+        return take_count(&o->retries, value, 0, UINT_MAX - 1);
+    case O_MAX_REDIRECTS:
+        return take_count(&o->max_redirects, value, 0, UINT_MAX - 1);
+    case O_MAX_BODY:
+        return read_size(value, &o->max_body) && o->max_body > 0;
+    case O_NO_KEEP_ALIVE:
+        o->keep_alive = false;
+        return true;
+    case O_REPORT:
+        o->report = value;
+        return *value != '\0';
+    case O_PROGRESS:
+        return read_progress(value, &o->progress);
+    case 'q':
+        o->quiet = true;
+        return true;
+    case 'h':
+        o->help = true;
+        return true;
+    case 'V':
+        o->version = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- The command line --------------------------------------------------- */
+
+static void make_getopt_table(struct option *longs, char *letters)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        longs[i] = (struct option){
+            .name = table[i].name,
+            .has_arg = table[i].argument != NULL ? required_argument
+                                                 : no_argument,
+            .val = table[i].code,
+        };
+        if (table[i].code < 256) {
+            *letters++ = (char)table[i].code;
+            if (table[i].argument != NULL)
+                *letters++ = ':';
+        }
+    }
+    longs[ROWS] = (struct option){0};
+    *letters = '\0';
+}
+
+/* True if `word` is one of the space-separated words of `list`. */
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += n) {
+        if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static int take_option(struct options *o, const char *model, int code,
+                       char *message, size_t size)
+{
+    const struct option_row *row = row_of(code);
+    if (row->models != NULL && !has_word(row->models, model)) {
+        const char *space = strchr(row->models, ' ');
+        if (space != NULL)
+            snprintf(message, size,
+                     "--%s is an option of fetch-%.*s and fetch-%s",
+                     row->name, (int)(space - row->models), row->models,
+                     space + 1);
+        else
+            snprintf(message, size, "--%s is an option of fetch-%s",
+                     row->name, row->models);
+        return -EINVAL;
+    }
+    if (row->later) {
+        snprintf(message, size, "--%s: not in this build", row->name);
+        return -EINVAL;
+    }
+    if (code == 'i' && o->input != NULL) {
+        snprintf(message, size, "--input can be given only once");
+        return -EINVAL;
+    }
+    if (take_value(o, code, optarg))
+        return 0;
+    const char *fault =
+        code == 'H' ? http_header_fault(optarg, strlen(optarg)) : NULL;
+    snprintf(message, size, "--%s %s: %s", row->name, optarg,
+             fault != NULL ? fault : "not a value it can have");
+    return -EINVAL;
+}
+
+/* What getopt could make nothing of. */
+static int refuse(int code, char **argv, char *message, size_t size)
+{
+    const char *word = argv[optind - 1];
+    if (code == ':')
+        snprintf(message, size, "%s needs a value", word);
+    else if (optopt != 0 && optopt < 256)
+        snprintf(message, size, "there is no option -%c", optopt);
+    else
+        snprintf(message, size, "there is no option %s, or it takes no value",
+                 word);
+    return -EINVAL;
+}
+
+/* What can only be checked when all options are known. */
+static int check_together(const struct options *o, char *message, size_t size)
+{
+    if (o->directory != NULL && o->discard) {
+        snprintf(message, size, "--directory and --discard exclude another");
+        return -EINVAL;
+    }
+    if (o->url_count == 0 && o->input == NULL) {
+        snprintf(message, size, "no URL is given");
+        return -EINVAL;
+    }
+    return 0;
+}
+
+int options_parse(struct options *o, const char *model, int argc, char **argv,
+                  char *message, size_t size)
+{
+    struct option longs[ROWS + 1];
+    char letters[2 * ROWS + 2] = ":"; /* a missing value is told apart */
+    make_getopt_table(longs, letters + 1);
+    *o = (struct options){
+        .jobs = 8,
+        .upload_fd = -1,
+        .timeout_us = 30 * CLOCK_SECOND,
+        .connect_timeout_us = 10 * CLOCK_SECOND,
+        .max_redirects = 10,
+        .max_body = UINT64_MAX,
+        .keep_alive = true,
+        .high_water = 65536,
+        .low_water = 16384,
+    };
+    /* There cannot be more headers than arguments. */
+    o->headers = calloc((size_t)argc + 1, sizeof *o->headers);
+    if (o->headers == NULL)
+        return -ENOMEM;
+    opterr = 0; /* we say it ourselves */
+    for (;;) {
+        int code = getopt_long(argc, argv, letters, longs, NULL);
+        int error = 0;
+        if (code == -1)
+            break;
+        if (code == '?' || code == ':')
+            error = refuse(code, argv, message, size);
+        else
+            error = take_option(o, model, code, message, size);
+        if (error != 0)
+            return error;
+        if (o->help || o->version)
+            return 0;
+    }
+    o->urls = argv + optind;
+    o->url_count = (size_t)(argc - optind);
+    return check_together(o, message, size);
+}
+
+void options_free(struct options *o)
+{
+    free(o->headers);
+    o->headers = NULL;
+}
+
+void options_help(const char *model, FILE *out)
+{
+    fprintf(out,
+            "Usage: fetch-%s [OPTION]... [URL]...\n"
+            "Fetch many URLs in parallel; write the bodies to standard "
+            "output, whole and in\norder, or to files. "
+            "URLs: http://HOST/PATH, tcp://HOST:PORT/TEXT.\n\n",
+            model);
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct option_row *row = &table[i];
+        char left[40];
+        if (row->later ||
+            (row->models != NULL && !has_word(row->models, model)))
+            continue;
+        int n = snprintf(left, sizeof left, "%c%c%c --%s",
+                         row->code < 256 ? '-' : ' ',
+                         row->code < 256 ? row->code : ' ',
+                         row->code < 256 ? ',' : ' ', row->name);
+        if (row->argument != NULL && n > 0 && (size_t)n < sizeof left)
+            snprintf(left + n, sizeof left - (size_t)n, " %s", row->argument);
+        fprintf(out, "  %-28s %s\n", left, row->help);
+    }
+    fprintf(out, "\nBYTES take the suffixes K, M, G. Exit status: 0 every "
+                 "request was ok, 1 some was\nnot, 2 usage, 3 could not go "
+                 "on; 128 + N after signal N. See fetch-%s(1).\n",
+            model);
+}

@@ -1,0 +1,101 @@
+/*
+ * run: what the requests of one run share.
+ *
+ * The first part belongs to the thread that called model_run. The functions
+ * below lock what they touch: any thread of that process may call them. In
+ * the processes model only the parent does.
+ *
+ * Nothing here waits for the network. A message waits until standard error
+ * takes it, or the run is stopped.
+ */
+#ifndef TRIPTYCH_RUN_H
+#define TRIPTYCH_RUN_H
+
+#include "jobs.h"
+#include "options.h"
+#include "output.h"
+#include "progress.h"
+#include "report.h"
+#include "sink.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct run {
+    const struct options *options;
+    struct jobs jobs;
+    struct sink sink;
+    struct output output; /* standard output */
+    int input;            /* descriptor of --input; -1: none, or at its end */
+    int stop_fd;          /* polls as readable once the run is to stop */
+
+    /* Behind `lock`: */
+    pthread_mutex_t lock;
+    struct report report;
+    struct progress progress;
+    struct output errors; /* standard error */
+    bool warned;          /* of a shortage */
+    bool shows_progress;
+
+    /* Written by signal handlers as well, so not behind a lock: */
+    int stop_write_fd;
+    atomic_int signal; /* the first one that came; 0: none */
+    atomic_bool failed; /* the program itself could not go on */
+};
+
+/* Opens everything that the options name and starts to listen to signals.
+ * 0; or a negative errno with `message` saying what could not be opened. There
+ * can be one run in a process. */
+int run_open(struct run *run, const struct options *options, char *message,
+             size_t size);
+
+/* Cancels the jobs that are left, closes everything, prints the summary.
+ * Returns the exit status. */
+int run_close(struct run *run);
+
+/* True once a signal came or run_fail was called. */
+bool run_stopping(struct run *run);
+
+/* Reads what --input has, once, and feeds the jobs; at its end input becomes
+ * -1. Call it when run->input polls as readable. 0, or -ENOMEM with nothing
+ * read; any other failure is a run_fail. */
+int run_read_input(struct run *run);
+
+/* Requests that hold a slot. */
+uint64_t run_in_flight(struct run *run);
+
+/* A slot is taken for the job. */
+void run_started(struct run *run, struct job *job, int worker);
+
+/* The slot is given back with nothing done; goes with jobs_give_back. */
+void run_given_back(struct run *run, struct job *job);
+
+/* Notes bytes that standard output or a file took, for the progress line. */
+void run_count(struct run *run, size_t bytes);
+
+/* The job has its outcome: prints a failure, counts, and gives it to the
+ * report, which frees it. Returns whose turn on standard output it is now. */
+uint64_t run_finish(struct run *run, struct job *job);
+
+/* The id whose turn on standard output it is. */
+uint64_t run_turn(struct run *run);
+
+/* The one warning about a shortage of `what`; later ones are not printed. */
+void run_warn_shortage(struct run *run, const char *what, size_t in_flight);
+
+/* Prints "fetch-MODEL: warning: ...". */
+void run_warn(struct run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The program itself cannot go on: prints why, once, and stops the run. */
+void run_fail(struct run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Shows the progress line if it is time to; call it now and then. */
+void run_tick(struct run *run);
+
+/* How often, in milliseconds. */
+#define RUN_TICK_MS 200
+
+#endif

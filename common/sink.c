@@ -1,0 +1,145 @@
+/* sink: where bodies end up as files, or nowhere. See sink.h. */
+#include "sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEMPORARY_SIZE 64
+
+/* mkdir -p; errors show when the directory is opened. */
+static int make_directories(const char *path)
+{
+    char *part = strdup(path);
+    if (part == NULL)
+        return -ENOMEM;
+    for (char *at = part + 1; *part != '\0' && *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        (void)mkdir(part, 0777);
+        *at = '/';
+    }
+    int error = mkdir(part, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+    free(part);
+    return error;
+}
+
+int sink_open(struct sink *sink, const struct options *options)
+{
+    *sink = (struct sink){.directory = -1, .owner = getpid()};
+    if (options->directory == NULL)
+        return 0;
+    int error = make_directories(options->directory);
+    if (error != 0)
+        return error;
+    sink->directory =
+        open(options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return sink->directory == -1 ? -errno : 0;
+}
+
+void sink_close(struct sink *sink)
+{
+    if (sink->directory != -1)
+        (void)close(sink->directory);
+    sink->directory = -1;
+}
+
+static void temporary_name(const struct sink *sink, const struct job *job,
+                           char name[TEMPORARY_SIZE])
+{
+    snprintf(name, TEMPORARY_SIZE, ".fetch-%ld-%llu.part", (long)sink->owner,
+             (unsigned long long)job->id);
+}
+
+static int open_temporary(struct sink *sink, struct file *file,
+                          const struct job *job)
+{
+    char name[TEMPORARY_SIZE];
+    /* rename would find out as well, but only after the whole body. */
+    if (strlen(job->name) > NAME_MAX)
+        return -ENAMETOOLONG;
+    temporary_name(sink, job, name);
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    file->fd = openat(sink->directory, name, flags, 0666);
+    if (file->fd == -1 && errno == EEXIST) {
+        /* Left by a process of the same number that was killed. */
+        (void)unlinkat(sink->directory, name, 0);
+        file->fd = openat(sink->directory, name, flags, 0666);
+    }
+    return file->fd == -1 ? -errno : 0;
+}
+
+int sink_write(struct sink *sink, struct file *file, const struct job *job,
+               const char *p, size_t n)
+{
+    if (sink->directory == -1) {
+        file->bytes += n;
+        return 0;
+    }
+    if (file->fd == -1) {
+        int error = open_temporary(sink, file, job);
+        if (error != 0)
+            return error;
+    }
+    while (n > 0) {
+        ssize_t written = write(file->fd, p, n);
+        if (written == -1 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return written == 0 ? -EIO : -errno;
+        file->bytes += (size_t)written;
+        p += written;
+        n -= (size_t)written;
+    }
+    return 0;
+}
+
+void sink_remove(struct sink *sink, const struct job *job)
+{
+    char name[TEMPORARY_SIZE];
+    if (sink->directory == -1)
+        return;
+    temporary_name(sink, job, name);
+    (void)unlinkat(sink->directory, name, 0);
+}
+
+void sink_abort(struct sink *sink, struct file *file, const struct job *job)
+{
+    if (file->fd != -1) {
+        (void)close(file->fd);
+        sink_remove(sink, job);
+    }
+    *file = FILE_NONE;
+}
+
+int sink_commit(struct sink *sink, struct file *file, const struct job *job)
+{
+    char name[TEMPORARY_SIZE];
+    if (sink->directory == -1)
+        return 0;
+    if (file->fd == -1) { /* the body is empty */
+        int error = open_temporary(sink, file, job);
+        if (error != 0)
+            return error;
+    }
+    temporary_name(sink, job, name);
+    int error = 0;
+    /* A file system may report a failed write only now. On Linux the
+     * descriptor is gone even when close fails, EINTR included. */
+    if (close(file->fd) == -1 && errno != EINTR)
+        error = -errno;
+    file->fd = -1;
+    /* rename replaces a symbolic link, it does not follow it. */
+    if (error == 0 &&
+        renameat(sink->directory, name, sink->directory, job->name) == -1)
+        error = -errno;
+    if (error != 0)
+        (void)unlinkat(sink->directory, name, 0);
+    return error;
+}

@@ -1,0 +1,55 @@
+/*
+ * sink: where bodies end up as files, or nowhere.
+ *
+ * (Standard output is not here: how its order is kept is where the three
+ * models differ.) A body in the directory appears under its name only when it
+ * is whole: it is written to a file beside it and renamed. The name of that
+ * file follows from the process that made the sink and the job's id, so that
+ * the parent of a killed worker can remove what it left.
+ *
+ * A struct sink may be used by any thread; a struct file by one at a time.
+ */
+#ifndef TRIPTYCH_SINK_H
+#define TRIPTYCH_SINK_H
+
+#include "jobs.h"
+#include "options.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sink {
+    int directory; /* descriptor; -1 when bodies are discarded */
+    pid_t owner;   /* the process that made it */
+};
+
+/* One body on its way. Start from FILE_NONE. */
+struct file {
+    int fd;         /* -1: not opened yet */
+    uint64_t bytes; /* taken so far */
+};
+
+#define FILE_NONE ((struct file){.fd = -1})
+
+/* Opens the directory, and makes it and its parents if need be. 0, or a
+ * negative errno. Does nothing when there is no --directory. */
+int sink_open(struct sink *sink, const struct options *options);
+
+void sink_close(struct sink *sink);
+
+/* Takes all of `n` bytes of the job's body, or fails with a negative errno.
+ * May wait for the disk. */
+int sink_write(struct sink *sink, struct file *file, const struct job *job,
+               const char *p, size_t n);
+
+/* The body is whole: gives the file its name. 0 or a negative errno. The file
+ * is closed either way, and nothing is left of it on an error. */
+int sink_commit(struct sink *sink, struct file *file, const struct job *job);
+
+/* Forgets what was written, for a new try or for good. */
+void sink_abort(struct sink *sink, struct file *file, const struct job *job);
+
+/* Removes what a killed worker may have left of the job. */
+void sink_remove(struct sink *sink, const struct job *job);
+
+#endif

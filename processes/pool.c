@@ -1,0 +1,273 @@
+/* pool: forked workers, as their parent sees them. See pool.h. */
+#include "pool.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int pool_open(struct pool *pool, size_t limit, int kept_fd,
+              void (*work)(void *context, int jobs_fd, int results_fd),
+              void *context)
+{
+    sigset_t child;
+    *pool = (struct pool){.limit = limit,
+                          .work = work,
+                          .context = context,
+                          .kept_fd = kept_fd};
+    pool->workers = calloc(limit, sizeof *pool->workers);
+    if (pool->workers == NULL)
+        return -ENOMEM;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &child, &pool->mask);
+    /* A shell may have left SIGCHLD ignored; then children leave no status. */
+    (void)signal(SIGCHLD, SIG_DFL);
+    pool->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (pool->signal_fd == -1) {
+        int error = -errno;
+        free(pool->workers);
+        return error;
+    }
+    return 0;
+}
+
+/* --- Making a worker ---------------------------------------------------- */
+
+static void close_fd(int *fd)
+{
+    if (*fd != -1)
+        (void)close(*fd);
+    *fd = -1;
+}
+
+/* Closes all descriptors in the child but the standard ones and the three at
+ * `keep`. Above all the ends of its siblings' pipes: as long as anybody holds
+ * the writing end of a pipe, its reader never sees the end. */
+static void close_all_but(int keep[3])
+{
+    for (int i = 1; i < 3; i++) { /* insertion sort of three */
+        for (int j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
+            int swap = keep[j];
+            keep[j] = keep[j - 1];
+            keep[j - 1] = swap;
+        }
+    }
+    unsigned from = STDERR_FILENO + 1;
+    for (int i = 0; i < 3; i++) {
+        if (keep[i] < (int)from)
+            continue;
+        if (keep[i] > (int)from)
+            (void)close_range(from, (unsigned)keep[i] - 1, 0);
+        from = (unsigned)keep[i] + 1;
+    }
+    (void)close_range(from, ~0U, 0);
+}
+
+/* The child keeps standard error only. If it held standard output, whoever
+ * reads that would not see its end before the last worker is gone. */
+static void leave_standard_streams(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null == -1)
+        return;
+    (void)dup2(null, STDIN_FILENO);
+    (void)dup2(null, STDOUT_FILENO);
+    (void)close(null);
+}
+
+static _Noreturn void run_child(struct pool *pool, int jobs_fd, int results_fd)
+{
+    int keep[3] = {jobs_fd, results_fd, pool->kept_fd};
+    close_all_but(keep);
+    leave_standard_streams();
+    pool->work(pool->context, jobs_fd, results_fd);
+    _exit(70); /* not reached */
+}
+
+/* Forks with all signals blocked: a signal meant for the parent must not run
+ * the parent's handlers in the child, before it has set its own. */
+static pid_t fork_quietly(struct pool *pool, int jobs_fd, int results_fd)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    int error = errno;
+    if (pid == 0)
+        run_child(pool, jobs_fd, results_fd);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
+}
+
+/* The parent never blocks on one child. The flag is of the one end: the
+ * worker's own ends stay blocking. */
+static int set_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
+        return -errno;
+    return 0;
+}
+
+static int make_worker(struct pool *pool, struct pool_worker *worker)
+{
+    int jobs[2] = {-1, -1};
+    int results[2] = {-1, -1};
+    int error = 0;
+    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1)
+        error = -errno;
+    if (error == 0)
+        error = set_nonblocking(jobs[1]);
+    if (error == 0)
+        error = set_nonblocking(results[0]);
+    if (error == 0) {
+        worker->pid = fork_quietly(pool, jobs[0], results[1]);
+        if (worker->pid == -1)
+            error = -errno;
+    }
+    /* The child's ends. Left open here, they would hide its death. */
+    close_fd(&jobs[0]);
+    close_fd(&results[1]);
+    if (error != 0) {
+        close_fd(&jobs[1]);
+        close_fd(&results[0]);
+        worker->pid = 0;
+        return error;
+    }
+    worker->jobs_fd = jobs[1];
+    worker->results_fd = results[0];
+    pool->alive++;
+    return 0;
+}
+
+/* --- Lists -------------------------------------------------------------- */
+
+static struct pool_worker *take_first(struct pool_worker **list)
+{
+    struct pool_worker *worker = *list;
+    if (worker != NULL)
+        *list = worker->next;
+    return worker;
+}
+
+static void take_out(struct pool_worker **list, struct pool_worker *worker)
+{
+    while (*list != NULL && *list != worker)
+        list = &(*list)->next;
+    if (*list != NULL)
+        *list = worker->next;
+}
+
+int pool_get(struct pool *pool, struct pool_worker **out)
+{
+    *out = take_first(&pool->idle);
+    if (*out != NULL)
+        return 0;
+    struct pool_worker *worker = take_first(&pool->vacant);
+    if (worker == NULL && pool->used < pool->limit) {
+        worker = &pool->workers[pool->used];
+        *worker = (struct pool_worker){.slot = (int)pool->used++,
+                                       .jobs_fd = -1,
+                                       .results_fd = -1};
+    }
+    if (worker == NULL)
+        return -EBUSY;
+    int error = make_worker(pool, worker);
+    if (error != 0)
+        pool_vacate(pool, worker);
+    else
+        *out = worker;
+    return error;
+}
+
+void pool_release(struct pool *pool, struct pool_worker *worker)
+{
+    worker->next = pool->idle;
+    pool->idle = worker;
+}
+
+/* --- Deaths ------------------------------------------------------------- */
+
+struct pool_worker *pool_reap(struct pool *pool, int *status)
+{
+    struct signalfd_siginfo info;
+    pid_t pid;
+    while (read(pool->signal_fd, &info, sizeof info) > 0)
+        ; /* emptied first: a death after this makes it readable anew */
+    while ((pid = waitpid(-1, status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < pool->used; i++) {
+            struct pool_worker *worker = &pool->workers[i];
+            if (worker->pid != pid)
+                continue;
+            worker->pid = 0;
+            pool->alive--;
+            take_out(&pool->idle, worker);
+            return worker;
+        }
+        /* Not ours: a child of whoever became this program by exec. */
+    }
+    return NULL;
+}
+
+void pool_vacate(struct pool *pool, struct pool_worker *worker)
+{
+    close_fd(&worker->jobs_fd);
+    close_fd(&worker->results_fd);
+    worker->next = pool->vacant;
+    pool->vacant = worker;
+}
+
+/* Waits for one worker; a signal does not end the waiting. */
+static void await(struct pool *pool, struct pool_worker *worker)
+{
+    while (waitpid(worker->pid, NULL, 0) == -1 && errno == EINTR)
+        ;
+    worker->pid = 0;
+    pool->alive--;
+}
+
+void pool_kill(struct pool *pool, struct pool_worker *worker)
+{
+    take_out(&pool->idle, worker);
+    (void)kill(worker->pid, SIGKILL);
+    await(pool, worker);
+}
+
+void pool_stop(struct pool *pool, int ms)
+{
+    int64_t deadline = clock_us() + (int64_t)ms * 1000;
+    int status;
+    for (size_t i = 0; i < pool->used; i++) {
+        struct pool_worker *worker = &pool->workers[i];
+        close_fd(&worker->jobs_fd);
+        close_fd(&worker->results_fd);
+        if (worker->pid > 0)
+            (void)kill(worker->pid, SIGTERM);
+    }
+    while (pool->alive > 0 && clock_us() < deadline) {
+        struct pollfd poll_fd = {.fd = pool->signal_fd, .events = POLLIN};
+        if (pool_reap(pool, &status) == NULL)
+            (void)poll(&poll_fd, 1, clock_poll_ms(deadline));
+    }
+    for (size_t i = 0; i < pool->used; i++) {
+        if (pool->workers[i].pid > 0) {
+            (void)kill(pool->workers[i].pid, SIGKILL);
+            await(pool, &pool->workers[i]);
+        }
+    }
+}
+
+void pool_free(struct pool *pool)
+{
+    close_fd(&pool->signal_fd);
+    free(pool->workers);
+    (void)sigprocmask(SIG_SETMASK, &pool->mask, NULL);
+}

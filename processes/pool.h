@@ -1,0 +1,78 @@
+/*
+ * pool: forked workers, as their parent sees them.
+ *
+ * Workers are made as they are needed, up to a limit, and found again when
+ * they are idle. A worker that dies is noticed, reaped and replaced in its
+ * slot, when the slot is needed.
+ *
+ * How deaths are noticed: by SIGCHLD, read from a signalfd, and a loop of
+ * waitpid. A pidfd for each worker would do as well, but costs a descriptor
+ * for each, and of those a parent of thousands has none to spare. Signals of
+ * one kind do not queue: one SIGCHLD may stand for many deaths, hence the loop.
+ *
+ * For the parent, which has one thread.
+ */
+#ifndef TRIPTYCH_POOL_H
+#define TRIPTYCH_POOL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* One slot. A replacement has the same slot. */
+struct pool_worker {
+    pid_t pid; /* 0: the slot is vacant */
+    int slot;  /* 0, 1, 2 ... */
+    /* The parent's ends of the two pipes; non-blocking; -1: closed. */
+    int jobs_fd;
+    int results_fd;
+    struct pool_worker *next; /* in the list of the idle, or of the vacant */
+};
+
+struct pool {
+    struct pool_worker *workers; /* `limit` of them */
+    size_t limit;
+    size_t used; /* slots that have been used so far */
+    size_t alive;
+    struct pool_worker *idle;
+    struct pool_worker *vacant;
+    int signal_fd; /* polls as readable when some worker may have died */
+    sigset_t mask; /* the signal mask to go back to */
+    /* What a worker does, in the child; it does not return. */
+    void (*work)(void *context, int jobs_fd, int results_fd);
+    void *context;
+    int kept_fd; /* a descriptor that the workers need; -1: none */
+};
+
+/* Prepares a pool of at most `limit` workers; none is made yet. SIGCHLD is
+ * blocked from now on. 0 or a negative errno. */
+int pool_open(struct pool *pool, size_t limit, int kept_fd,
+              void (*work)(void *context, int jobs_fd, int results_fd),
+              void *context);
+
+/* Gets an idle worker, or makes one. 0; -EBUSY when all are at work; or the
+ * negative errno that making one met. */
+int pool_get(struct pool *pool, struct pool_worker **worker);
+
+/* The worker is idle again. */
+void pool_release(struct pool *pool, struct pool_worker *worker);
+
+/* Reaps one worker that has died. NULL when there is none (any more).
+ * *status is waitpid's. Its results can still be read, until pool_vacate;
+ * it is out of the list of the idle. */
+struct pool_worker *pool_reap(struct pool *pool, int *status);
+
+/* Closes what is left of a dead worker; its slot can be used again. */
+void pool_vacate(struct pool *pool, struct pool_worker *worker);
+
+/* Kills a worker and waits until it is dead; pool_vacate comes next. */
+void pool_kill(struct pool *pool, struct pool_worker *worker);
+
+/* Ends all workers: closes their pipes and sends SIGTERM, so that each tidies
+ * up; after `ms` milliseconds kills those that are left. Reaps them all. */
+void pool_stop(struct pool *pool, int ms);
+
+void pool_free(struct pool *pool);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * worker: what a forked worker does until its pipe is closed.
+ *
+ * It reads a job, drives it from connect to finish, straight down, and writes
+ * the result; then the next. Its parent is the only one it talks to. What it
+ * waits for, it waits for alone: a body that the parent does not read fills
+ * the pipe, and then the worker sleeps in write and reads nothing from the
+ * network - back-pressure, kept by the kernel.
+ */
+#ifndef TRIPTYCH_WORKER_H
+#define TRIPTYCH_WORKER_H
+
+#include "options.h"
+#include "sink.h"
+
+struct worker_setting {
+    const struct options *options;
+    struct sink *sink;
+    int jobs_fd;    /* FRAME_JOBs come from here */
+    int results_fd; /* FRAME_BODY and FRAME_RESULT go there */
+};
+
+/* Never returns. Called in the child, with all signals blocked. */
+_Noreturn void worker_main(const struct worker_setting *setting);
+
+#endif

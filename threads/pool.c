@@ -1,0 +1,127 @@
+/* pool: worker threads that serve one bounded queue. See pool.h. */
+#include "pool.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A thread's stack is only address space until it is touched; but mapping the
+ * usual 8 MiB for thousands of threads costs, and getaddrinfo needs some. */
+#define STACK_SIZE ((size_t)256 * 1024)
+
+int pool_open(struct pool *pool, size_t limit,
+              void (*work)(struct pool_thread *thread, void *item,
+                           void *context),
+              void *context)
+{
+    pthread_condattr_t monotonic;
+    *pool = (struct pool){.limit = limit, .work = work, .context = context};
+    pool->threads = calloc(limit, sizeof *pool->threads);
+    if (pool->threads == NULL)
+        return -ENOMEM;
+    int error = -pthread_mutex_init(&pool->lock, NULL);
+    if (error != 0)
+        goto no_lock;
+    error = -pthread_condattr_init(&monotonic);
+    if (error != 0)
+        goto no_condition;
+    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    error = -pthread_cond_init(&pool->one_ended, &monotonic);
+    (void)pthread_condattr_destroy(&monotonic);
+    if (error != 0)
+        goto no_condition;
+    error = queue_open(&pool->queue, limit);
+    if (error == 0)
+        return 0;
+
+    (void)pthread_cond_destroy(&pool->one_ended);
+no_condition:
+    (void)pthread_mutex_destroy(&pool->lock);
+no_lock:
+    free(pool->threads);
+    return error;
+}
+
+static void *thread_main(void *argument)
+{
+    struct pool_thread *thread = argument;
+    struct pool *pool = thread->pool;
+    void *item;
+    while ((item = queue_take(&pool->queue)) != NULL)
+        pool->work(thread, item, pool->context);
+    pthread_mutex_lock(&pool->lock);
+    pool->alive--;
+    pthread_cond_signal(&pool->one_ended);
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+static int make_thread(struct pool *pool)
+{
+    pthread_attr_t attributes;
+    /* Each thread gets an element of its own: the address of a loop's
+     * variable would have changed before the thread looks at it. */
+    struct pool_thread *thread = &pool->threads[pool->count];
+    *thread = (struct pool_thread){.pool = pool, .slot = pool->count};
+    int error = pthread_attr_init(&attributes);
+    if (error != 0)
+        return -error;
+    (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    pthread_mutex_lock(&pool->lock);
+    pool->alive++;
+    pthread_mutex_unlock(&pool->lock);
+    error = pthread_create(&thread->thread, &attributes, thread_main, thread);
+    (void)pthread_attr_destroy(&attributes);
+    if (error == 0) {
+        pool->count++;
+        return 0;
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->alive--;
+    pthread_mutex_unlock(&pool->lock);
+    return -error;
+}
+
+int pool_submit(struct pool *pool, void *item, int ms, bool *short_of_threads)
+{
+    *short_of_threads = false;
+    if (pool->count < pool->limit && !queue_is_wanted(&pool->queue)) {
+        int error = make_thread(pool);
+        if (error != 0) {
+            if (pool->count == 0)
+                return error;
+            *short_of_threads = true;
+            pool->limit = pool->count;
+        }
+    }
+    return queue_put(&pool->queue, item, ms);
+}
+
+void pool_finish(struct pool *pool)
+{
+    queue_close(&pool->queue);
+}
+
+bool pool_wait(struct pool *pool, int ms)
+{
+    struct timespec until = clock_in_ms(ms);
+    int error = 0;
+    pthread_mutex_lock(&pool->lock);
+    while (pool->alive > 0 && error == 0)
+        error = pthread_cond_timedwait(&pool->one_ended, &pool->lock, &until);
+    bool ended = pool->alive == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return ended;
+}
+
+void pool_free(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->count; i++)
+        (void)pthread_join(pool->threads[i].thread, NULL);
+    queue_free(&pool->queue);
+    (void)pthread_cond_destroy(&pool->one_ended);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free(pool->threads);
+    pool->threads = NULL;
+}

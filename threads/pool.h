@@ -1,0 +1,65 @@
+/*
+ * pool: worker threads that serve one bounded queue.
+ *
+ * Threads are made as they are needed, up to a limit: a list of ten URLs makes
+ * ten threads at most, whatever --jobs says. A thread that is waiting for work
+ * is preferred to a new one. The pool knows nothing of what the work is.
+ *
+ * pool_submit, pool_stop and pool_free are for the one thread that owns the
+ * pool.
+ */
+#ifndef TRIPTYCH_POOL_H
+#define TRIPTYCH_POOL_H
+
+#include "queue.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pool;
+
+/* One thread of the pool, as the work sees it. */
+struct pool_thread {
+    struct pool *pool;
+    pthread_t thread;
+    size_t slot; /* 0, 1, 2 ... in the order of their making */
+};
+
+struct pool {
+    struct queue queue;
+    struct pool_thread *threads;
+    size_t limit;
+    size_t count; /* threads made; they stay until the pool stops */
+    void (*work)(struct pool_thread *thread, void *item, void *context);
+    void *context;
+
+    pthread_mutex_t lock;
+    pthread_cond_t one_ended;
+    size_t alive; /* behind `lock`: threads that have not ended */
+};
+
+/* Prepares a pool of at most `limit` threads; none is made yet. Each item is
+ * handed to `work`, on the thread that took it. 0 or a negative errno. */
+int pool_open(struct pool *pool, size_t limit,
+              void (*work)(struct pool_thread *thread, void *item,
+                           void *context),
+              void *context);
+
+/* Hands an item in; makes a thread for it if all are busy and the limit
+ * allows it. Waits at most `ms` milliseconds for room. 0; -ETIMEDOUT; -EAGAIN
+ * if there is no thread at all and none can be made. *short_of_threads is set
+ * when making one failed. Unless it is 0, the item is still the caller's. */
+int pool_submit(struct pool *pool, void *item, int ms,
+                bool *short_of_threads);
+
+/* No more items will come: each thread ends when the queue is empty. */
+void pool_finish(struct pool *pool);
+
+/* Waits at most `ms` milliseconds for all threads to end. True if they have. */
+bool pool_wait(struct pool *pool, int ms);
+
+/* Joins all threads, which must be about to end, and frees the pool. */
+void pool_free(struct pool *pool);
+
+#endif
