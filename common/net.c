@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 bool net_is_address(const struct url *url)
@@ -32,18 +33,29 @@ enum result net_resolve(const struct url *url, struct addrinfo **addresses,
     return RESULT_DNS;
 }
 
+int net_socket(int family)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd == -1 ? -errno : fd;
+}
+
 int net_connect(const struct sockaddr *address, socklen_t length)
 {
-    int fd = socket(address->sa_family,
-                    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd == -1)
-        return -errno;
+    int fd = net_socket(address->sa_family);
+    if (fd < 0)
+        return fd;
     if (connect(fd, address, length) == 0 || errno == EINPROGRESS ||
         errno == EINTR)
         return fd;
     int error = errno;
     (void)close(fd);
     return -error;
+}
+
+bool net_is_decided(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    return poll(&poll_fd, 1, 0) == 1;
 }
 
 int net_connect_result(int fd)

@@ -25,13 +25,19 @@ enum result net_resolve(const struct url *url, struct addrinfo **addresses,
 /* True if the host is an address, so that nothing needs to be looked up. */
 bool net_is_address(const struct url *url);
 
+/* Makes a stream socket for an address family. It, or a negative errno. */
+int net_socket(int family);
+
 /*
  * Starts to connect to one address. Returns a socket - when it polls as
  * writable, net_connect_result tells - or a negative errno.
  */
 int net_connect(const struct sockaddr *address, socklen_t length);
 
-/* How the connecting came out: 0 or a negative errno. */
+/* True when the connecting has come to an end, good or bad. */
+bool net_is_decided(int fd);
+
+/* How it came out: 0 or a negative errno. */
 int net_connect_result(int fd);
 
 /* The result that a (positive) errno of connect, or of anything after it,

@@ -1,0 +1,115 @@
+/*
+ * connection: a bufferevent, from looking up the host to closing.
+ *
+ * What libevent tells of it in several callbacks - the name server's answer,
+ * connected, readable, end, error, time-outs - comes out here as the calls of
+ * struct connection_owner. None of them is made from inside connection_open,
+ * and after connection_close none is made any more; the memory goes a turn of
+ * the loop later, so either may be called from anywhere.
+ *
+ *     RESOLVING --> CONNECTING --> OPEN --> (idle, and OPEN again)
+ *         |           |  ^          |
+ *         |           +--+ next     |
+ *         v               address   v
+ *       failed <----- (none left)  ended
+ *
+ *     state        is left by
+ *     RESOLVING    on_resolved
+ *     CONNECTING   on_connect_event, on_timer
+ *     OPEN         on_event (the end), connection_close
+ *
+ * Nothing here waits. A connection belongs to its loop's thread.
+ */
+#ifndef TRIPTYCH_CONNECTION_H
+#define TRIPTYCH_CONNECTION_H
+
+#include "idle.h"
+#include "net.h"
+#include "stream.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct evdns_base;
+struct evdns_getaddrinfo_request;
+
+/* What all connections of one loop share. */
+struct loop {
+    struct event_base *base;
+    struct evdns_base *dns; /* NULL until a name must be looked up */
+    unsigned lookups;       /* under way, or cancelled and not yet answered */
+    struct idle idle;
+    int64_t connect_timeout_us;
+    char *chunk;            /* LOOP_CHUNK bytes, to read into */
+    struct connection *closed; /* to be freed on the next turn */
+    struct event reaper;
+};
+
+/* Read at once, at most. */
+#define LOOP_CHUNK ((size_t)64 * 1024)
+
+/* Prepares a loop; `base` is the caller's. 0 or a negative errno. */
+int loop_open(struct loop *loop, struct event_base *base,
+              int64_t connect_timeout_us, size_t idle_limit);
+
+/* Closes the idle connections and frees what is left. */
+void loop_close(struct loop *loop);
+
+/* Who uses a connection. `arg` is passed to each. */
+struct connection_owner {
+    void (*connected)(void *arg);
+    /* No address could be connected to; `cause` lives until the return. */
+    void (*failed)(void *arg, enum result result, const char *cause);
+    /* `n` bytes have come; they are gone on return. */
+    void (*readable)(void *arg, const char *p, size_t n);
+    /* The peer has closed (0), or the connection is broken (a negative
+     * errno); what had come before was passed to `readable`. */
+    void (*ended)(void *arg, int error);
+};
+
+enum connection_state { RESOLVING, CONNECTING, OPEN, CLOSED };
+
+struct connection {
+    struct idle_node node; /* first, so that one is the other */
+    struct loop *loop;
+    enum connection_state state;
+    const struct connection_owner *owner; /* NULL: idle or closed */
+    void *arg;
+    struct bufferevent *bev;
+    struct stream *stream; /* the writing side, once OPEN */
+    bool paused;
+    struct event timer; /* limit on connecting to one address */
+    struct evdns_getaddrinfo_request *lookup;
+    struct addrinfo *addresses;
+    struct addrinfo *address; /* the one being tried */
+    enum result result;       /* why the last one failed */
+    int error;
+    struct connection *next; /* in loop->closed */
+};
+
+/* Begins to connect to the URL's host. NULL when memory is short. */
+struct connection *connection_open(struct loop *loop, const struct url *url,
+                                   const struct connection_owner *owner,
+                                   void *arg);
+
+/* An idle connection to the URL's origin, now with this owner. NULL: none. */
+struct connection *connection_reuse(struct loop *loop, const struct url *url,
+                                    const struct connection_owner *owner,
+                                    void *arg);
+
+/* The owner is done with it: keeps it for the next, or closes it if anything
+ * is left in its buffers. */
+void connection_keep(struct connection *c);
+
+void connection_close(struct connection *c);
+
+/* Stops reading from the peer, and goes on: back-pressure. Resuming may call
+ * `readable` and `ended` at once. */
+void connection_pause(struct connection *c);
+void connection_resume(struct connection *c);
+
+/* Reads what has arrived by now, without waiting, and not what arrives while
+ * it does so; then its end, if that is here. */
+void connection_read_arrived(struct connection *c);
+
+#endif
