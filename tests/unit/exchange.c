@@ -1,0 +1,532 @@
+/* exchange: the table of responses at every split, and the policies. */
+#include "exchange.h"
+
+#include "clock.h"
+#include "guard.h"
+#include "main.h"
+#include "responses.h"
+
+static char *no_headers[1];
+
+static struct options plain_options(void)
+{
+    return (struct options){.jobs = 1,
+                            .discard = true,
+                            .headers = no_headers,
+                            .timeout_us = 30 * CLOCK_SECOND,
+                            .max_redirects = 10,
+                            .max_body = UINT64_MAX,
+                            .keep_alive = true};
+}
+
+static struct exchange *start(const struct options *options, const char *url)
+{
+    struct exchange *x = exchange_new(options, url, strlen(url), 0);
+    ck_assert_ptr_nonnull(x);
+    return x;
+}
+
+/* Connects, and sends the whole request in pieces of three bytes. */
+static void connect_and_send(struct exchange *x, bool reused)
+{
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    exchange_connected(x, reused, 10);
+    while (exchange_want(x) == WANT_SEND) {
+        const char *p;
+        size_t n = exchange_output(x, &p);
+        ck_assert_uint_gt(n, 0);
+        exchange_sent(x, n < 3 ? n : 3);
+    }
+    if (exchange_want(x) == WANT_SHUT)
+        exchange_shut(x);
+    ck_assert_int_eq(exchange_want(x), WANT_RECEIVE);
+}
+
+/* Gives bytes as a driver would; the body goes to *body. */
+static void give(struct exchange *x, const char *bytes, size_t n,
+                 struct bytes *body)
+{
+    struct guard guard;
+    char *p = guard_copy(&guard, bytes, n);
+    size_t used = 0;
+    while (used < n) {
+        struct span span;
+        size_t took = exchange_input(x, p + used, n - used, &span, 20);
+        if (took == 0)
+            break;
+        ck_assert_uint_le(took, n - used);
+        if (span.length > 0 && body != NULL)
+            ck_assert_int_eq(bytes_append(body, span.at, span.length), 0);
+        used += took;
+    }
+    guard_free(&guard);
+}
+
+static void give_text(struct exchange *x, const char *text)
+{
+    give(x, text, strlen(text), NULL);
+}
+
+static void check_result(struct exchange *x, enum result result)
+{
+    ck_assert_int_eq(exchange_want(x), WANT_DONE);
+    ck_assert_msg(exchange_outcome(x)->result == result, "%s: %s",
+                  result_word(exchange_outcome(x)->result),
+                  exchange_outcome(x)->cause);
+}
+
+/* --- The table ---------------------------------------------------------- */
+
+/* Leftover bytes in a call of their own are for the probe of idle connections
+ * to find; the exchange is through. */
+static bool reusable_when_split(const struct response *r, size_t split)
+{
+    return r->reusable || (strstr(r->name, "second") != NULL &&
+                           r->bytes[split] == 'H' && split > 0) ||
+           (strcmp(r->name, "more than the length") == 0 &&
+            split == r->length - 1);
+}
+
+static void run_response(const struct response *r, size_t split)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://h/");
+    struct bytes body = {0};
+    connect_and_send(x, false);
+    give(x, r->bytes, split, &body);
+    give(x, r->bytes + split, r->length - split, &body);
+    if (r->closes)
+        exchange_eof(x, 30);
+    struct outcome *outcome = exchange_outcome(x);
+    ck_assert_msg(exchange_want(x) == WANT_DONE, "%s: not done", r->name);
+    ck_assert_msg(outcome->result == r->result, "%s, split at %zu: %s (%s)",
+                  r->name, split, result_word(outcome->result),
+                  outcome->cause);
+    ck_assert_msg(outcome->status == r->status, "%s: status %d", r->name,
+                  outcome->status);
+    ck_assert_msg(body.length == r->body_length, "%s: %zu bytes", r->name,
+                  body.length);
+    if (body.length > 0)
+        ck_assert_mem_eq(body.data, r->body, body.length);
+    if (!exchange_reusable(x))
+        ck_assert_msg(!r->reusable, "%s: not reusable", r->name);
+    else
+        ck_assert_msg(reusable_when_split(r, split), "%s, split at %zu: "
+                      "reusable", r->name, split);
+    ck_assert_uint_eq(outcome->attempts, 1);
+    ck_assert((outcome->cause[0] == '\0') == (outcome->result == RESULT_OK));
+    bytes_free(&body);
+    exchange_free(x);
+}
+
+START_TEST(every_response_at_every_split)
+{
+    for (size_t i = 0; i < RESPONSES; i++) {
+        for (size_t split = 0; split <= responses[i].length; split++)
+            run_response(&responses[i], split);
+    }
+}
+END_TEST
+
+/* --- URLs --------------------------------------------------------------- */
+
+START_TEST(bad_urls_are_done_at_once)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://h/ x");
+    check_result(x, RESULT_BAD_URL);
+    ck_assert_uint_eq(exchange_outcome(x)->attempts, 0);
+    exchange_free(x);
+    x = start(&options, "gopher://h/");
+    check_result(x, RESULT_UNSUPPORTED);
+    exchange_free(x);
+}
+END_TEST
+
+/* --- Redirects ---------------------------------------------------------- */
+
+static void redirect_to(struct exchange *x, const char *location)
+{
+    char head[400];
+    connect_and_send(x, false);
+    snprintf(head, sizeof head,
+             "HTTP/1.1 302 Found\r\nLocation: %s\r\n"
+             "Content-Length: 3\r\n\r\nabc",
+             location);
+    give_text(x, head);
+}
+
+START_TEST(follows_redirects)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://a/x/y?z");
+    redirect_to(x, "../b?c#d");
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    ck_assert(exchange_reusable(x)); /* its little body was read past */
+    ck_assert_str_eq(exchange_url(x)->text, "http://a/b?c");
+    redirect_to(x, "http://other:81/");
+    ck_assert_str_eq(exchange_url(x)->host, "other");
+    ck_assert_str_eq(exchange_url(x)->port, "81");
+    connect_and_send(x, true);
+    give_text(x, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    check_result(x, RESULT_OK);
+    ck_assert_uint_eq(exchange_outcome(x)->attempts, 1);
+    ck_assert(exchange_outcome(x)->reused);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(counts_redirects)
+{
+    struct options options = plain_options();
+    options.max_redirects = 2;
+    struct exchange *x = start(&options, "http://a/");
+    redirect_to(x, "/1");
+    redirect_to(x, "/2");
+    redirect_to(x, "/3");
+    check_result(x, RESULT_REDIRECT_LIMIT);
+    ck_assert_int_eq(exchange_outcome(x)->status, 302);
+    exchange_free(x);
+
+    options.max_redirects = 0;
+    x = start(&options, "http://a/");
+    redirect_to(x, "/1");
+    check_result(x, RESULT_OK);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(refuses_some_redirects)
+{
+    static const struct {
+        const char *location;
+        enum result result;
+    } cases[] = {
+        {"ftp://h/", RESULT_UNSUPPORTED},  {"file:///etc/x", RESULT_UNSUPPORTED},
+        {"tcp://h:1/", RESULT_UNSUPPORTED}, {"http://u@h/", RESULT_BAD_URL},
+        {"/a b", RESULT_BAD_URL},           {"http://", RESULT_BAD_URL},
+    };
+    struct options options = plain_options();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct exchange *x = start(&options, "http://a/");
+        redirect_to(x, cases[i].location);
+        check_result(x, cases[i].result);
+        exchange_free(x);
+    }
+}
+END_TEST
+
+/* The body of a redirect is not read past if that would take long. */
+START_TEST(leaves_long_redirects)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://a/");
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 302 Found\r\nLocation: /b\r\n"
+                 "Content-Length: 9999999\r\n\r\n");
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    ck_assert(!exchange_reusable(x));
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 302 Found\r\nLocation: /b\r\n\r\n");
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    exchange_free(x);
+}
+END_TEST
+
+static bool output_has(const struct exchange *x, const char *text)
+{
+    const char *p;
+    size_t n = exchange_output(x, &p);
+    return memmem(p, n, text, strlen(text)) != NULL;
+}
+
+START_TEST(keeps_secrets_at_home)
+{
+    static char secret[] = "Authorization: x";
+    static char plain[] = "X-Other: y";
+    char *headers[] = {secret, plain};
+    struct options options = plain_options();
+    options.headers = headers;
+    options.header_count = 2;
+    struct exchange *x = start(&options, "http://a/");
+    ck_assert(output_has(x, "Authorization: x"));
+    redirect_to(x, "/same");
+    ck_assert(output_has(x, "Authorization: x"));
+    redirect_to(x, "http://a:81/");
+    ck_assert(!output_has(x, "Authorization"));
+    ck_assert(output_has(x, "X-Other: y"));
+    exchange_free(x);
+}
+END_TEST
+
+/* --- Failures ----------------------------------------------------------- */
+
+START_TEST(retries_what_may_pass)
+{
+    struct options options = plain_options();
+    options.retries = 3;
+    struct exchange *x = start(&options, "http://a/");
+    exchange_failed(x, RESULT_REFUSED, "refused", 1000);
+    ck_assert_int_eq(exchange_want(x), WANT_WAIT);
+    ck_assert_int_eq(exchange_deadline(x), 101000);
+    exchange_waited(x, 101000);
+    ck_assert_int_eq(exchange_deadline(x), 101000 + 30 * CLOCK_SECOND);
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    ck_assert_int_eq(exchange_want(x), WANT_WAIT);
+    ck_assert(exchange_reusable(x)); /* the answer was whole */
+    ck_assert_int_eq(exchange_deadline(x), 20 + 200000);
+    exchange_waited(x, 300000);
+    connect_and_send(x, false);
+    exchange_eof(x, 30);
+    ck_assert_int_eq(exchange_want(x), WANT_WAIT);
+    ck_assert_int_eq(exchange_deadline(x), 30 + 400000);
+    exchange_waited(x, 800000);
+    exchange_failed(x, RESULT_CONNECT_TIMEOUT, "slow", 900000);
+    check_result(x, RESULT_CONNECT_TIMEOUT);
+    ck_assert_uint_eq(exchange_outcome(x)->attempts, 4);
+    ck_assert_int_eq(exchange_outcome(x)->status, 503);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(does_not_retry_the_rest)
+{
+    static const enum result finals[] = {
+        RESULT_DNS,       RESULT_UNREACHABLE, RESULT_WRITE_FAILED,
+        RESULT_CANCELLED, RESULT_TLS,         RESULT_NO_RESOURCES};
+    struct options options = plain_options();
+    options.retries = 3;
+    for (size_t i = 0; i < sizeof finals / sizeof *finals; i++) {
+        struct exchange *x = start(&options, "http://a/");
+        exchange_failed(x, finals[i], "words", 0);
+        check_result(x, finals[i]);
+        exchange_free(x);
+    }
+    struct exchange *x = start(&options, "http://a/");
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
+    check_result(x, RESULT_HTTP_ERROR);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(waits_ten_seconds_at_most)
+{
+    struct options options = plain_options();
+    options.retries = 100;
+    struct exchange *x = start(&options, "http://a/");
+    for (int i = 0; i < 80; i++) {
+        exchange_failed(x, RESULT_RESET, "words", 0);
+        ck_assert_int_le(exchange_deadline(x), 10 * CLOCK_SECOND);
+        exchange_waited(x, 0);
+    }
+    exchange_free(x);
+}
+END_TEST
+
+/* Standard output cannot take back what it was given. */
+START_TEST(ordered_bodies_are_final)
+{
+    struct options options = plain_options();
+    options.retries = 3;
+    for (int ordered = 0; ordered < 2; ordered++) {
+        options.discard = !ordered;
+        struct exchange *x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        give_text(x, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
+        exchange_eof(x, 0); /* no body byte yet: may be tried again */
+        ck_assert_int_eq(exchange_want(x), WANT_WAIT);
+        exchange_waited(x, 0);
+        connect_and_send(x, false);
+        give_text(x, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na");
+        exchange_eof(x, 0);
+        if (ordered)
+            check_result(x, RESULT_TRUNCATED);
+        else
+            ck_assert_int_eq(exchange_want(x), WANT_WAIT);
+        exchange_free(x);
+    }
+}
+END_TEST
+
+/* RFC 9112, 9.3.1: a kept connection that the server has closed meanwhile. */
+START_TEST(stale_connections_cost_nothing)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://a/");
+    ck_assert(exchange_may_reuse(x));
+    connect_and_send(x, true);
+    exchange_eof(x, 0);
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    ck_assert(!exchange_may_reuse(x)); /* once, on a fresh one */
+    ck_assert_uint_eq(exchange_outcome(x)->attempts, 1);
+    connect_and_send(x, false);
+    exchange_failed(x, RESULT_RESET, "reset", 0);
+    check_result(x, RESULT_RESET);
+    ck_assert_uint_eq(exchange_outcome(x)->attempts, 1);
+    ck_assert(!exchange_outcome(x)->reused);
+    exchange_free(x);
+
+    /* The send itself may be what finds out. */
+    x = start(&options, "http://a/");
+    exchange_connected(x, true, 0);
+    exchange_unsendable(x);
+    ck_assert_int_eq(exchange_want(x), WANT_RECEIVE);
+    exchange_failed(x, RESULT_RESET, "reset", 0);
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    exchange_free(x);
+
+    /* After the first byte it is no longer the connection's fault. */
+    x = start(&options, "http://a/");
+    connect_and_send(x, true);
+    give_text(x, "H");
+    exchange_failed(x, RESULT_RESET, "reset", 0);
+    check_result(x, RESULT_RESET);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(no_keep_alive_reuses_nothing)
+{
+    struct options options = plain_options();
+    options.keep_alive = false;
+    struct exchange *x = start(&options, "http://a/");
+    ck_assert(!exchange_may_reuse(x));
+    ck_assert(output_has(x, "Connection: close\r\n"));
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    check_result(x, RESULT_OK);
+    ck_assert(!exchange_reusable(x));
+    exchange_free(x);
+}
+END_TEST
+
+/* --- Limits ------------------------------------------------------------- */
+
+START_TEST(refuses_long_bodies)
+{
+    static const struct {
+        const char *head;
+        enum result result;
+    } cases[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd", RESULT_OK},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", RESULT_TOO_LARGE},
+        {"HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\n", RESULT_TOO_LARGE},
+        {"HTTP/1.1 200 OK\r\n\r\nabcde", RESULT_TOO_LARGE},
+        {"HTTP/1.1 404 No\r\n\r\nabcde", RESULT_TOO_LARGE},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+         "3\r\nabc\r\n2\r\nde\r\n",
+         RESULT_TOO_LARGE},
+    };
+    struct options options = plain_options();
+    options.max_body = 4;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct exchange *x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        give_text(x, cases[i].head);
+        check_result(x, cases[i].result);
+        exchange_free(x);
+    }
+    struct exchange *x = start(&options, "tcp://a:1/");
+    connect_and_send(x, false);
+    give_text(x, "abcde");
+    check_result(x, RESULT_TOO_LARGE);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(expires)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://a/");
+    ck_assert_int_eq(exchange_deadline(x), 30 * CLOCK_SECOND);
+    connect_and_send(x, false);
+    exchange_paused(x, 5 * CLOCK_SECOND); /* the consumer was slow */
+    ck_assert_int_eq(exchange_deadline(x), 35 * CLOCK_SECOND);
+    exchange_expired(x, 35 * CLOCK_SECOND);
+    check_result(x, RESULT_TIMEOUT);
+    ck_assert_int_eq(exchange_deadline(x), CLOCK_NEVER);
+    exchange_free(x);
+}
+END_TEST
+
+/* The last piece of a body comes with the end; it may still get lost. */
+START_TEST(delivery_can_fail_at_the_end)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://a/");
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na");
+    check_result(x, RESULT_OK);
+    exchange_failed(x, RESULT_WRITE_FAILED, "disk full", 0);
+    check_result(x, RESULT_WRITE_FAILED);
+    exchange_free(x);
+}
+END_TEST
+
+/* --- tcp ---------------------------------------------------------------- */
+
+START_TEST(talks_plain_tcp)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "tcp://a:1/a%00b?c");
+    struct bytes body = {0};
+    const char *p;
+    ck_assert(!exchange_may_reuse(x));
+    exchange_connected(x, false, 5);
+    ck_assert_uint_eq(exchange_output(x, &p), 5);
+    ck_assert_mem_eq(p, "a\0b?c", 5);
+    exchange_sent(x, 5);
+    ck_assert_int_eq(exchange_want(x), WANT_SHUT);
+    exchange_shut(x);
+    give(x, "reply", 5, &body);
+    ck_assert_int_eq(exchange_want(x), WANT_RECEIVE);
+    exchange_eof(x, 40);
+    check_result(x, RESULT_OK);
+    ck_assert_uint_eq(body.length, 5);
+    ck_assert_int_eq(exchange_outcome(x)->status, 0);
+    ck_assert_int_eq(exchange_outcome(x)->connected_us, 5);
+    ck_assert_int_eq(exchange_outcome(x)->first_byte_us, 20);
+    ck_assert(!exchange_reusable(x));
+    bytes_free(&body);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(an_empty_reply_is_ok)
+{
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "tcp://a:1/");
+    exchange_connected(x, false, 5);
+    ck_assert_int_eq(exchange_want(x), WANT_SHUT);
+    exchange_shut(x);
+    exchange_eof(x, 40);
+    check_result(x, RESULT_OK);
+    exchange_free(x);
+}
+END_TEST
+
+static void add_cases(TCase *tc)
+{
+    tcase_add_test(tc, every_response_at_every_split);
+    tcase_add_test(tc, bad_urls_are_done_at_once);
+    tcase_add_test(tc, follows_redirects);
+    tcase_add_test(tc, counts_redirects);
+    tcase_add_test(tc, refuses_some_redirects);
+    tcase_add_test(tc, leaves_long_redirects);
+    tcase_add_test(tc, keeps_secrets_at_home);
+    tcase_add_test(tc, retries_what_may_pass);
+    tcase_add_test(tc, does_not_retry_the_rest);
+    tcase_add_test(tc, waits_ten_seconds_at_most);
+    tcase_add_test(tc, ordered_bodies_are_final);
+    tcase_add_test(tc, stale_connections_cost_nothing);
+    tcase_add_test(tc, no_keep_alive_reuses_nothing);
+    tcase_add_test(tc, refuses_long_bodies);
+    tcase_add_test(tc, expires);
+    tcase_add_test(tc, delivery_can_fail_at_the_end);
+    tcase_add_test(tc, talks_plain_tcp);
+    tcase_add_test(tc, an_empty_reply_is_ok);
+}
+
+UNIT_MAIN("exchange", add_cases)
