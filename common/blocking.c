@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "net.h"
+#include "sink.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -195,10 +196,8 @@ static void step_deliver(struct blocking *b, struct exchange *x,
     exchange_paused(x, clock_us() - before);
     if (error == -ECANCELED)
         told(x);
-    else if (error == -ENOMEM)
-        exchange_failed(x, RESULT_NO_RESOURCES, strerror(-error), clock_us());
     else if (error != 0)
-        exchange_failed(x, RESULT_WRITE_FAILED, strerror(-error), clock_us());
+        exchange_failed(x, sink_result(error), strerror(-error), clock_us());
 }
 
 /* Step expire: true when the limit is past and what had arrived by then is
@@ -327,6 +326,9 @@ void blocking_fetch(struct blocking *b, struct exchange *x)
 {
     struct channel *channel = NULL;
     while (exchange_want(x) != WANT_DONE) {
+        /* A server that never makes us wait is no reason not to listen. */
+        if (atomic_load(&b->told) != TOLD_NOTHING)
+            told(x);
         switch (exchange_want(x)) {
         case WANT_CONNECT:
             channel = step_connect(b, x);

@@ -193,6 +193,7 @@ void exchange_connected(struct exchange *x, bool reused, int64_t now)
 {
     x->reused = x->outcome.reused = reused;
     x->outcome.connected_us = now;
+    x->outcome.first_byte_us = -1;
     x->reusable = false;
     x->want = WANT_SEND;
     if (x->output.length == 0) /* tcp://host:port/ has nothing to say */

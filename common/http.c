@@ -328,6 +328,16 @@ static bool count_head(struct http *http, size_t n)
     return false;
 }
 
+/* Known from the first byte that is wrong: what is no HTTP may have no line
+ * ends at all. */
+static bool begins_as_http(const struct bytes *line)
+{
+    static const char start[] = "HTTP/1.";
+    size_t n = line->length < sizeof start - 1 ? line->length
+                                               : sizeof start - 1;
+    return memcmp(line->data, start, n) == 0;
+}
+
 /* Gathers one line, or the start of one. */
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {
@@ -339,7 +349,9 @@ static size_t feed_line(struct http *http, const char *p, size_t n)
         bad(http, RESULT_NO_RESOURCES, "out of memory");
         return take;
     }
-    if (lf != NULL)
+    if (http->state == HTTP_STATUS_LINE && !begins_as_http(&http->line))
+        broken(http, "this is no HTTP/1 status line");
+    else if (lf != NULL)
         line_complete(http);
     return take;
 }

@@ -41,43 +41,39 @@ static const struct option_row {
     const char *help;
 } table[] = {
     {'i', "input", "FILE", NULL, false,
-     "read more URLs from FILE, one a line; - is standard input"},
+     "more URLs, one a line; - is standard input"},
     {'j', "jobs", "N", NULL, false, "requests in flight at once (8)"},
     {'d', "directory", "DIR", NULL, false, "save each body as a file in DIR"},
     {'n', "discard", NULL, NULL, false, "read the bodies, keep none"},
     {'T', "upload", "FILE", NULL, true, "PUT FILE to every URL"},
-    {'H', "header", "'NAME: VALUE'", NULL, false,
-     "add a request header (may be repeated)"},
+    {'H', "header", "'NAME: VALUE'", NULL, false, "add a request header"},
     {'t', "timeout", "SECONDS", NULL, false, "limit on one attempt (30)"},
-    {O_CONNECT_TIMEOUT, "connect-timeout", "SECONDS", NULL, false,
+    {O_CONNECT_TIMEOUT, "connect-timeout", "SEC", NULL, false,
      "limit on connecting to one address (10)"},
     {O_RETRIES, "retries", "N", NULL, false,
-     "try again after a failure that may pass (0)"},
+     "try again after failures that may pass (0)"},
     {O_MAX_REDIRECTS, "max-redirects", "N", NULL, false,
-     "follow at most N redirects a request (10)"},
+     "follow at most N redirects (10)"},
     {O_MAX_BODY, "max-body", "BYTES", NULL, false, "refuse a longer body"},
     {O_NO_KEEP_ALIVE, "no-keep-alive", NULL, NULL, false,
      "a new connection for every request"},
     {O_HIGH_WATER, "high-water", "BYTES", NULL, true,
-     "watermarks of each request's output"},
+     "stop reading a body when so much of it waits"},
     {O_LOW_WATER, "low-water", "BYTES", NULL, true,
-     "(64K and 16K); --high-water none: unbounded"},
+     "... and go on at so much (64K, 16K; none)"},
     {O_SPAWN, "spawn", "pool|each", "threads processes", true,
-     "workers made once, or one for each request"},
-    {O_BACKEND, "backend", "NAME", "evloop", true,
-     "how the loop waits: epoll, poll or select"},
-    {O_LOOPS, "loops", "N", "evloop", true,
-     "event loops, each on its own thread (1)"},
+     "workers made once, or for each request"},
+    {O_BACKEND, "backend", "NAME", "evloop", true, "epoll, poll or select"},
+    {O_LOOPS, "loops", "N", "evloop", true, "loops, a thread each (1)"},
     {O_CACERT, "cacert", "FILE", NULL, true,
      "https: trust the certificates in FILE"},
     {O_INSECURE, "insecure", NULL, NULL, true, "https: verify nothing"},
     {O_REPORT, "report", "FILE", NULL, false,
-     "write a line of tab-separated values for every request"},
-    {O_TRACE, "trace", "FILE", NULL, true,
-     "write a timeline for Perfetto (Chrome Trace Events)"},
+     "write a line of values for every request"},
+    {O_TRACE, "trace", "FILE", NULL, true, "write a timeline for Perfetto"},
     {O_PROGRESS, "progress", "WHEN", NULL, false,
-     "a progress line: auto, always or never (auto)"},
-    {'q', "quiet", NULL, NULL, false, "no summary, no progress; errors only"},
+     "a progress line: auto, always, never"},
+    {'q', "quiet", NULL, NULL, false, "errors only"},
     {'h', "help", NULL, NULL, false, "print this help"},
     {'V', "version", NULL, NULL, false, "print the version"},
 };
@@ -252,6 +248,16 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
+/* A value comes back in a message, which is to be one line, and harmless to a
+ * terminal. */
+static void make_visible(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 static int take_option(struct options *o, const char *model, int code,
                        char *message, size_t size)
 {
@@ -280,6 +286,7 @@ static int take_option(struct options *o, const char *model, int code,
         return 0;
     const char *fault =
         code == 'H' ? http_header_fault(optarg, strlen(optarg)) : NULL;
+    make_visible(optarg);
     snprintf(message, size, "--%s %s: %s", row->name, optarg,
              fault != NULL ? fault : "not a value it can have");
     return -EINVAL;
@@ -382,8 +389,9 @@ void options_help(const char *model, FILE *out)
             snprintf(left + n, sizeof left - (size_t)n, " %s", row->argument);
         fprintf(out, "  %-28s %s\n", left, row->help);
     }
-    fprintf(out, "\nBYTES take the suffixes K, M, G. Exit status: 0 every "
-                 "request was ok, 1 some was\nnot, 2 usage, 3 could not go "
-                 "on; 128 + N after signal N. See fetch-%s(1).\n",
+    fprintf(out,
+            "\nBYTES take the suffixes K, M, G. Exit status: 0 all requests "
+            "were ok, 1 some\nwere not, 2 usage, 3 could not go on, 128 + N "
+            "signal N. See fetch-%s(1).\n",
             model);
 }

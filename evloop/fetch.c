@@ -22,8 +22,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char model_name[] = "evloop";
 
@@ -78,7 +80,7 @@ static bool has_turn(const struct request *r)
 static ssize_t out_send(void *context, const struct iovec *parts, int n)
 {
     struct request *r = context;
-    if (!has_turn(r))
+    if (!has_turn(r) || run_stopping(r->fetch->run))
         return -EAGAIN;
     ssize_t sent = output_send(&r->fetch->run->output, parts, n);
     if (sent > 0) {
@@ -287,7 +289,7 @@ static void step_deliver(struct request *r, struct span body)
     if (error == 0)
         run_count(run, body.length);
     else
-        exchange_failed(r->x, RESULT_WRITE_FAILED, strerror(-error),
+        exchange_failed(r->x, sink_result(error), strerror(-error),
                         clock_us());
 }
 
@@ -439,7 +441,7 @@ static bool complete_body(struct request *r)
     if (!ordered(r->fetch)) {
         error = sink_commit(&run->sink, &r->file, r->job);
         if (error != 0)
-            exchange_failed(r->x, RESULT_WRITE_FAILED, strerror(-error),
+            exchange_failed(r->x, sink_result(error), strerror(-error),
                             clock_us());
     } else if (r->out != NULL) {
         stream_cancel(r->out, &r->waiter);
@@ -457,10 +459,10 @@ static bool complete_body(struct request *r)
 static void exchange_is_done(struct request *r)
 {
     event_del(&r->timer);
-    enum result result = exchange_outcome(r->x)->result;
-    if (result == RESULT_NO_RESOURCES && give_way(r))
-        return;
-    if (result == RESULT_OK && complete_body(r))
+    const struct outcome *outcome = exchange_outcome(r->x);
+    if (outcome->result == RESULT_OK && complete_body(r))
+        return; /* on_flushed goes on */
+    if (outcome->result == RESULT_NO_RESOURCES && give_way(r))
         return;
     step_finish(r);
 }
@@ -615,16 +617,37 @@ static void discard_log(int severity, const char *message)
     (void)message;
 }
 
+/* A new loop takes four descriptors. libevent 2.1.12 ends the whole program
+ * when one of them cannot be had, so we look before. */
+static int has_descriptors_for_a_loop(void)
+{
+    int first[2];
+    int second[2];
+    if (pipe2(first, O_CLOEXEC) == -1)
+        return -errno;
+    int error = pipe2(second, O_CLOEXEC) == -1 ? -errno : 0;
+    if (error == 0) {
+        (void)close(second[0]);
+        (void)close(second[1]);
+    }
+    (void)close(first[0]);
+    (void)close(first[1]);
+    return error;
+}
+
 /* Step start: makes the loop and the events that are not a request's. */
 static int step_start(struct fetch *fetch, struct run *run)
 {
     struct timeval tick = {.tv_usec = RUN_TICK_MS * 1000L};
     *fetch = (struct fetch){.run = run, .limit = run->options->jobs};
     event_set_log_callback(discard_log);
+    int error = has_descriptors_for_a_loop();
+    if (error != 0)
+        return error;
     struct event_base *base = event_base_new();
     if (base == NULL)
         return -ENOMEM;
-    int error = loop_open(&fetch->loop, base, run->options->connect_timeout_us,
+    error = loop_open(&fetch->loop, base, run->options->connect_timeout_us,
                           run->options->jobs);
     if (error != 0) {
         event_base_free(base);

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ struct request {
     size_t peak;         /* most body bytes in hand */
     bool watched;        /* epoll looks at the results pipe */
     bool ended;          /* that pipe is at its end */
+    bool out_failed;     /* job->outcome says how standard output failed */
 };
 
 struct fetch {
@@ -131,6 +133,7 @@ static void clear_request(struct fetch *fetch, struct request *r)
     r->inbox_used = r->inbox_body = 0;
     r->written = 0;
     r->peak = 0;
+    r->out_failed = false;
     r->job = NULL;
 }
 
@@ -274,8 +277,9 @@ static enum progressed step_deliver(struct fetch *fetch, struct request *r)
     if (sent < 0) {
         const char *cause = strerror((int)-sent);
         run_fail(fetch->run, "standard output: %s", cause);
-        abandon(fetch, r, RESULT_WRITE_FAILED, cause);
-        return IS_FINISHED;
+        outcome_set(&r->job->outcome, RESULT_WRITE_FAILED, "%s", cause);
+        r->out_failed = true;
+        return NEEDS_OUTPUT; /* for ever: the run is to stop */
     }
     r->written += (size_t)sent;
     r->inbox_body -= (size_t)sent;
@@ -602,13 +606,59 @@ no_epoll:
     return error;
 }
 
-/* Step stop: ends the workers, cancels what they were at. */
+/* Takes what comes up the pipe while the run stops: the outcome is of
+ * interest, a body no more. */
+static void collect(struct fetch *fetch, struct request *r)
+{
+    struct outcome before = r->job->outcome;
+    struct frame frame = {.type = FRAME_NONE};
+    for (;;) {
+        while (r->inbox_used < r->inbox.length && frame.type != FRAME_RESULT)
+            r->inbox_used +=
+                frame_feed(&r->reader, r->inbox.data + r->inbox_used,
+                           r->inbox.length - r->inbox_used, &frame);
+        if (frame.type == FRAME_RESULT || r->ended ||
+            fill_inbox(fetch, r) <= 0)
+            break;
+    }
+    if (frame.type != FRAME_RESULT || frame.length != sizeof before)
+        return;
+    memcpy(&r->job->outcome, frame.at, sizeof before);
+    if (r->out_failed)
+        outcome_set(&r->job->outcome, before.result, "%s", before.cause);
+    else if (ordered(fetch)) /* the worker may have thought otherwise */
+        outcome_set(&r->job->outcome, RESULT_CANCELLED, "the run ended first");
+    step_finish(fetch, r);
+}
+
+static void collect_all(struct fetch *fetch)
+{
+    for (size_t i = 0; i < fetch->pool.used; i++) {
+        if (fetch->requests[i].job != NULL)
+            collect(fetch, &fetch->requests[i]);
+    }
+}
+
+/* Step stop: ends the workers. When jobs are still at hand they have a moment
+ * to remove their files and to say how far they came. */
 static void step_stop(struct fetch *fetch)
 {
-    pool_stop(&fetch->pool, GRACE_MS);
+    int64_t deadline = clock_us() + GRACE_MS * INT64_C(1000);
+    struct pollfd deaths = {.fd = fetch->pool.signal_fd, .events = POLLIN};
+    int status;
+    pool_terminate(&fetch->pool);
+    while (fetch->pool.alive > 0 && clock_us() < deadline) {
+        collect_all(fetch); /* also: whoever sleeps in write goes on */
+        if (pool_reap(&fetch->pool, &status) == NULL)
+            (void)poll(&deaths, 1, 10);
+    }
+    pool_end(&fetch->pool);
+    collect_all(fetch);
     for (size_t i = 0; i < fetch->pool.used; i++) {
         struct request *r = &fetch->requests[i];
-        if (r->job != NULL)
+        if (r->job != NULL && r->out_failed)
+            abandon(fetch, r, RESULT_WRITE_FAILED, r->job->outcome.cause);
+        else if (r->job != NULL)
             abandon(fetch, r, RESULT_CANCELLED, "the run ended first");
     }
     (void)close(fetch->epoll_fd);

@@ -1,11 +1,8 @@
 /* pool: forked workers, as their parent sees them. See pool.h. */
 #include "pool.h"
 
-#include "clock.h"
-
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -241,22 +238,18 @@ void pool_kill(struct pool *pool, struct pool_worker *worker)
     await(pool, worker);
 }
 
-void pool_stop(struct pool *pool, int ms)
+void pool_terminate(struct pool *pool)
 {
-    int64_t deadline = clock_us() + (int64_t)ms * 1000;
-    int status;
     for (size_t i = 0; i < pool->used; i++) {
         struct pool_worker *worker = &pool->workers[i];
         close_fd(&worker->jobs_fd);
-        close_fd(&worker->results_fd);
         if (worker->pid > 0)
             (void)kill(worker->pid, SIGTERM);
     }
-    while (pool->alive > 0 && clock_us() < deadline) {
-        struct pollfd poll_fd = {.fd = pool->signal_fd, .events = POLLIN};
-        if (pool_reap(pool, &status) == NULL)
-            (void)poll(&poll_fd, 1, clock_poll_ms(deadline));
-    }
+}
+
+void pool_end(struct pool *pool)
+{
     for (size_t i = 0; i < pool->used; i++) {
         if (pool->workers[i].pid > 0) {
             (void)kill(pool->workers[i].pid, SIGKILL);
@@ -267,6 +260,10 @@ void pool_stop(struct pool *pool, int ms)
 
 void pool_free(struct pool *pool)
 {
+    for (size_t i = 0; i < pool->used; i++) {
+        close_fd(&pool->workers[i].jobs_fd);
+        close_fd(&pool->workers[i].results_fd);
+    }
     close_fd(&pool->signal_fd);
     free(pool->workers);
     (void)sigprocmask(SIG_SETMASK, &pool->mask, NULL);

@@ -69,9 +69,12 @@ void pool_vacate(struct pool *pool, struct pool_worker *worker);
 /* Kills a worker and waits until it is dead; pool_vacate comes next. */
 void pool_kill(struct pool *pool, struct pool_worker *worker);
 
-/* Ends all workers: closes their pipes and sends SIGTERM, so that each tidies
- * up; after `ms` milliseconds kills those that are left. Reaps them all. */
-void pool_stop(struct pool *pool, int ms);
+/* Asks all workers to end: closes their jobs pipes and sends SIGTERM, so that
+ * each tidies up what it is at. They are reaped as ever. */
+void pool_terminate(struct pool *pool);
+
+/* Kills the workers that are left, and reaps them. */
+void pool_end(struct pool *pool);
 
 void pool_free(struct pool *pool);
 

@@ -71,6 +71,8 @@ static int write_out(struct worker *w, const char *p, size_t n)
     struct run *run = w->fetch->run;
     while (n > 0) {
         struct iovec part = {(void *)p, n};
+        if (run_stopping(run)) /* perhaps by the body before this one */
+            return -ECANCELED;
         ssize_t sent = output_send(&run->output, &part, 1);
         if (sent == -EAGAIN) {
             int ready = blocking_wait(&w->blocking, run->output.fd, POLLOUT,
@@ -137,7 +139,7 @@ static void complete_body(struct worker *w)
         if (error == -ECANCELED)
             outcome_set(outcome, RESULT_CANCELLED, "the run ended first");
         else if (error != 0)
-            outcome_set(outcome, RESULT_WRITE_FAILED, "%s", strerror(-error));
+            outcome_set(outcome, sink_result(error), "%s", strerror(-error));
         outcome->done_us = clock_us();
     }
     outcome->bytes = ordered(w) ? w->written : w->file.bytes;
@@ -219,7 +221,8 @@ static void work(struct pool_thread *thread, void *item, void *context)
     w->job = item;
     run_started(fetch->run, w->job, (int)thread->slot);
     do {
-        if (!place_enter(&w->place, w->job->id)) {
+        if (!place_enter(&w->place, w->job->id) ||
+            run_stopping(fetch->run)) {
             outcome_set(&w->job->outcome, RESULT_CANCELLED,
                         "the run ended first");
             break;

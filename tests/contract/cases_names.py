@@ -1,0 +1,166 @@
+"""Names: look-ups that fail, several addresses, no route.
+
+In network and mount namespaces of their own, made by this script: there
+/etc/resolv.conf names a small name server of ours on loopback. No question
+ever leaves the machine.
+"""
+
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+
+from harness import Origin, Server, case, equal, expect, main, run
+
+INSIDE = "TRIPTYCH_INSIDE_NAMESPACE"
+
+# Mounted over /etc/resolv.conf, so it must stay.
+KEPT = tempfile.NamedTemporaryFile("w", suffix=".conf")
+
+# name: addresses; a name that is not here does not exist.
+ZONE = {
+    "one.test": ["127.0.0.1"],
+    "two.test": ["127.0.0.2", "127.0.0.1"],
+    "mixed.test": ["::1", "127.0.0.1"],
+    "none.test": [],
+    "dead.test": ["127.0.0.2", "127.0.0.3"],
+}
+
+
+def answer(question):
+    """One DNS answer, after RFC 1035."""
+    identity, = struct.unpack_from("!H", question)
+    labels, at = [], 12
+    while question[at]:
+        labels.append(question[at + 1:at + 1 + question[at]].decode())
+        at += 1 + question[at]
+    kind, = struct.unpack_from("!H", question, at + 1)
+    asked = question[12:at + 5]
+    name = ".".join(labels).lower()
+    family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
+    records = [socket.inet_pton(family, a) for a in ZONE.get(name, [])
+               if (":" in a) == (family == socket.AF_INET6)] if family else []
+    status = 0 if name in ZONE else 3
+    head = struct.pack("!HHHHHH", identity, 0x8580 | status, 1, len(records),
+                       0, 0)
+    return head + asked + b"".join(
+        b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(record)) + record
+        for record in records)
+
+
+def serve_names(sock):
+    while True:
+        question, client = sock.recvfrom(4096)
+        sock.sendto(answer(question), client)
+
+
+def ok(c):
+    while c.request():
+        c.ok(b"found")
+
+
+@case
+def names_that_do_not_exist(model):
+    r = run(model, "http://missing.test/", "tcp://none.test:1/x")
+    equal(r.column("attempts"), ["1", "1"], "attempts")
+    return expect(r, ["dns", "dns"], b"")
+
+
+@case
+def a_name(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://one.test:{server.port}/",
+                f"http://ONE.test:{server.port}/")
+    equal(server.requests[0].count(b"Host: one.test:"), 1, "Host")
+    return expect(r, ["ok", "ok"], b"found" * 2)
+
+
+@case
+def every_address_is_tried(model):
+    """The first refuses, whichever family comes first."""
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://two.test:{server.port}/",
+                f"http://mixed.test:{server.port}/")
+    return expect(r, ["ok", "ok"], b"found" * 2)
+
+
+@case
+def the_last_address_counts(model):
+    r = run(model, "http://dead.test:1/")
+    return expect(r, ["refused"], b"")
+
+
+@case
+def many_names_at_once(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, "-j", "50", "--no-keep-alive", "-n",
+                *[f"http://{n}.test:{server.port}/" for n in
+                  ("one", "two", "missing", "mixed")] * 25)
+    return expect(r, ["ok", "ok", "dns", "ok"] * 25)
+
+
+@case
+def redirect_to_a_name_that_does_not_exist(model):
+    with Origin() as origin:
+        r = run(model, f"{origin.http}/bytes/0?redirect=http://missing.test/")
+    equal(r.column("status"), ["302"], "status")
+    return expect(r, ["dns"], b"")
+
+
+@case
+def no_route(model):
+    """In a namespace of its own where not even loopback is up."""
+    r = run(model, "http://127.0.0.1:80/", "http://[::1]/",
+            wrap=["unshare", "-n"])
+    return expect(r, ["unreachable", "unreachable"], b"",
+                  err="unreachable: ")
+
+
+@case
+def no_name_server(model):
+    """Nobody listens where resolv.conf points to."""
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+        conf.write("nameserver 127.0.0.9\noptions timeout:1 attempts:1\n")
+        conf.flush()
+        r = run(model, "http://one.test/", wrap=[
+            "unshare", "-m", "sh", "-c",
+            f'mount --bind {conf.name} /etc/resolv.conf && exec "$0" "$@"'])
+    return expect(r, ["dns"], b"")
+
+
+def enter():
+    """Runs this script again inside of new namespaces."""
+    command = ["unshare", "-n", "-m"]
+    if os.geteuid() != 0:
+        command.append("-r")
+    probe = subprocess.run([*command, "true"], stderr=subprocess.PIPE,
+                           check=False)
+    if probe.returncode != 0:
+        print(f"SKIPPED all: no namespaces here: {probe.stderr.decode()}")
+        sys.exit(77)
+    environment = dict(os.environ, **{INSIDE: "1"})
+    sys.exit(subprocess.run([*command, sys.executable, *sys.argv],
+                            env=environment, check=False).returncode)
+
+
+def prepare():
+    """The namespaces' own loopback, resolv.conf and name server."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    KEPT.write("nameserver 127.0.0.1\n")
+    KEPT.flush()
+    os.chmod(KEPT.name, 0o644)
+    target = os.path.realpath("/etc/resolv.conf")
+    subprocess.run(["mount", "--bind", KEPT.name, target], check=True)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", 53))
+    threading.Thread(target=serve_names, args=(sock,), daemon=True).start()
+
+
+if __name__ == "__main__":
+    if INSIDE not in os.environ:
+        enter()
+    prepare()
+    main()

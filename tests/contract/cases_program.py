@@ -1,0 +1,660 @@
+"""The program itself: usage, input, report, messages, signals, leftovers."""
+
+import os
+import pty
+import re
+import resource
+import signal
+import subprocess
+import time
+
+from harness import (BIN, Origin, Running, Server, Skip, Workplace, agree,
+                     case, check, children, content, count_fds,
+                     count_threads, equal, expect, main, program, run,
+                     wait_for)
+
+
+# --- The command line ------------------------------------------------------
+
+@case
+def usage_errors(model):
+    wrong = [[], ["-j", "0", "http://h/"], ["-j", "100001", "http://h/"],
+             ["-j", "x", "http://h/"], ["-j", "-1", "http://h/"],
+             ["-t", "0", "http://h/"], ["-t", "nan", "http://h/"],
+             ["-t", "-1", "http://h/"], ["-t", "1e9", "http://h/"],
+             ["--connect-timeout", "0", "http://h/"],
+             ["--max-body", "0", "http://h/"],
+             ["--max-body", "1T", "http://h/"],
+             ["--max-body", "99999999999G", "http://h/"],
+             ["--retries", "x", "http://h/"],
+             ["--max-redirects", "", "http://h/"],
+             ["-d", "x", "-n", "http://h/"], ["-d", "", "http://h/"],
+             ["-H", "no colon", "http://h/"], ["-H", "A: b\nC: d", "http://h/"],
+             ["-H", "Content-Length: 1", "http://h/"],
+             ["-H", "transfer-encoding: chunked", "http://h/"],
+             ["--progress", "maybe", "http://h/"],
+             ["--nothing", "http://h/"], ["-Z", "http://h/"], ["-j"],
+             ["--input"], ["-i", "-", "-i", "-"]]
+    for arguments in wrong:
+        r = run(model, *arguments, report=False)
+        equal(r.status, 2, f"exit status of {arguments}")
+        equal(r.out, b"", "standard output")
+        lines = r.err.splitlines()
+        equal(len(lines), 2, f"lines for {arguments}: {r.err}")
+        check(lines[0].startswith(f"fetch-{model}: "), r.err)
+        check("--help" in lines[1], r.err)
+
+
+@case
+def options_of_another_model_name_it(model):
+    owners = {"--spawn=pool": ("threads", "processes"),
+              "--backend=epoll": ("evloop",), "--loops=1": ("evloop",)}
+    for option, models in owners.items():
+        r = run(model, option, "http://127.0.0.1:1/", report=False)
+        equal(r.status, 2 if model not in models else r.status, option)
+        if model not in models:
+            for owner in models:
+                check(f"fetch-{owner}" in r.err, r.err)
+
+
+@case
+def help_and_version(model):
+    for arguments in (["--help"], ["-h"], ["--help", "--nonsense"]):
+        r = run(model, *arguments, report=False)
+        equal((r.status, r.err), (0, ""), "--help")
+        text = r.out.decode()
+        check(text.startswith(f"Usage: fetch-{model} "), text)
+        check(all(len(line) <= 79 for line in text.splitlines()),
+              "a line is longer than 79 columns")
+        for option in ("--input", "--jobs", "--directory", "--discard",
+                       "--header", "--timeout", "--retries", "--report"):
+            check(option in text, f"{option} is missing")
+    r = run(model, "--version", report=False)
+    check(re.fullmatch(rf"fetch-{model} \(triptych\) \d+\.\d+\.\d+\n",
+                       r.out.decode()), r.out)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        status = subprocess.run([program(model), "--help"], stdout=full,
+                                stderr=subprocess.DEVNULL,
+                                check=False).returncode
+    equal(status, 3, "--help to a full disk")
+
+
+# --- Input -----------------------------------------------------------------
+
+@case
+def input_from_a_file(model):
+    with Origin() as origin, Workplace() as place:
+        path = place.join("list")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"# a comment\n\n  \n{origin.http}/bytes/2\n"
+                       f"{origin.http}/bytes/3")
+        r = run(model, "-i", path, f"{origin.http}/bytes/1")
+    return expect(r, ["ok"] * 3, content(1) + content(2) + content(3))
+
+
+def answer(c):
+    while c.request():
+        c.ok(b"12345")
+
+
+@case
+def input_is_read_as_it_comes(model):
+    """Each is fetched before the next line is there, or even begun."""
+    with Server(answer) as server:
+        reader, writer = os.pipe()
+        with Running(model, "-i", "-", "-n", stdin=reader) as running:
+            os.close(reader)
+            for count in range(1, 4):
+                os.write(writer, server.http[:9].encode())
+                time.sleep(0.02)
+                os.write(writer, server.http[9:].encode() + b"\n")
+                wait_for(lambda n=count: len(server.requests) == n,
+                         "a request")
+            os.close(writer)
+            r = running.finish()
+    equal(r.words, ["ok"] * 3, r.err)
+    equal(r.status, 0, "exit status")
+    return r.words
+
+
+@case
+def input_is_not_read_ahead_of_need(model):
+    """The writer of a long list feels back-pressure, too: while requests
+    hang, the program does not read the list into memory."""
+    def hang(c):
+        c.request()
+        c.hold()
+    with Server(hang) as server:
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with Running(model, "-i", "-", "-n", "-j", "2", stdin=reader):
+            os.close(reader)
+            line = f"{server.http}/{'x' * 200}\n".encode()
+            written = 0
+            last = time.monotonic()
+            while time.monotonic() - last < 0.5:
+                try:
+                    written += os.write(writer, line)
+                    last = time.monotonic()
+                except BlockingIOError:
+                    time.sleep(0.01)
+                check(written < 1000000, "the list is swallowed whole")
+            os.close(writer)
+
+
+@case
+def input_that_cannot_be_read(model):
+    with Workplace() as place:
+        r = run(model, "-i", place.join("missing"))
+        equal(r.status, 3, r.err)
+        check("No such file" in r.err, r.err)
+        r = run(model, "-i", place.path)
+        equal(r.status, 3, r.err)
+        check("Is a directory" in r.err, r.err)
+    return r.words
+
+
+@case
+def empty_input(model):
+    r = run(model, "-i", "-", stdin=b"# nothing\n\n")
+    first = expect(r, [], b"", status=0)
+    r = run(model, "-i", "/dev/null")
+    return first, expect(r, [], b"", status=0)
+
+
+@case
+def lines_that_are_no_urls(model):
+    text = (b"http://127.0.0.1:1/\r\n" + b"x" * 200000 + b"\n"
+            b"\0\n" b"\xff\xfe\n" b"http://h/\tname\n")
+    r = run(model, "-i", "-", stdin=text)
+    equal(r.rows[2]["url"], "\\x00", "url")
+    equal(r.rows[3]["url"], "\\xFF\\xFE", "url")
+    check("CRLF" in r.err, "a hint at the line ends")
+    return expect(r, ["bad-url"] * 5, b"")
+
+
+# --- Report and messages ---------------------------------------------------
+
+@case
+def the_report(model):
+    with Origin() as origin:
+        urls = [f"{origin.http}/bytes/10", "http://h/\xe4 ",
+                f"{origin.http}/nothing", f"{origin.tcp}/hello"]
+        r = run(model, *urls)
+    expect(r, ["ok", "bad-url", "http-error", "ok"], content(10) + b"hello")
+    equal(r.rows[0]["url"], urls[0], "url")
+    equal(r.rows[1]["url"], "http://h/\\xC3\\xA4\\x20", "url")
+    equal(r.column("status"), ["200", "-", "404", "-"], "status")
+    equal(r.column("bytes"), ["10", "-", "0", "5"], "bytes")
+    equal(r.column("attempts"), ["1", "0", "1", "1"], "attempts")
+    for row in (r.rows[0], r.rows[3]):
+        check(0 <= int(row["worker"]) < 8, f"worker: {row}")
+        check(int(row["peak_buffered"]) >= int(row["bytes"]), f"peak: {row}")
+    return agree(r)
+
+
+@case
+def the_report_cannot_be_written(model):
+    r = run(model, "--report", "/nowhere/at/all", "http://127.0.0.1:1/",
+            report=False)
+    equal(r.status, 3, r.err)
+    check("/nowhere/at/all: No such file" in r.err, r.err)
+    r = run(model, "--report", "/dev/full", "http://127.0.0.1:1/",
+            report=False)
+    equal(r.status, 3, r.err)
+    check("No space left" in r.err, r.err)
+
+
+@case
+def the_report_disk_fills_up(model):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+    lines = "".join(f"bad{i}\n" for i in range(20000)).encode()
+    with Workplace() as place:
+        r = run(model, "-i", "-", "-q", "--report", place.join("r"),
+                stdin=lines, report=False, preexec_fn=limit)
+        equal(r.status, 3, r.err[-300:])
+        check("File too large" in r.err, r.err[-300:])
+
+
+@case
+def quiet_and_summary(model):
+    with Origin() as origin:
+        good = f"{origin.http}/bytes/5"
+        r = run(model, "-n", good)
+        check(re.fullmatch(rf"fetch-{model}: 1 request: 1 ok, 0 failed; "
+                           r"5 B in \d+\.\d\d s \(.*\)\n", r.err), r.err)
+        r = run(model, "-q", "-n", good)
+        equal(r.err, "", "standard error")
+        r = run(model, "-q", "-n", "--progress=always", good,
+                f"{origin.http}/nothing")
+        check(re.fullmatch(rf"fetch-{model}: {origin.http}/nothing: "
+                           "http-error: the server answered 404\n", r.err),
+              r.err)
+
+
+@case
+def progress_lines(model):
+    with Origin() as origin:
+        urls = [f"{origin.http}/bytes/5?delay={i * 100}" for i in range(8)]
+        r = run(model, "-n", "--progress=always", *urls)
+        check(re.search(rf"\rfetch-{model}: \d+/8 done, 0 failed, "
+                        r"\d+ in flight", r.err), r.err)
+        r = run(model, "-n", *urls)
+        check("\r" not in r.err, "progress without a terminal")
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([program(model), "-n", *urls], stderr=theirs):
+            os.close(theirs)
+            text = b""
+            while True:
+                try:
+                    text += os.read(ours, 4096)
+                except OSError:
+                    break
+        os.close(ours)
+        check(b" in flight" in text and b"\x1b[K" in text, text)
+
+
+# --- Signals ---------------------------------------------------------------
+
+def interrupt(model, number, *arguments, stdout=subprocess.DEVNULL):
+    """Interrupts when two have answered and two hang."""
+    def script(c):
+        while head := c.request():
+            if b"/hang" in head:
+                c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nab")
+                c.hold()
+            c.ok(b"ok")
+    with Server(script) as server, Workplace() as place:
+        directory = place.join("d")
+        more = ["-d", directory] if "-d" in arguments else arguments
+        with Running(model, "-j4", *more, *(server.http + p for p in
+                     ("/1", "/hang", "/2", "/hang", "/hang", "/3")),
+                     stdout=stdout) as running:
+            wait_for(lambda: len(server.requests) >= 4, "four requests")
+            time.sleep(0.1)
+            begun = time.monotonic()
+            running.signal(number)
+            r = running.finish()
+            took = time.monotonic() - begun
+            equal(running.family(), [], "processes left over")
+        files = sorted(os.listdir(directory)) if "-d" in arguments else None
+    equal(r.status, 128 + number, r.err)
+    equal(len(r.rows), 6, "lines of the report")
+    equal(r.words[0], "ok", "results")
+    equal([r.words[i] for i in (1, 3, 4)], ["cancelled"] * 3, "results")
+    # Within a second, says the contract; a sanitizer may be slower.
+    check(took < (1.0 if "asan" not in BIN and "tsan" not in BIN else 10),
+          f"it took {took:.2f} s")
+    return r.status, files
+
+
+@case
+def interrupted(model):
+    return interrupt(model, signal.SIGINT, "-n")
+
+
+@case
+def terminated(model):
+    return interrupt(model, signal.SIGTERM, "-n")
+
+
+@case
+def hung_up(model):
+    return interrupt(model, signal.SIGHUP, "-n")
+
+
+@case
+def interrupted_with_files(model):
+    _, files = interrupt(model, signal.SIGINT, "-d")
+    check(all(name in ("1", "2", "3") for name in files), files)
+
+
+@case
+def interrupted_in_order(model):
+    interrupt(model, signal.SIGINT)
+
+
+@case
+def interrupted_with_a_stalled_consumer(model):
+    reader, writer = os.pipe()
+    with Origin() as origin:
+        with Running(model, *[f"{origin.http}/bytes/9000000"] * 4,
+                     stdout=writer) as running:
+            os.close(writer)
+            wait_for(lambda: origin.stats()["unread"] > 1000000,
+                     "the pipe to fill up")
+            running.signal(signal.SIGTERM)
+            begun = time.monotonic()
+            r = running.finish()
+            took = time.monotonic() - begun
+            equal(running.family(), [], "processes left over")
+    os.close(reader)
+    equal(r.status, 143, r.err)
+    equal(r.words, ["cancelled"] * 4, "results")
+    check(took < (1.0 if "asan" not in BIN and "tsan" not in BIN else 10),
+          f"it took {took:.2f} s")
+
+
+@case
+def interrupted_while_reading_input(model):
+    reader, writer = os.pipe()
+    with Running(model, "-i", "-", stdin=reader) as running:
+        os.close(reader)
+        os.write(writer, b"bad\nworse\nnot a whole li")
+        wait_for(lambda: "worse" in running.errors(), "the second line")
+        running.signal(signal.SIGINT)
+        r = running.finish()
+    os.close(writer)
+    equal(r.status, 130, r.err)
+    equal(r.words, ["bad-url", "bad-url"], "results")
+    return agree(r)
+
+
+@case
+def interrupted_during_a_wait_for_a_retry(model):
+    with Running(model, "--retries", "1000", "http://127.0.0.1:1/") as running:
+        time.sleep(0.3)
+        running.signal(signal.SIGINT)
+        r = running.finish()
+    equal(r.status, 130, r.err)
+    equal(r.words, ["cancelled"], "results")
+
+
+@case
+def ignored_signals_stay_ignored(model):
+    def ignore():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Origin() as origin:
+        with Running(model, "-n", f"{origin.http}/bytes/5?delay=500",
+                     preexec_fn=ignore) as running:
+            wait_for(lambda: origin.stats()["in_flight"] == 2, "a request")
+            running.signal(signal.SIGHUP)
+            running.signal(signal.SIGINT)
+            r = running.finish()
+    equal((r.status, r.words), (0, ["ok"]), r.err)
+
+
+@case
+def stopped_and_continued(model):
+    """The answer comes while the program is stopped, and the limit passes as
+    well: what has arrived is read before limits are judged."""
+    with Origin() as origin:
+        with Running(model, "-n", "-t", "1",
+                     f"{origin.http}/bytes/100000?delay=400",
+                     f"{origin.http}/bytes/9?delay=400",
+                     f"{origin.http}/bytes/9?delay=9000") as running:
+            wait_for(lambda: origin.stats()["in_flight"] == 4, "requests")
+            for pid in running.family():
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.6)
+            for pid in running.family():
+                os.kill(pid, signal.SIGCONT)
+            r = running.finish()
+    equal(r.words, ["ok", "ok", "timeout"], r.err)
+    return r.words
+
+
+# --- Leftovers -------------------------------------------------------------
+
+@case
+def nothing_grows_and_nothing_is_left(model):
+    """10,000 URLs from standard input, a thousand in flight: after the second
+    half there are as many descriptors, threads and children as after the
+    first, and after the end none."""
+    half, jobs = 5000, 1000
+    with Origin() as origin:
+        reader, writer = os.pipe()
+        with Running(model, "-i", "-", "-n", "-j", jobs,
+                     stdin=reader) as running:
+            os.close(reader)
+            counts = []
+            for part in (1, 2):
+                with os.fdopen(os.dup(writer), "w") as file:
+                    for i in range(half):
+                        file.write(f"{origin.http}/bytes/{i % 100}\n")
+                wait_for(lambda n=part: settled(origin, half * n),
+                         "half of them")
+                counts.append((count_fds(running.pid),
+                               count_threads(running.pid),
+                               len(children(running.pid))))
+            os.close(writer)
+            r = running.finish()
+            equal(running.family(), [], "processes left over")
+    equal(r.status, 0, r.err)
+    equal(len(r.rows), 2 * half, "lines of the report")
+    equal(set(r.words), {"ok"}, "results")
+    slack = 5 + jobs // 20  # idle connections come and go
+    for first, second, what in zip(*counts, ("descriptors", "threads",
+                                             "children")):
+        check(second <= max(first, jobs) + slack,
+              f"{what}: {first} after the first half, then {second}")
+
+
+def settled(origin, n):
+    """All requests so far are answered: those of the program, and looks."""
+    stats = origin.stats()
+    looks = settled.__dict__.setdefault(origin.http, 0) + 1
+    settled.__dict__[origin.http] = looks
+    return stats["requests"] - looks >= n and stats["in_flight"] == 1
+
+
+# --- Shortages -------------------------------------------------------------
+
+def limited(what, value):
+    def limit():
+        resource.setrlimit(what, (value, value))
+    return limit
+
+
+@case
+def few_descriptors(model):
+    """Every request is done, with one warning."""
+    with Origin() as origin, Workplace() as place:
+        urls = [f"{origin.http}/bytes/{i}?delay=5" for i in range(200)]
+        r = run(model, "-j", "100", *urls, directory=place.join("d"),
+                preexec_fn=limited(resource.RLIMIT_NOFILE, 40))
+    equal(set(r.words), {"ok"}, r.err)
+    equal(r.err.count("warning"), 1, r.err)
+    equal(len(r.files), 200, "files")
+    return r.status
+
+
+@case
+def few_descriptors_in_order(model):
+    """The first in line never waits for a later one: here it must give up
+    its own connection for a new one while all others hold theirs."""
+    with Origin() as origin:
+        urls = [f"{origin.http}/bytes/{20000 + i}?seed={i}"
+                f"{'&delay=200' if i % 20 == 0 else ''}" for i in range(100)]
+        r = run(model, "-j", "60", *urls,
+                preexec_fn=limited(resource.RLIMIT_NOFILE, 30))
+    equal(set(r.words), {"ok"}, r.err)
+    equal(r.err.count("warning"), 1, r.err)
+    check(r.out == b"".join(content(20000 + i, i) for i in range(100)),
+          "bodies differ")
+    return r.status
+
+
+@case(models=("threads", "processes"))
+def few_processes(model):
+    """RLIMIT_NPROC counts a user's threads and processes alike; root is
+    exempt."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become a user without other processes")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NPROC, (12, 12))
+        os.setgid(54321)
+        os.setuid(54321 + ("threads", "processes").index(model))
+    with Origin() as origin:
+        path = os.path.abspath(program(model))
+        done = subprocess.run(
+            [path, "-j", "50", "-n",
+             *[f"{origin.http}/bytes/9?delay=20"] * 100],
+            preexec_fn=limit, stderr=subprocess.PIPE, cwd="/", check=False)
+    err = done.stderr.decode()
+    equal(done.returncode, 0, err)
+    equal(err.count("warning"), 1, err)
+    check("100 ok" in err, err)
+
+
+@case(models=("threads", "processes"))
+def no_worker_at_all(model):
+    if os.geteuid() != 0:
+        raise Skip("only root can become a user without other processes")
+
+    def limit():
+        os.setgid(54330)
+        os.setuid(54330 + ("threads", "processes").index(model))
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    path = os.path.abspath(program(model))
+    done = subprocess.run([path, "http://127.0.0.1:1/"], preexec_fn=limit,
+                          stderr=subprocess.PIPE, cwd="/", check=False)
+    equal(done.returncode, 3, done.stderr)
+    check(b"no worker can be made" in done.stderr, done.stderr)
+
+
+@case
+def hardly_any_descriptors(model):
+    """Whatever is missing, it is said, and nothing crashes or hangs."""
+    ended = set()
+    with Origin() as origin:
+        for count in range(4, 20):
+            r = run(model, f"{origin.http}/bytes/1", "-n", report=False,
+                    preexec_fn=limited(resource.RLIMIT_NOFILE, count))
+            ended.add(r.status)
+            check(r.status in (0, 1, 3), f"{count}: {r.status} {r.err}")
+            if r.status != 0 and count >= 6:
+                check("Too many open files" in r.err, f"{count}: {r.err}")
+    check(0 in ended, "it never works")
+
+
+# --- Workers that die ------------------------------------------------------
+
+@case(models=("processes",))
+def a_killed_worker_costs_nothing_but_a_try(model):
+    def script(c):
+        while head := c.request():
+            if b"/slow" in head:
+                time.sleep(0.5)
+            c.ok(b"body")
+    with Server(script) as server:
+        with Running(model, "-n", "-j2", server.http + "/slow",
+                     server.http + "/slow", server.http + "/x") as running:
+            wait_for(lambda: len(server.requests) >= 2, "two requests")
+            os.kill(running.workers()[0], signal.SIGKILL)
+            r = running.finish()
+            equal(running.family(), [], "processes left over")
+    equal(r.words, ["ok"] * 3, r.err)
+    equal(sorted(r.column("attempts")), ["1", "1", "2"], "attempts")
+    equal(r.status, 0, "exit status")
+
+
+@case(models=("processes",))
+def a_worker_killed_twice(model):
+    def script(c):
+        c.request()
+        c.hold()
+    with Server(script) as server:
+        with Running(model, "-n", "-j1", server.http + "/") as running:
+            for count in (1, 2):
+                wait_for(lambda n=count: len(server.requests) == n,
+                         "a request")
+                os.kill(running.workers()[0], signal.SIGKILL)
+            r = running.finish()
+    equal(r.words, ["worker-crashed"], r.err)
+    equal(r.column("attempts"), ["2"], "attempts")
+    check("killed by signal 9" in r.err, r.err)
+    equal(r.status, 1, "exit status")
+
+
+@case(models=("processes",))
+def a_worker_killed_within_an_ordered_body(model):
+    """What went out cannot be taken back: no second try."""
+    reader, writer = os.pipe()
+
+    def script(c):
+        while head := c.request():
+            if b"/first" in head:
+                c.holds_first = True
+                c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+                c.hold()
+            c.ok(b"second")
+    with Server(script) as server:
+        with Running(model, "-j2", server.http + "/first",
+                     server.http + "/second", stdout=writer) as running:
+            os.close(writer)
+            equal(os.read(reader, 3), b"abc", "the beginning")
+            for pid in running.workers():
+                if holds_first(server, pid):
+                    os.kill(pid, signal.SIGKILL)
+                    break
+            r = running.finish()
+            equal(os.read(reader, 100), b"second", "what follows")
+    os.close(reader)
+    equal(r.words, ["worker-crashed", "ok"], r.err)
+    equal(r.column("bytes")[0], "3", "bytes")
+
+
+def holds_first(server, pid):
+    """True if the process has the connection on which /first was asked."""
+    inodes = {os.readlink(f"/proc/{pid}/fd/{fd}")
+              for fd in os.listdir(f"/proc/{pid}/fd")}
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        lines = [line.split() for line in file.read().splitlines()[1:]]
+    ports = {int(line[1].split(":")[1], 16) for line in lines
+             if f"socket:[{line[9]}]" in inodes}
+    return any(hasattr(c, "holds_first") and c.sock.getpeername()[1] in ports
+               for c in server.open)
+
+
+@case(models=("processes",))
+def all_workers_killed_again_and_again(model):
+    """Files whole or absent, no zombie, and what was killed once is done."""
+    with Origin() as origin, Workplace() as place:
+        urls = [f"{origin.http}/bytes/{30000 + i}?rate=300000&seed={i}"
+                for i in range(120)]
+        with Running(model, "-j", "20", "-d", place.join("d"),
+                     *urls) as running:
+            killed = 0
+            while running.process.poll() is None and killed < 60:
+                for pid in running.workers()[:2]:
+                    try:
+                        os.kill(pid, signal.SIGKILL)
+                        killed += 1
+                    except ProcessLookupError:
+                        pass
+                time.sleep(0.02)
+            r = running.finish()
+            equal(running.family(), [], "processes left over")
+        files = sorted(os.listdir(place.join("d")))
+        for name in files:
+            check(not name.startswith("."), f"litter: {name}")
+            with open(place.join("d/" + name), "rb") as file:
+                n = int(name)
+                check(file.read() == content(n, n - 30000), name)
+    check(killed > 10, f"only {killed} were killed")
+    check(set(r.words) <= {"ok", "worker-crashed"}, r.err)
+    equal(len(files), r.words.count("ok"), "files")
+
+
+@case(models=("processes",))
+def workers_end_with_their_parent(model):
+    reader, writer = os.pipe()
+    with Origin() as origin:
+        with Running(model, "-j4", f"{origin.http}/bytes/9?delay=60000",
+                     *[f"{origin.http}/bytes/9000000"] * 5,
+                     stdout=writer) as running:
+            os.close(writer)
+            wait_for(lambda: len(running.workers()) == 4, "four workers")
+            time.sleep(0.1)
+            running.signal(signal.SIGKILL)
+            running.process.wait()
+            wait_for(lambda: not running.family(), "the workers to end")
+    os.close(reader)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Servers that we did not write: nginx, Apache httpd, lighttpd, Python's
+http.server, all from Debian's packages, serving the same thousand files.
+
+The client side of the same question: curl and wrk use our practice server.
+"""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+from harness import (Origin, Skip, Workplace, case, check, content, equal,
+                     expect, main, run, wait_for)
+
+COUNT = 1000
+
+
+def make_files(root):
+    """A thousand files of mixed sizes, the same every time."""
+    dice = random.Random(1)
+    sizes = [0, 1, 4095, 4096, 4097, 65536, 3000000]
+    sizes += [int(2 ** dice.uniform(0, 17)) for _ in range(COUNT - 7)]
+    for number, size in enumerate(sizes):
+        with open(os.path.join(root, f"f{number}"), "wb") as file:
+            file.write(dice.randbytes(size))
+
+
+NGINX = """
+user {user};
+worker_processes 1;
+pid {place}/nginx.pid;
+error_log {place}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  client_body_temp_path {place}/t1; proxy_temp_path {place}/t2;
+  fastcgi_temp_path {place}/t3; uwsgi_temp_path {place}/t4;
+  scgi_temp_path {place}/t5;
+  keepalive_requests 100;
+  server {{
+    listen 127.0.0.1:{port} backlog=1024;
+    root {root};
+    location /moved/ {{ return 301 /; }}
+    location /chunked/ {{ ssi on; ssi_types *; alias {root}/; }}
+  }}
+}}
+"""
+
+APACHE = """
+ServerRoot {place}
+PidFile {place}/apache.pid
+ErrorLog {place}/error.log
+ServerName localhost
+Listen 127.0.0.1:{port}
+ListenBacklog 1024
+LoadModule mpm_event_module {modules}/mod_mpm_event.so
+LoadModule authz_core_module {modules}/mod_authz_core.so
+LoadModule alias_module {modules}/mod_alias.so
+User {user}
+Group {group}
+DocumentRoot {root}
+KeepAliveTimeout 1
+Redirect 301 /moved/ /
+<Directory {root}>
+  Require all granted
+</Directory>
+"""
+
+LIGHTTPD = """
+server.document-root = "{root}"
+server.port = {port}
+server.bind = "127.0.0.1"
+server.username = "{user}"
+server.groupname = "{group}"
+server.listen-backlog = 1024
+server.modules = ( "mod_redirect" )
+url.redirect = ( "^/moved/" => "/" )
+"""
+
+PYTHON = """
+import http.server, socketserver
+class Handler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_): pass
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    request_queue_size = 1024
+    daemon_threads = True
+Server(("127.0.0.1", {port}), Handler).serve_forever()
+"""
+
+
+def find(name):
+    path = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if path is None:
+        raise Skip(f"{name} is not installed")
+    return path
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    return path
+
+
+def command_of(server, settings):
+    place = settings["place"]
+    if server == "nginx":
+        return [find("nginx"), "-p", place, "-g", "daemon off;", "-c",
+                write(f"{place}/nginx.conf", NGINX.format(**settings))]
+    if server == "apache":
+        return [find("apache2"), "-X" if os.geteuid() else "-DFOREGROUND",
+                "-f",
+                write(f"{place}/apache.conf", APACHE.format(**settings))]
+    if server == "lighttpd":
+        return [find("lighttpd"), "-D", "-f",
+                write(f"{place}/l.conf", LIGHTTPD.format(**settings))]
+    return [sys.executable, "-c", PYTHON.format(**settings)]
+
+
+def free_port():
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+class RealServer:
+    def __init__(self, server):
+        # Its workers run as another user and must be able to read.
+        self.place = Workplace()
+        os.chmod(self.place.path, 0o755)
+        root = self.place.join("root")
+        os.mkdir(root)
+        make_files(root)
+        user = "www-data" if os.geteuid() == 0 else str(os.geteuid())
+        port = free_port()
+        settings = {"place": self.place.path, "root": root, "port": port,
+                    "user": user, "group": user,
+                    "modules": "/usr/lib/apache2/modules"}
+        self.root = root
+        self.http = f"http://127.0.0.1:{port}"
+        self.errors = self.place.join("stderr")
+        with open(self.errors, "wb") as errors:
+            self.process = subprocess.Popen(
+                command_of(server, settings), cwd=root, stderr=errors,
+                stdout=errors)
+        wait_for(lambda: self.answers(port), f"{server} to start")
+
+    def answers(self, port):
+        if self.process.poll() is not None:
+            with open(self.errors, encoding="utf-8") as file:
+                check(False, f"it ended: {file.read()}")
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        except ConnectionRefusedError:
+            return False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+        self.place.__exit__()
+
+
+def thousand_files(model, server):
+    with RealServer(server) as real, Workplace() as place:
+        urls = [f"{real.http}/f{i}" for i in range(COUNT)]
+        lines = "\n".join(urls).encode()
+        saved = place.join("saved")
+        r = run(model, "-j", "50", "-i", "-", "-d", saved, stdin=lines)
+        equal(set(r.words), {"ok"}, r.err)
+        subprocess.run(["sh", "-ec", 'for f in "$0"/*; do cmp "$f" '
+                        '"$1/${f##*/}"; done', real.root, saved], check=True)
+        r = run(model, "-j", "50", "-i", "-", stdin=lines)
+        equal(set(r.words), {"ok"}, r.err)
+        whole = b""
+        for i in range(COUNT):
+            with open(f"{real.root}/f{i}", "rb") as file:
+                whole += file.read()
+        check(r.out == whole, "standard output differs")
+        r = run(model, f"{real.http}/missing", f"{real.http}/moved/",
+                f"{real.http}/f2", "-n", "--max-redirects", "0")
+        moved = "200" if server == "python" else "301"
+        if server != "python":
+            equal(r.column("status"), ["404", moved, "200"], "status")
+    return r.words[0], r.words[2], r.status
+
+
+@case
+def nginx(model):
+    return thousand_files(model, "nginx")
+
+
+@case
+def apache(model):
+    return thousand_files(model, "apache")
+
+
+@case
+def lighttpd(model):
+    return thousand_files(model, "lighttpd")
+
+
+@case
+def python_http_server(model):
+    return thousand_files(model, "python")
+
+
+@case
+def chunked_by_nginx(model):
+    with RealServer("nginx") as real:
+        r = run(model, *(f"{real.http}/chunked/f{i}" for i in range(4)))
+        whole = b""
+        for i in range(4):
+            with open(f"{real.root}/f{i}", "rb") as file:
+                whole += file.read()
+    return expect(r, ["ok"] * 4, whole)
+
+
+@case(models=("threads",))  # once will do: it is about our server
+def curl_and_wrk_use_our_server(model):
+    with Origin("--workers=2") as origin:
+        curl = subprocess.run(
+            [find("curl"), "-sS", "-L", "-D", "-",
+             f"{origin.http}/bytes/100?redirect=2&chunked=7"],
+            stdout=subprocess.PIPE, check=True)
+        check(curl.stdout.endswith(content(100)), curl.stdout)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content(3000000))
+            file.flush()
+            curl = subprocess.run(
+                [find("curl"), "-sS", "-T", file.name,
+                 f"{origin.http}/echo"], stdout=subprocess.PIPE, check=True)
+            check(curl.stdout == content(3000000), "the echo differs")
+            curl = subprocess.run(
+                [find("curl"), "-sS", "-T", file.name,
+                 f"{origin.http}/sink?rate=30000000"],
+                stdout=subprocess.PIPE, check=True)
+            equal(curl.stdout, b"received 3000000\n", "the sink")
+        wrk = subprocess.run(
+            [find("wrk"), "-t1", "-c8", "-d1s", f"{origin.http}/bytes/1000"],
+            stdout=subprocess.PIPE, check=True, text=True).stdout
+        check("Requests/sec" in wrk and "Socket errors" not in wrk and
+              "Non-2xx" not in wrk, wrk)
+
+
+if __name__ == "__main__":
+    main(parallel=4)
