@@ -6,12 +6,13 @@ import re
 import resource
 import signal
 import subprocess
+import threading
 import time
 
-from harness import (BIN, Origin, Running, Server, Skip, Workplace, agree,
-                     case, check, children, content, count_fds,
-                     count_threads, equal, expect, main, program, run,
-                     wait_for)
+from harness import (BIN, PATIENCE, Origin, Running, Server, Skip, Workplace,
+                     agree, case, check, children, content, count_fds,
+                     count_threads, equal, expect, main, program, read_files,
+                     run, wait_for)
 
 
 # --- The command line ------------------------------------------------------
@@ -378,18 +379,27 @@ def ignored_signals_stay_ignored(model):
 
 @case
 def stopped_and_continued(model):
-    """The answer comes while the program is stopped, and the limit passes as
+    """The answers come while the program is stopped, and the limit passes as
     well: what has arrived is read before limits are judged."""
-    with Origin() as origin:
-        with Running(model, "-n", "-t", "1",
-                     f"{origin.http}/bytes/100000?delay=400",
-                     f"{origin.http}/bytes/9?delay=400",
-                     f"{origin.http}/bytes/9?delay=9000") as running:
-            wait_for(lambda: origin.stats()["in_flight"] == 4, "requests")
-            for pid in running.family():
+    go = threading.Event()
+
+    def script(c):
+        head = c.request()
+        go.wait(PATIENCE)
+        if b"/late" not in head:
+            c.ok(b"x" * 100000)
+        c.hold()
+    with Server(script) as server:
+        begun = time.monotonic()
+        with Running(model, "-n", "-t", "5", server.http + "/1",
+                     server.http + "/2", server.http + "/late") as running:
+            wait_for(lambda: len(server.requests) == 3, "three requests")
+            family = running.family()
+            for pid in family:
                 os.kill(pid, signal.SIGSTOP)
-            time.sleep(1.6)
-            for pid in running.family():
+            go.set()
+            time.sleep(max(1, begun + 5.5 - time.monotonic()))
+            for pid in family:
                 os.kill(pid, signal.SIGCONT)
             r = running.finish()
     equal(r.words, ["ok", "ok", "timeout"], r.err)
@@ -448,33 +458,72 @@ def limited(what, value):
     return limit
 
 
+# The leak checker itself needs descriptors, threads and processes.
+UNCHECKED = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+
+
+def held_until_warned(model, urls, *args, **more):
+    """Runs against a server that answers nobody before the program has said
+    that something is short."""
+    go = threading.Event()
+
+    def script(c):
+        while head := c.request():
+            go.wait(PATIENCE)
+            path = head.split()[1]
+            if path.startswith(b"/moved"):
+                c.send(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n"
+                       b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+                return
+            c.ok(path * 2000)
+    with Server(script) as server:
+        reader, writer = os.pipe()
+        chunks = []
+        thread = threading.Thread(target=read_all, args=(reader, chunks))
+        thread.start()
+        with Running(model, *args, *(server.http + u for u in urls),
+                     stdout=writer, env=UNCHECKED, **more) as running:
+            os.close(writer)
+            wait_for(lambda: "warning" in running.errors() or
+                     running.process.poll() is not None, "the warning")
+            go.set()
+            r = running.finish()
+        thread.join()
+        os.close(reader)
+    equal(set(r.words), {"ok"}, r.err)
+    equal(r.status, 0, "exit status")
+    equal(r.err.count("warning"), 1, r.err)
+    r.out = b"".join(chunks)
+    return r
+
+
+def read_all(fd, chunks):
+    while data := os.read(fd, 65536):
+        chunks.append(data)
+
+
 @case
 def few_descriptors(model):
     """Every request is done, with one warning."""
-    with Origin() as origin, Workplace() as place:
-        urls = [f"{origin.http}/bytes/{i}?delay=5" for i in range(200)]
-        r = run(model, "-j", "100", *urls, directory=place.join("d"),
-                preexec_fn=limited(resource.RLIMIT_NOFILE, 40))
-    equal(set(r.words), {"ok"}, r.err)
-    equal(r.err.count("warning"), 1, r.err)
-    equal(len(r.files), 200, "files")
-    return r.status
+    with Workplace() as place:
+        held_until_warned(model, [f"/{i}" for i in range(200)], "-j", "100",
+                          "-d", place.join("d"), preexec_fn=limited(
+                              resource.RLIMIT_NOFILE, 40))
+        files = read_files(place.join("d"))
+    equal(len(files), 200, "files")
+    equal(files["123"], b"/123" * 2000, "a body")
 
 
 @case
 def few_descriptors_in_order(model):
-    """The first in line never waits for a later one: here it must give up
-    its own connection for a new one while all others hold theirs."""
-    with Origin() as origin:
-        urls = [f"{origin.http}/bytes/{20000 + i}?seed={i}"
-                f"{'&delay=200' if i % 20 == 0 else ''}" for i in range(100)]
-        r = run(model, "-j", "60", *urls,
-                preexec_fn=limited(resource.RLIMIT_NOFILE, 30))
-    equal(set(r.words), {"ok"}, r.err)
-    equal(r.err.count("warning"), 1, r.err)
-    check(r.out == b"".join(content(20000 + i, i) for i in range(100)),
-          "bodies differ")
-    return r.status
+    """The first in line never waits for a later one: some give up their own
+    connection for a new one while all others hold theirs."""
+    urls = [f"/{'moved' if i % 10 == 0 else i}" for i in range(100)]
+    r = held_until_warned(model, urls, "-j", "60", preexec_fn=limited(
+        resource.RLIMIT_NOFILE, 30))
+    check(r.out == b"".join(
+        (b"/there" if "moved" in u else u.encode()) * 2000 for u in urls),
+        "bodies differ")
 
 
 @case(models=("threads", "processes"))
@@ -492,7 +541,7 @@ def few_processes(model):
         path = os.path.abspath(program(model))
         done = subprocess.run(
             [path, "-j", "50", "-n",
-             *[f"{origin.http}/bytes/9?delay=20"] * 100],
+             *[f"{origin.http}/bytes/9?delay=20"] * 100], env=UNCHECKED,
             preexec_fn=limit, stderr=subprocess.PIPE, cwd="/", check=False)
     err = done.stderr.decode()
     equal(done.returncode, 0, err)
@@ -511,7 +560,8 @@ def no_worker_at_all(model):
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     path = os.path.abspath(program(model))
     done = subprocess.run([path, "http://127.0.0.1:1/"], preexec_fn=limit,
-                          stderr=subprocess.PIPE, cwd="/", check=False)
+                          stderr=subprocess.PIPE, cwd="/", env=UNCHECKED,
+                          check=False)
     equal(done.returncode, 3, done.stderr)
     check(b"no worker can be made" in done.stderr, done.stderr)
 
@@ -523,7 +573,8 @@ def hardly_any_descriptors(model):
     with Origin() as origin:
         for count in range(4, 20):
             r = run(model, f"{origin.http}/bytes/1", "-n", report=False,
-                    preexec_fn=limited(resource.RLIMIT_NOFILE, count))
+                    preexec_fn=limited(resource.RLIMIT_NOFILE, count),
+                    env=UNCHECKED)
             ended.add(r.status)
             check(r.status in (0, 1, 3), f"{count}: {r.status} {r.err}")
             if r.status != 0 and count >= 6:
@@ -535,16 +586,19 @@ def hardly_any_descriptors(model):
 
 @case(models=("processes",))
 def a_killed_worker_costs_nothing_but_a_try(model):
+    go = threading.Event()
+
     def script(c):
         while head := c.request():
             if b"/slow" in head:
-                time.sleep(0.5)
+                go.wait(PATIENCE)
             c.ok(b"body")
     with Server(script) as server:
         with Running(model, "-n", "-j2", server.http + "/slow",
                      server.http + "/slow", server.http + "/x") as running:
             wait_for(lambda: len(server.requests) >= 2, "two requests")
             os.kill(running.workers()[0], signal.SIGKILL)
+            go.set()
             r = running.finish()
             equal(running.family(), [], "processes left over")
     equal(r.words, ["ok"] * 3, r.err)

@@ -4,6 +4,7 @@ http.server, all from Debian's packages, serving the same thousand files.
 The client side of the same question: curl and wrk use our practice server.
 """
 
+import atexit
 import os
 import random
 import shutil
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 
 from harness import (Origin, Skip, Workplace, case, check, content, equal,
                      expect, main, run, wait_for)
@@ -157,17 +159,28 @@ class RealServer:
         except ConnectionRefusedError:
             return False
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
+    def stop(self):
         self.process.terminate()
         self.process.wait()
         self.place.__exit__()
 
 
+STARTED = {}
+LOCK = threading.Lock()
+
+
+def started(server):
+    """One of each will do for all cases; it is stopped at the end."""
+    with LOCK:
+        if server not in STARTED:
+            STARTED[server] = RealServer(server)
+            atexit.register(STARTED[server].stop)
+        return STARTED[server]
+
+
 def thousand_files(model, server):
-    with RealServer(server) as real, Workplace() as place:
+    real = started(server)
+    with Workplace() as place:
         urls = [f"{real.http}/f{i}" for i in range(COUNT)]
         lines = "\n".join(urls).encode()
         saved = place.join("saved")
@@ -212,12 +225,12 @@ def python_http_server(model):
 
 @case
 def chunked_by_nginx(model):
-    with RealServer("nginx") as real:
-        r = run(model, *(f"{real.http}/chunked/f{i}" for i in range(4)))
-        whole = b""
-        for i in range(4):
-            with open(f"{real.root}/f{i}", "rb") as file:
-                whole += file.read()
+    real = started("nginx")
+    r = run(model, *(f"{real.http}/chunked/f{i}" for i in range(4)))
+    whole = b""
+    for i in range(4):
+        with open(f"{real.root}/f{i}", "rb") as file:
+            whole += file.read()
     return expect(r, ["ok"] * 4, whole)
 
 
