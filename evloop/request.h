@@ -1,0 +1,101 @@
+/*
+ * request: one request of the event loop, from connect to its body's end.
+ *
+ * A request is a struct that remembers how far it has come. Callbacks - the
+ * connection's, the timer's, the stream's - translate what happened into a
+ * call of its exchange, and then `advance` does what the exchange wants next,
+ * as far as that goes without waiting. They touch nothing after that: the
+ * request may be gone.
+ *
+ *     waits for             and goes on in
+ *     a connection          on_connected, on_failed
+ *     bytes from the peer   on_readable, on_ended
+ *     a limit, a retry      on_timer
+ *     a slow consumer       on_drained
+ *     its turn, its end     on_flushed
+ *
+ * Bodies for standard output go through a stream of the request's own. It
+ * sends only when it is the request's turn - before, every send is told "not
+ * now" - so it fills up to the high-watermark, and then the request pauses
+ * reading its connection until stream_drain says that the stash has sunk.
+ * Nobody sleeps; the kernel's buffers fill, and the server stops.
+ *
+ * All of it belongs to the loop's thread.
+ */
+#ifndef TRIPTYCH_REQUEST_H
+#define TRIPTYCH_REQUEST_H
+
+#include "connection.h"
+#include "exchange.h"
+#include "run.h"
+#include "stream.h"
+
+#include <event2/event_struct.h>
+
+/* What the requests share. */
+struct fetch {
+    struct run *run;
+    struct loop loop;
+    struct request *first; /* in flight, by rising id */
+    struct request *last;
+    size_t in_flight;
+    size_t limit;  /* of those; a shortage lowers it */
+    uint64_t turn; /* whose body may go to standard output */
+    struct event take;   /* a place is free */
+    struct event input;  /* --input has something */
+    struct event stop;   /* the run is to stop */
+    struct event output; /* standard output takes something again */
+    struct event tick;   /* the progress line */
+};
+
+struct request {
+    struct fetch *fetch;
+    struct request *next;
+    struct request *previous;
+    struct job *job;
+    struct exchange *x;
+    struct connection *connection; /* NULL: none */
+    struct event timer;            /* for exchange_deadline */
+    struct file file;              /* of --directory and --discard */
+    struct stream *out;            /* of standard output */
+    struct stream_waiter waiter;   /* for its drain, then for its close */
+    uint64_t written;              /* body bytes that standard output took */
+    size_t peak;                   /* most body bytes in hand */
+    int64_t paused_us;             /* since when; -1: not paused */
+    bool late; /* the limit has passed, and what had arrived is being read */
+};
+
+/* Begins a job; it is in flight until fetch_finish or fetch_give_way. It may
+ * be finished on return. 0 or -ENOMEM, with the job still the caller's. */
+int request_begin(struct fetch *fetch, struct job *job);
+
+/* It is the request's turn, or standard output takes something again: what it
+ * has stashed may go out. */
+void request_may_write(struct request *r);
+
+/* Ends the request at once; its result is RESULT_CANCELLED. */
+void request_cancel(struct request *r);
+
+/* Frees all that it holds but the job, which is returned. */
+struct job *request_free(struct request *r);
+
+/* --- What fetch.c does for its requests --------------------------------- */
+
+/* True if the request's body may go to standard output. */
+bool fetch_has_turn(const struct request *r);
+
+/* The request is in flight now, in a place of its own. */
+void fetch_link(struct request *r);
+
+/* Asks for request_may_write when standard output takes something. */
+void fetch_watch_output(struct fetch *fetch, bool on);
+
+/* Step finish: the outcome is complete; the request is gone. */
+void fetch_finish(struct request *r);
+
+/* Memory, descriptors or ports have run out: the newest request gives way, so
+ * that the first in line never has to. False if `r` is the only one in flight:
+ * then there is nothing to wait for. Else it is gone, to start over later. */
+bool fetch_give_way(struct request *r);
+
+#endif
