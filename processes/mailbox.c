@@ -1,0 +1,160 @@
+/* mailbox: the parent's ends of one worker's pipes. See mailbox.h. */
+#include "mailbox.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static int watch(struct mailbox *m, int fd, uint64_t about, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.u64 = about};
+    if (epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &event) == -1)
+        return -errno;
+    return 0;
+}
+
+static void unwatch(struct mailbox *m, int fd)
+{
+    (void)epoll_ctl(m->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* --- Sending ------------------------------------------------------------ */
+
+static void forget_outbox(struct mailbox *m)
+{
+    if (m->outbox_watched)
+        unwatch(m, m->worker->jobs_fd);
+    m->outbox_watched = false;
+    bytes_free(&m->outbox);
+}
+
+/* Writes what the pipe takes. 0 or a negative errno. */
+static int flush_outbox(struct mailbox *m)
+{
+    ssize_t n = write(m->worker->jobs_fd, m->outbox.data, m->outbox.length);
+    int error = n == -1 && errno != EAGAIN && errno != EINTR ? -errno : 0;
+    if (n > 0)
+        bytes_drop(&m->outbox, (size_t)n);
+    if (m->outbox.length == 0 || error != 0)
+        forget_outbox(m);
+    return error;
+}
+
+void mailbox_writable(struct mailbox *m)
+{
+    (void)flush_outbox(m); /* a worker that died meanwhile has SIGCHLD */
+}
+
+int mailbox_send(struct mailbox *m, enum frame_type type,
+                 const struct iovec *parts, int n)
+{
+    int error = frame_append(&m->outbox, type, parts, n);
+    if (error == 0)
+        error = flush_outbox(m);
+    if (error != 0 || m->outbox.length == 0 || m->outbox_watched)
+        return error;
+    error = watch(m, m->worker->jobs_fd, m->about + 1, EPOLLOUT);
+    m->outbox_watched = error == 0;
+    return error;
+}
+
+/* --- Receiving ---------------------------------------------------------- */
+
+int mailbox_watch(struct mailbox *m)
+{
+    int error = 0;
+    if (!m->watched && !m->ended)
+        error = watch(m, m->worker->results_fd, m->about, EPOLLIN);
+    m->watched = !m->ended && error == 0;
+    return error;
+}
+
+void mailbox_unwatch(struct mailbox *m)
+{
+    if (m->watched)
+        unwatch(m, m->worker->results_fd);
+    m->watched = false;
+}
+
+/* Reads once. 1; 0 when nothing is there; or -ENOMEM. */
+static int fill(struct mailbox *m)
+{
+    if (m->ended)
+        return 0;
+    if (m->used == m->inbox.length && m->body == 0)
+        m->used = m->inbox.length = 0;
+    if (bytes_reserve(&m->inbox, MAILBOX_CHUNK) != 0)
+        return -ENOMEM;
+    ssize_t n;
+    do
+        n = read(m->worker->results_fd, m->inbox.data + m->inbox.length,
+                 MAILBOX_CHUNK);
+    while (n == -1 && errno == EINTR);
+    if (n > 0) {
+        m->inbox.length += (size_t)n;
+        return 1;
+    }
+    if (n == 0 || errno != EAGAIN) {
+        /* Why, the worker's death will tell. Left in epoll, it would be
+         * reported again and again. */
+        mailbox_unwatch(m);
+        m->ended = true;
+    }
+    return 0;
+}
+
+int mailbox_receive(struct mailbox *m, struct frame *frame)
+{
+    for (;;) {
+        if (m->body > 0) {
+            *frame = (struct frame){FRAME_BODY,
+                                    m->inbox.data + m->used - m->body,
+                                    m->body};
+            return 1;
+        }
+        while (m->used < m->inbox.length) {
+            m->used += frame_feed(&m->reader, m->inbox.data + m->used,
+                                  m->inbox.length - m->used, frame);
+            if (frame->type == FRAME_BODY)
+                m->body = frame->length;
+            if (frame->type != FRAME_NONE &&
+                (frame->type != FRAME_BODY || m->body > 0))
+                return 1;
+        }
+        int filled = fill(m);
+        if (filled <= 0)
+            return filled;
+    }
+}
+
+void mailbox_took(struct mailbox *m, size_t n)
+{
+    m->body -= n;
+}
+
+bool mailbox_drain(struct mailbox *m)
+{
+    while (fill(m) > 0)
+        ;
+    mailbox_unwatch(m);
+    m->ended = true;
+
+    struct frame_reader reader = m->reader;
+    struct frame frame = {.type = FRAME_NONE};
+    size_t used = m->used;
+    reader.message = (struct bytes){0}; /* not to share the memory */
+    while (used < m->inbox.length && frame.type != FRAME_RESULT &&
+           frame.type != FRAME_BROKEN)
+        used += frame_feed(&reader, m->inbox.data + used,
+                           m->inbox.length - used, &frame);
+    frame_free(&reader);
+    return frame.type == FRAME_RESULT;
+}
+
+void mailbox_clear(struct mailbox *m)
+{
+    forget_outbox(m);
+    frame_free(&m->reader);
+    bytes_free(&m->inbox);
+    m->used = m->body = 0;
+}
