@@ -199,22 +199,22 @@ static void print_reading(const struct measure all[MODELS])
     const struct measure *evloop = &all[2];
     printf("\n"
            "  1. Look at the switches: %u threads went to sleep %ld times and "
-           "%u processes\n     %ld times, each for a connection of its own, "
-           "while the one loop waited for\n     all of them at once and "
+           "%u\n     processes %ld times, each for a connection of its own, "
+           "while the one\n     loop waited for all of them at once and "
            "slept %ld times.\n",
            threads->threads, threads->voluntary, processes->processes,
            processes->voluntary, evloop->voluntary);
     printf("  2. Look at the memory: a process takes %.0f KiB here, a thread "
-           "%.0f KiB, and the\n     loop's requests share one stack; but all "
-           "three stay small beside the %.0f MB\n     that went through them, "
-           "for nobody reads faster than the bodies are taken.\n",
+           "%.0f KiB, and\n     the loop's requests share one stack; but all "
+           "three stay small beside the\n     %.0f MB that went through them: "
+           "what cannot be handed on is not read yet.\n",
            (double)processes->peak_pss / 1024 / processes->processes,
            (double)threads->peak_pss / 1024 / threads->threads,
            (double)evloop->bytes / 1e6);
     printf("  3. Look at the system CPU: with processes every byte of a body "
-           "also goes through\n     a pipe to the parent (%.2f s, against "
-           "%.2f s with threads), which is the price\n     of workers that "
-           "can crash without taking the others with them.\n\n",
+           "also goes\n     through a pipe to the parent (%.2f s, against "
+           "%.2f s with threads), the\n     price of workers that can crash "
+           "without taking the others with them.\n\n",
            processes->system, threads->system);
 }
 
@@ -226,8 +226,8 @@ static int race(const char *directory, const char *list, unsigned total,
     for (int i = 0; i < MODELS; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/fetch-%s", directory, models[i]);
-        char *const argv[] = {path,          (char *)"-q", (char *)"-j",
-                              (char *)JOBS,  (char *)"-i", (char *)"-",
+        char *const argv[] = {path,         (char *)"-q", (char *)"-j",
+                              (char *)JOBS, (char *)"-i", (char *)"-",
                               NULL};
         printf("  fetch-%-10s %u URLs, %s in flight ... ", models[i], total,
                JOBS);
