@@ -394,6 +394,21 @@ START_TEST(error_while_flushing)
 }
 END_TEST
 
+/* What comes after the first error is only its echo. */
+START_TEST(first_error_counts)
+{
+    struct counter counter;
+    stream_lost(stream, -ECONNRESET);
+    stream_lost(stream, -EPIPE);
+    stream_abort(stream);
+    ck_assert_int_eq(drain(&counter), -ECONNRESET);
+    unsigned sends = fake.sends;
+    write_bytes(10);
+    ck_assert_uint_eq(fake.sends, sends); /* nothing is even tried */
+    ck_assert_uint_eq(stream_buffered(stream), 0);
+}
+END_TEST
+
 /* A waiter may free the stream: others are not called, nothing is touched. */
 static void free_it(void *arg, int error)
 {
@@ -438,6 +453,7 @@ static void add_cases(TCase *tc)
     tcase_add_loop_test(tc, every_split, 0, 20);
     tcase_add_test(tc, unlimited);
     tcase_add_test(tc, error_while_flushing);
+    tcase_add_test(tc, first_error_counts);
     tcase_add_test(tc, freed_by_a_waiter);
 }
 
