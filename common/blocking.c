@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "net.h"
 #include "sink.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,8 +18,8 @@
 struct channel {
     struct idle_node node; /* first, so that one is the other */
     int fd;
-    bool drained;   /* the last read left nothing: wait before the next */
-    int64_t grace;  /* bytes that had arrived when the limit passed, and that
+    bool drained;  /* the last read left nothing: wait before the next */
+    int64_t grace; /* bytes that had arrived when the limit passed, and that
                      * may still be read; -1: it has not passed */
 };
 
@@ -46,8 +47,7 @@ int blocking_wait(struct blocking *b, int fd, short events, int64_t deadline)
          * ppoll alone: it cannot slip in between the look and the sleep. */
         if (atomic_load(&b->told) != TOLD_NOTHING)
             return -ECANCELED;
-        int ready =
-            ppoll(&poll_fd, 1, ms >= 0 ? &left : NULL, &b->wait_mask);
+        int ready = ppoll(&poll_fd, 1, ms >= 0 ? &left : NULL, &b->wait_mask);
         if (ready > 0)
             return poll_fd.revents;
         if (ready == 0 && clock_poll_ms(deadline) == 0)
@@ -100,14 +100,13 @@ static int dial(struct blocking *b, const struct addrinfo *address,
     do
         fd = net_connect(address->ai_addr, address->ai_addrlen);
     while (fd < 0 &&
-           net_result_of_connect(-fd, address->ai_addr,
-                                 address->ai_addrlen) ==
+           net_result_of_connect(-fd, address->ai_addr, address->ai_addrlen) ==
                RESULT_NO_RESOURCES &&
            idle_drop(b->idle)); /* an idle connection's place will do */
     int error = fd < 0 ? fd : 0;
     if (fd >= 0) {
-        int ready = blocking_wait(b, fd, POLLOUT,
-                                  limit < deadline ? limit : deadline);
+        int ready =
+            blocking_wait(b, fd, POLLOUT, limit < deadline ? limit : deadline);
         if (ready > 0)
             error = net_connect_result(fd);
         else
@@ -117,8 +116,8 @@ static int dial(struct blocking *b, const struct addrinfo *address,
     }
     if (error == 0 || error == -ECANCELED)
         return error == 0 ? fd : error;
-    *result = net_result_of_connect(-error, address->ai_addr,
-                                    address->ai_addrlen);
+    *result =
+        net_result_of_connect(-error, address->ai_addr, address->ai_addrlen);
     *cause = strerror(-error);
     return -1;
 }
@@ -245,8 +244,8 @@ static void step_receive(struct blocking *b, struct exchange *x,
     }
     bool late = channel->grace >= 0;
     if (channel->drained && !late) {
-        int ready = blocking_wait(b, channel->fd, POLLIN,
-                                  exchange_deadline(x));
+        int ready =
+            blocking_wait(b, channel->fd, POLLIN, exchange_deadline(x));
         if (ready == -ECANCELED)
             told(x);
         if (ready <= 0)
@@ -272,30 +271,47 @@ static void step_receive(struct blocking *b, struct exchange *x,
     }
 }
 
-/* Step send. Whoever sends must also read, or two full buffers face each
- * other; and a server may answer before it has heard everything. */
+/* Waits until the peer takes more or says something, which is then read.
+ * Whoever sends must also read, or two full buffers face each other; and a
+ * server may answer before it has heard everything. True if it is time to
+ * send. */
+static bool may_send(struct blocking *b, struct exchange *x,
+                     struct channel *channel)
+{
+    int ready =
+        blocking_wait(b, channel->fd, POLLIN | POLLOUT, exchange_deadline(x));
+    if (ready == -ECANCELED)
+        told(x);
+    else if (ready == 0 || (ready & POLLIN) != 0)
+        step_receive(b, x, channel);
+    return ready > 0 && (ready & POLLIN) == 0;
+}
+
+/* Step send: the head, at once; then what is uploaded, as it is taken. The
+ * socket's full buffer is its drain: while the server does not read, nor do
+ * we read the file. */
 static void step_send(struct blocking *b, struct exchange *x,
                       struct channel *channel)
 {
     const char *p;
     size_t n = exchange_output(x, &p);
+    if (n == 0) {
+        if (!may_send(b, x, channel))
+            return;
+        /* What the socket has no room for is read once more: simpler than
+         * to keep it, and in the page cache by then. */
+        p = b->buffer;
+        n = upload_read(b->options, x, b->buffer, BLOCKING_CHUNK);
+        if (n == 0)
+            return;
+    }
     ssize_t sent = send(channel->fd, p, n, MSG_NOSIGNAL);
-    if (sent >= 0) {
+    if (sent >= 0)
         exchange_sent(x, (size_t)sent);
-        return;
-    }
-    if (errno == EINTR)
-        return;
-    if (errno != EAGAIN) {
+    else if (errno == EAGAIN)
+        (void)may_send(b, x, channel);
+    else if (errno != EINTR)
         exchange_unsendable(x);
-        return;
-    }
-    int ready = blocking_wait(b, channel->fd, POLLIN | POLLOUT,
-                              exchange_deadline(x));
-    if (ready == -ECANCELED)
-        told(x);
-    else if (ready == 0 || (ready & POLLIN) != 0)
-        step_receive(b, x, channel);
 }
 
 /* The writing side is done. An error is the reading side's to meet. */

@@ -11,8 +11,8 @@
  * if it is no longer than this; otherwise a new connection is cheaper. */
 #define REDIRECT_CONTENT_LIMIT 65536
 
-#define BACKOFF_FIRST (CLOCK_SECOND / 10)
-#define BACKOFF_MOST  (10 * CLOCK_SECOND)
+#define BACKOFF_FIRST          (CLOCK_SECOND / 10)
+#define BACKOFF_MOST           (10 * CLOCK_SECOND)
 
 /* What becomes of the content of the response at hand. */
 enum fate { FATE_KEPT, FATE_DISCARDED, FATE_REDIRECT };
@@ -132,6 +132,11 @@ struct exchange *exchange_new(const struct options *options, const char *url,
         x->given.scheme != SCHEME_TCP) {
         result = RESULT_UNSUPPORTED;
         cause = "not in this build";
+    }
+    if (result == RESULT_OK && options->upload != NULL &&
+        x->given.scheme != SCHEME_HTTP) {
+        result = RESULT_UNSUPPORTED;
+        cause = "nothing can be uploaded there";
     }
     if (result == RESULT_OK)
         begin_attempt(x, now);
@@ -260,8 +265,8 @@ static void judge_redirect(struct exchange *x)
         finish(x, RESULT_REDIRECT_LIMIT, "there are too many redirects");
         return;
     }
-    char *text = url_resolve(from->text, x->http.location,
-                             strlen(x->http.location));
+    char *text =
+        url_resolve(from->text, x->http.location, strlen(x->http.location));
     if (text == NULL) {
         finish(x, RESULT_NO_RESOURCES, "out of memory");
         return;
@@ -270,8 +275,8 @@ static void judge_redirect(struct exchange *x)
     enum result result = url_parse(&x->next, text, strlen(text), &cause);
     free(text);
     if (result == RESULT_OK &&
-        (!is_http(&x->next) || (from->scheme == SCHEME_HTTPS &&
-                                x->next.scheme != SCHEME_HTTPS))) {
+        (!is_http(&x->next) ||
+         (from->scheme == SCHEME_HTTPS && x->next.scheme != SCHEME_HTTPS))) {
         result = RESULT_UNSUPPORTED;
         cause = "to another scheme";
     }
@@ -340,8 +345,8 @@ static void judge_content(struct exchange *x, struct span span,
 static void response_complete(struct exchange *x, bool clean, int64_t now)
 {
     uint64_t offset;
-    bool sent = x->output_sent == x->output.length &&
-                exchange_upload(x, &offset) == 0;
+    bool sent =
+        x->output_sent == x->output.length && exchange_upload(x, &offset) == 0;
     x->reusable =
         clean && sent && x->http.keep_alive && x->options->keep_alive;
     if (x->fate == FATE_REDIRECT) {
@@ -434,8 +439,8 @@ static int64_t backoff(unsigned attempts)
     return wait < BACKOFF_MOST ? wait : BACKOFF_MOST;
 }
 
-void exchange_failed(struct exchange *x, enum result result,
-                     const char *cause, int64_t now)
+void exchange_failed(struct exchange *x, enum result result, const char *cause,
+                     int64_t now)
 {
     if (x->want == WANT_DONE) {
         /* The last bytes of a body come with the end of the exchange; that

@@ -98,8 +98,8 @@ void exchange_eof(struct exchange *x, int64_t now);
 /* Something failed; `cause` says what, for a person, and is copied. Whether
  * that is the end, or a silent new connection (RFC 9112, 9.3.1), or a retry,
  * is decided here. */
-void exchange_failed(struct exchange *x, enum result result,
-                     const char *cause, int64_t now);
+void exchange_failed(struct exchange *x, enum result result, const char *cause,
+                     int64_t now);
 
 /* In WANT_WAIT, when the wait is over; else, when the attempt's time limit
  * is. CLOCK_NEVER in WANT_DONE. */

@@ -8,7 +8,13 @@
 #include <strings.h>
 
 /* Where in "size [BWS] [; extensions] CR LF" the parser stands (7.1). */
-enum size_part { SIZE_FIRST, SIZE_DIGITS, SIZE_BLANK, SIZE_EXTENSION, SIZE_LF };
+enum size_part {
+    SIZE_FIRST,
+    SIZE_DIGITS,
+    SIZE_BLANK,
+    SIZE_EXTENSION,
+    SIZE_LF
+};
 
 /* No length above it is believed: it would not fit a file's offset. */
 #define LENGTH_MAX ((uint64_t)INT64_MAX)
@@ -159,8 +165,8 @@ static void read_field(struct http *http, struct span line)
         return;
     }
     struct span name = {line.at, n};
-    struct span value = trim((struct span){line.at + n + 1,
-                                           line.length - n - 1});
+    struct span value =
+        trim((struct span){line.at + n + 1, line.length - n - 1});
     if (memchr(value.at, '\0', value.length) != NULL ||
         memchr(value.at, '\r', value.length) != NULL) {
         broken(http, "a header's value contains NUL or a bare CR");
@@ -187,8 +193,7 @@ static void read_status_line(struct http *http, struct span line)
     if (line.length < 12 || memcmp(p, "HTTP/1.", 7) != 0 ||
         !isdigit((unsigned char)p[7]) || p[8] != ' ' ||
         !isdigit((unsigned char)p[9]) || !isdigit((unsigned char)p[10]) ||
-        !isdigit((unsigned char)p[11]) ||
-        (line.length > 12 && p[12] != ' ')) {
+        !isdigit((unsigned char)p[11]) || (line.length > 12 && p[12] != ' ')) {
         broken(http, "this is no HTTP/1 status line");
         return;
     }
@@ -333,8 +338,8 @@ static bool count_head(struct http *http, size_t n)
 static bool begins_as_http(const struct bytes *line)
 {
     static const char start[] = "HTTP/1.";
-    size_t n = line->length < sizeof start - 1 ? line->length
-                                               : sizeof start - 1;
+    size_t n =
+        line->length < sizeof start - 1 ? line->length : sizeof start - 1;
     return memcmp(line->data, start, n) == 0;
 }
 
@@ -402,10 +407,9 @@ static size_t feed_chunk_size(struct http *http, const char *p, size_t n)
     while (used < n && http->state == HTTP_CHUNK_SIZE) {
         /* Plain sizes are framing. What can go on for ever - extensions,
          * blanks, leading zeros - is limited like a header. */
-        bool endless =
-            http->size_part == SIZE_EXTENSION ||
-            http->size_part == SIZE_BLANK ||
-            (http->size_part == SIZE_DIGITS && http->left == 0);
+        bool endless = http->size_part == SIZE_EXTENSION ||
+                       http->size_part == SIZE_BLANK ||
+                       (http->size_part == SIZE_DIGITS && http->left == 0);
         if (endless && !count_head(http, 1))
             break;
         chunk_size_byte(http, p[used]);
@@ -447,8 +451,7 @@ static size_t feed_content(struct http *http, const char *p, size_t n,
     return n;
 }
 
-size_t http_feed(struct http *http, const char *p, size_t n,
-                 struct span *body)
+size_t http_feed(struct http *http, const char *p, size_t n, struct span *body)
 {
     size_t used = 0;
     *body = (struct span){p, 0};
@@ -550,11 +553,12 @@ int http_write_request(struct bytes *out, const struct http_request *request)
     if (error == 0 && !user_gives(request, "host"))
         error = bytes_print(out, "Host: %s\r\n", host);
     if (error == 0 && !user_gives(request, "user-agent"))
-        error = bytes_print(out, "User-Agent: triptych/" TRIPTYCH_VERSION
-                                 "\r\n");
+        error =
+            bytes_print(out, "User-Agent: triptych/" TRIPTYCH_VERSION "\r\n");
     if (error == 0 && !user_gives(request, "accept"))
         error = bytes_print(out, "Accept: */*\r\n");
-    if (error == 0 && !request->keep_alive && !user_gives(request, "connection"))
+    if (error == 0 && !request->keep_alive &&
+        !user_gives(request, "connection"))
         error = bytes_print(out, "Connection: close\r\n");
     if (error == 0 && request->length != UINT64_MAX)
         error = bytes_print(out, "Content-Length: %llu\r\n",

@@ -28,8 +28,7 @@ void idle_unname(struct idle_node *node)
 
 static bool leads_to(const struct idle_node *node, const struct url *url)
 {
-    return node->scheme == url->scheme &&
-           strcmp(node->port, url->port) == 0 &&
+    return node->scheme == url->scheme && strcmp(node->port, url->port) == 0 &&
            strcmp(node->host, url->host) == 0;
 }
 

@@ -25,8 +25,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Finds or adds `text`. *is_new tells which. NULL when memory is short. */
-static struct name *remember(struct jobs *jobs, const char *text,
-                             bool *is_new)
+static struct name *remember(struct jobs *jobs, const char *text, bool *is_new)
 {
     size_t size = strlen(text) + 1;
     struct name *name = malloc(sizeof *name + size);
@@ -142,8 +141,7 @@ int job_print_url(struct bytes *out, const char *url, size_t n)
 
 void jobs_init(struct jobs *jobs, const struct options *options)
 {
-    *jobs = (struct jobs){.options = options,
-                          .ended = options->input == NULL};
+    *jobs = (struct jobs){.options = options, .ended = options->input == NULL};
 }
 
 void jobs_free(struct jobs *jobs)
@@ -193,9 +191,8 @@ static bool next_line(struct jobs *jobs, char **line, size_t *n, size_t *used)
     char *from = jobs->text.data + jobs->text_used;
     size_t left = jobs->text.length - jobs->text_used;
     size_t searched = jobs->searched - jobs->text_used;
-    char *lf = left > searched
-                   ? memchr(from + searched, '\n', left - searched)
-                   : NULL;
+    char *lf = left > searched ? memchr(from + searched, '\n', left - searched)
+                               : NULL;
     *line = from;
     if (lf != NULL) {
         *n = (size_t)(lf - from);

@@ -6,6 +6,7 @@
 #include "model.h"
 #include "options.h"
 #include "run.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ static int flushed(void)
     return STATUS_FATAL;
 }
 
-static int fetch(const struct options *options)
+static int fetch(struct options *options)
 {
     static struct run run; /* the signal handler's, too: it must not move */
     char message[300];
@@ -33,7 +34,9 @@ static int fetch(const struct options *options)
         return STATUS_FATAL;
     }
     model_run(&run);
-    return run_close(&run);
+    int status = run_close(&run);
+    upload_close(options);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -45,8 +48,7 @@ int main(int argc, char **argv)
     int error = options_parse(&options, model_name, argc, argv, message,
                               sizeof message);
     if (error != 0) {
-        fprintf(stderr,
-                "fetch-%s: %s\nTry 'fetch-%s --help' for more.\n",
+        fprintf(stderr, "fetch-%s: %s\nTry 'fetch-%s --help' for more.\n",
                 model_name, message, model_name);
         status = error == -ENOMEM ? STATUS_FATAL : STATUS_USAGE;
     } else if (options.help) {

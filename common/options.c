@@ -13,6 +13,9 @@
 #define JOBS_MOST    100000
 #define SECONDS_MOST 1e9
 
+/* A watermark that was not given follows from the other. */
+#define WATER_UNSET SIZE_MAX
+
 /* What getopt returns for an option without a letter. */
 enum {
     O_CONNECT_TIMEOUT = 256,
@@ -45,7 +48,7 @@ static const struct option_row {
     {'j', "jobs", "N", NULL, false, "requests in flight at once (8)"},
     {'d', "directory", "DIR", NULL, false, "save each body as a file in DIR"},
     {'n', "discard", NULL, NULL, false, "read the bodies, keep none"},
-    {'T', "upload", "FILE", NULL, true, "PUT FILE to every URL"},
+    {'T', "upload", "FILE", NULL, false, "PUT FILE to every URL"},
     {'H', "header", "'NAME: VALUE'", NULL, false, "add a request header"},
     {'t', "timeout", "SECONDS", NULL, false, "limit on one attempt (30)"},
     {O_CONNECT_TIMEOUT, "connect-timeout", "SEC", NULL, false,
@@ -57,9 +60,9 @@ static const struct option_row {
     {O_MAX_BODY, "max-body", "BYTES", NULL, false, "refuse a longer body"},
     {O_NO_KEEP_ALIVE, "no-keep-alive", NULL, NULL, false,
      "a new connection for every request"},
-    {O_HIGH_WATER, "high-water", "BYTES", NULL, true,
+    {O_HIGH_WATER, "high-water", "BYTES", NULL, false,
      "stop reading a body when so much of it waits"},
-    {O_LOW_WATER, "low-water", "BYTES", NULL, true,
+    {O_LOW_WATER, "low-water", "BYTES", NULL, false,
      "... and go on at so much (64K, 16K; none)"},
     {O_SPAWN, "spawn", "pool|each", "threads processes", true,
      "workers made once, or for each request"},
@@ -143,6 +146,20 @@ static bool read_seconds(const char *text, int64_t *us)
     return *us > 0;
 }
 
+/* A watermark, or, where it may be, "none". */
+static bool read_water(const char *text, bool may_be_none, size_t *bytes)
+{
+    uint64_t value = WATER_NONE;
+    if (may_be_none && strcmp(text, "none") == 0) {
+        *bytes = WATER_NONE;
+        return true;
+    }
+    if (!read_size(text, &value) || value > WATER_NONE)
+        return false;
+    *bytes = (size_t)value;
+    return true;
+}
+
 static bool read_progress(const char *text, enum progress_mode *mode)
 {
     static const char *const words[] = {"auto", "always", "never"};
@@ -181,6 +198,9 @@ static bool take_value(struct options *o, int code, char *value)
     case 'n':
         o->discard = true;
         return true;
+    case 'T':
+        o->upload = value;
+        return *value != '\0';
     case 'H':
         o->headers[o->header_count++] = value;
         return http_header_fault(value, strlen(value)) == NULL;
@@ -197,6 +217,10 @@ static bool take_value(struct options *o, int code, char *value)
     case O_NO_KEEP_ALIVE:
         o->keep_alive = false;
         return true;
+    case O_HIGH_WATER:
+        return read_water(value, true, &o->high_water) && o->high_water > 0;
+    case O_LOW_WATER:
+        return read_water(value, false, &o->low_water);
     case O_REPORT:
         o->report = value;
         return *value != '\0';
@@ -223,8 +247,8 @@ static void make_getopt_table(struct option *longs, char *letters)
     for (size_t i = 0; i < ROWS; i++) {
         longs[i] = (struct option){
             .name = table[i].name,
-            .has_arg = table[i].argument != NULL ? required_argument
-                                                 : no_argument,
+            .has_arg =
+                table[i].argument != NULL ? required_argument : no_argument,
             .val = table[i].code,
         };
         if (table[i].code < 256) {
@@ -266,12 +290,11 @@ static int take_option(struct options *o, const char *model, int code,
         const char *space = strchr(row->models, ' ');
         if (space != NULL)
             snprintf(message, size,
-                     "--%s is an option of fetch-%.*s and fetch-%s",
-                     row->name, (int)(space - row->models), row->models,
-                     space + 1);
+                     "--%s is an option of fetch-%.*s and fetch-%s", row->name,
+                     (int)(space - row->models), row->models, space + 1);
         else
-            snprintf(message, size, "--%s is an option of fetch-%s",
-                     row->name, row->models);
+            snprintf(message, size, "--%s is an option of fetch-%s", row->name,
+                     row->models);
         return -EINVAL;
     }
     if (row->later) {
@@ -306,9 +329,30 @@ static int refuse(int code, char **argv, char *message, size_t size)
     return -EINVAL;
 }
 
-/* What can only be checked when all options are known. */
-static int check_together(const struct options *o, char *message, size_t size)
+/* As asyncio does: low is a quarter of high, or high four times low. */
+static void derive_watermarks(struct options *o)
 {
+    if (o->high_water == WATER_UNSET && o->low_water == WATER_UNSET)
+        o->high_water = 65536;
+    if (o->high_water == WATER_UNSET)
+        o->high_water =
+            o->low_water > WATER_NONE / 4 ? WATER_NONE : 4 * o->low_water;
+    if (o->low_water == WATER_UNSET)
+        o->low_water = o->high_water / 4;
+}
+
+/* What can only be checked when all options are known. */
+static int check_together(struct options *o, char *message, size_t size)
+{
+    derive_watermarks(o);
+    if (o->high_water == 0) {
+        snprintf(message, size, "--low-water 0 needs a --high-water");
+        return -EINVAL;
+    }
+    if (o->low_water > o->high_water) {
+        snprintf(message, size, "--low-water is above --high-water");
+        return -EINVAL;
+    }
     if (o->directory != NULL && o->discard) {
         snprintf(message, size, "--directory and --discard exclude another");
         return -EINVAL;
@@ -334,8 +378,8 @@ int options_parse(struct options *o, const char *model, int argc, char **argv,
         .max_redirects = 10,
         .max_body = UINT64_MAX,
         .keep_alive = true,
-        .high_water = 65536,
-        .low_water = 16384,
+        .high_water = WATER_UNSET,
+        .low_water = WATER_UNSET,
     };
     /* There cannot be more headers than arguments. */
     o->headers = calloc((size_t)argc + 1, sizeof *o->headers);

@@ -15,7 +15,7 @@
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 
 /* --high-water none */
-#define WATER_NONE SIZE_MAX
+#define WATER_NONE ((size_t)INT64_MAX)
 
 struct options {
     char **urls; /* from the command line; points into argv */
@@ -27,8 +27,8 @@ struct options {
     bool discard;
 
     const char *upload;   /* NULL: GET */
-    uint64_t upload_size; /* bytes; main fills it in when it opens the file */
-    int upload_fd;
+    uint64_t upload_size; /* bytes; run_open fills these two in */
+    int upload_fd;        /* -1: none */
 
     char **headers; /* each "Name: value"; points into argv */
     size_t header_count;

@@ -61,8 +61,7 @@ ssize_t output_send(struct output *output, const struct iovec *parts, int n)
         case OUTPUT_SOCKET: {
             struct msghdr message = {.msg_iov = (struct iovec *)parts,
                                      .msg_iovlen = (size_t)n};
-            sent = sendmsg(output->fd, &message,
-                           MSG_DONTWAIT | MSG_NOSIGNAL);
+            sent = sendmsg(output->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
             break;
         }
         case OUTPUT_POLL:

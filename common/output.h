@@ -24,14 +24,14 @@
 
 enum output_kind {
     OUTPUT_SOCKET,
-    OUTPUT_OWN,   /* a description of our own, or one non-blocking already */
+    OUTPUT_OWN, /* a description of our own, or one non-blocking already */
     OUTPUT_POLL,
     OUTPUT_DIRECT
 };
 
 struct output {
     enum output_kind kind;
-    int fd;    /* to write to, and to poll */
+    int fd;     /* to write to, and to poll */
     bool owned; /* fd is ours to close */
 };
 

@@ -15,8 +15,7 @@ static void print_amount(double bytes, char *out, size_t size)
         bytes /= 1000;
         unit++;
     }
-    snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes,
-             units[unit]);
+    snprintf(out, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
 }
 
 static double per_second(uint64_t count, int64_t us)
@@ -46,8 +45,8 @@ void progress_line(struct progress *progress, char *out, size_t size,
     progress->shown_bytes = progress->bytes;
 }
 
-void progress_summary(const struct progress *progress, char *out,
-                      size_t size, int64_t now)
+void progress_summary(const struct progress *progress, char *out, size_t size,
+                      int64_t now)
 {
     char amount[24];
     char rate[24];

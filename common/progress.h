@@ -18,7 +18,7 @@ struct progress {
     uint64_t succeeded; /* with RESULT_OK */
     uint64_t bytes;     /* of bodies, as the destination took them */
     uint64_t in_flight;
-    uint64_t total;     /* 0: not known (an --input is still read) */
+    uint64_t total; /* 0: not known (an --input is still read) */
 
     bool shown; /* the line stands on the terminal */
     int64_t shown_us;
@@ -31,7 +31,7 @@ void progress_line(struct progress *progress, char *out, size_t size,
                    int64_t now);
 
 /* Writes the summary for after the run, without a line end. */
-void progress_summary(const struct progress *progress, char *out,
-                      size_t size, int64_t now);
+void progress_summary(const struct progress *progress, char *out, size_t size,
+                      int64_t now);
 
 #endif

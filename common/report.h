@@ -17,11 +17,11 @@
 #include <stdio.h>
 
 struct report {
-    FILE *file;      /* NULL without --report */
-    uint64_t next;   /* the id of the first job not finished */
+    FILE *file;        /* NULL without --report */
+    uint64_t next;     /* the id of the first job not finished */
     struct job *first; /* finished ones that wait, by rising id */
     struct job *last;
-    int error;       /* the first one that writing met; a negative errno */
+    int error; /* the first one that writing met; a negative errno */
 };
 
 /* Opens FILE (NULL: none) and writes the header line. 0 or a negative errno. */

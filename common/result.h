@@ -36,10 +36,10 @@ enum result {
 /* What a request came to. Times are those of clock.h; -1: does not apply. */
 struct outcome {
     enum result result;
-    int status;          /* the last one received; 0: none */
-    bool reused;         /* the last attempt went over a kept connection */
-    unsigned attempts;   /* 0: nothing was tried */
-    uint64_t bytes;      /* what the destination took */
+    int status;           /* the last one received; 0: none */
+    bool reused;          /* the last attempt went over a kept connection */
+    unsigned attempts;    /* 0: nothing was tried */
+    uint64_t bytes;       /* what the destination took */
     size_t peak_buffered; /* most body bytes held in user space */
     int64_t connected_us; /* these two: of the last attempt */
     int64_t first_byte_us;
@@ -49,8 +49,7 @@ struct outcome {
 
 /* Before anything was tried. */
 #define OUTCOME_NONE                                                          \
-    ((struct outcome){                                                        \
-        .connected_us = -1, .first_byte_us = -1, .done_us = -1})
+    ((struct outcome){.connected_us = -1, .first_byte_us = -1, .done_us = -1})
 
 /* The result's word, as in the report: "ok", "http-error", ... */
 const char *result_word(enum result result);

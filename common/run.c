@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "model.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,8 +112,8 @@ static void write_message_locked(struct run *run, struct bytes *line)
 
 /* Prints "fetch-MODEL: " `kind` and the text. When memory is too short for
  * that, nothing is printed. */
-static void print_locked(struct run *run, const char *kind,
-                         const char *format, va_list arguments)
+static void print_locked(struct run *run, const char *kind, const char *format,
+                         va_list arguments)
 {
     char text[400];
     struct bytes line = {0};
@@ -138,8 +139,8 @@ void run_warn_shortage(struct run *run, const char *what, size_t in_flight)
     run->warned = true;
     pthread_mutex_unlock(&run->lock);
     if (first)
-        run_warn(run, "%s: going on with fewer requests in flight (%zu)",
-                 what, in_flight);
+        run_warn(run, "%s: going on with fewer requests in flight (%zu)", what,
+                 in_flight);
 }
 
 void run_fail(struct run *run, const char *format, ...)
@@ -162,9 +163,9 @@ static void print_failure_locked(struct run *run, const struct job *job)
     if (error == 0)
         error = job_print_url(&line, job->url, job->url_length);
     if (error == 0)
-        error = bytes_print(&line, ": %s: %s\n",
-                            result_word(job->outcome.result),
-                            job->outcome.cause);
+        error =
+            bytes_print(&line, ": %s: %s\n", result_word(job->outcome.result),
+                        job->outcome.cause);
     if (error == 0)
         write_message_locked(run, &line);
     else
@@ -270,8 +271,8 @@ void run_tick(struct run *run)
         progress->total =
             run->options->input == NULL ? run->options->url_count : 0;
         progress_line(progress, text, sizeof text, now);
-        int n = snprintf(line, sizeof line, "\rfetch-%s: %s\033[K",
-                         model_name, text);
+        int n = snprintf(line, sizeof line, "\rfetch-%s: %s\033[K", model_name,
+                         text);
         if (n > 0 && (size_t)n < sizeof line)
             write_errors_locked(run, line, (size_t)n);
         progress->shown = true;
@@ -313,7 +314,7 @@ static bool wants_progress(const struct options *options)
     return options->progress == PROGRESS_ALWAYS || isatty(STDERR_FILENO);
 }
 
-int run_open(struct run *run, const struct options *options, char *message,
+int run_open(struct run *run, struct options *options, char *message,
              size_t size)
 {
     *run = (struct run){.options = options,
@@ -322,6 +323,7 @@ int run_open(struct run *run, const struct options *options, char *message,
                         .stop_fd = -1,
                         .stop_write_fd = -1};
     int error = hold_standard_descriptors();
+    const char *cause = NULL;
     const char *what = "standard descriptors";
     if (error == 0)
         error = -pthread_mutex_init(&run->lock, NULL);
@@ -338,6 +340,12 @@ int run_open(struct run *run, const struct options *options, char *message,
         error = open_input(run);
     }
     if (error == 0) {
+        what = options->upload;
+        error = upload_open(options);
+        if (error == -ESPIPE)
+            cause = "not a regular file";
+    }
+    if (error == 0) {
         what = options->directory;
         error = sink_open(&run->sink, options);
     }
@@ -346,7 +354,8 @@ int run_open(struct run *run, const struct options *options, char *message,
         error = report_open(&run->report, options->report);
     }
     if (error != 0)
-        snprintf(message, size, "%s: %s", what, strerror(-error));
+        snprintf(message, size, "%s: %s", what,
+                 cause != NULL ? cause : strerror(-error));
     return error;
 }
 

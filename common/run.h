@@ -40,14 +40,15 @@ struct run {
 
     /* Written by signal handlers as well, so not behind a lock: */
     int stop_write_fd;
-    atomic_int signal; /* the first one that came; 0: none */
+    atomic_int signal;  /* the first one that came; 0: none */
     atomic_bool failed; /* the program itself could not go on */
 };
 
-/* Opens everything that the options name and starts to listen to signals.
+/* Opens everything that the options name - the upload into the options, which
+ * must outlive the run - and starts to listen to signals.
  * 0; or a negative errno with `message` saying what could not be opened. There
  * can be one run in a process. */
-int run_open(struct run *run, const struct options *options, char *message,
+int run_open(struct run *run, struct options *options, char *message,
              size_t size);
 
 /* Cancels the jobs that are left, closes everything, prints the summary.

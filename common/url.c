@@ -37,8 +37,8 @@ size_t url_decode(char *text, size_t n)
     for (size_t i = 0; i < n; i++, out++) {
         if (text[i] == '%' && n - i > 2 && hex_digit(text[i + 1]) >= 0 &&
             hex_digit(text[i + 2]) >= 0) {
-            text[out] = (char)(hex_digit(text[i + 1]) * 16 +
-                               hex_digit(text[i + 2]));
+            text[out] =
+                (char)(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
             i += 2;
         } else {
             text[out] = text[i];
@@ -167,8 +167,8 @@ static int append_merged(struct bytes *out, const struct parts *base,
     if (error == 0)
         error = bytes_append(&merged, path.at, path.length);
     if (error == 0)
-        error = append_without_dots(
-            out, (struct part){merged.data, merged.length});
+        error = append_without_dots(out,
+                                    (struct part){merged.data, merged.length});
     bytes_free(&merged);
     return error;
 }
@@ -270,7 +270,8 @@ static bool ends_in_number(struct part host)
     while (start > 0 && host.at[start - 1] != '.')
         start--;
     size_t i = start;
-    if (end - start >= 2 && host.at[i] == '0' && (host.at[i + 1] | 32) == 'x') {
+    if (end - start >= 2 && host.at[i] == '0' &&
+        (host.at[i + 1] | 32) == 'x') {
         for (i += 2; i < end && hex_digit(host.at[i]) >= 0; i++)
             ;
         return i == end;
@@ -339,8 +340,7 @@ static const char *split_authority(struct part authority, struct part *host,
 }
 
 /* Writes the port in plain decimal to *out; NULL or what is wrong. */
-static const char *read_port(struct part port, enum scheme scheme,
-                             char out[6])
+static const char *read_port(struct part port, enum scheme scheme, char out[6])
 {
     unsigned value = 0;
     if (port.length == 0 && schemes[scheme].port == NULL)

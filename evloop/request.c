@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include "clock.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,11 @@
 
 static void advance(struct request *r);
 static void set_timer(struct request *r);
+
+/* An upload is read and written in pieces of this size, and so many of them
+ * in a row. */
+#define UPLOAD_PIECE ((size_t)64 * 1024)
+#define UPLOAD_SHARE 4
 
 static bool is_ordered(const struct request *r)
 {
@@ -131,8 +137,7 @@ static void step_deliver(struct request *r, struct span body)
         deliver_ordered(r, body);
         return;
     }
-    int error =
-        sink_write(&run->sink, &r->file, r->job, body.at, body.length);
+    int error = sink_write(&run->sink, &r->file, r->job, body.at, body.length);
     if (r->peak < body.length)
         r->peak = body.length;
     if (error == 0)
@@ -166,8 +171,8 @@ static void on_ended(void *arg, int error)
     if (error == 0)
         exchange_eof(r->x, clock_us());
     else
-        exchange_failed(r->x, net_result_of_transfer(-error),
-                        strerror(-error), clock_us());
+        exchange_failed(r->x, net_result_of_transfer(-error), strerror(-error),
+                        clock_us());
     advance(r);
 }
 
@@ -210,12 +215,95 @@ static void step_connect(struct request *r)
 
 /* --- Steps send, expire, retry ------------------------------------------ */
 
-/* Step send: what the kernel does not take, the stream keeps. */
+/* An upload waits for its drain, or for its turn. */
+static bool is_sending(const struct request *r)
+{
+    return r->sending.waits || evtimer_pending(&r->again, NULL);
+}
+
+/* The server has taken what was stashed of the piece, or takes no more. */
+static void piece_is_sent(struct request *r, int error)
+{
+    if (exchange_want(r->x) != WANT_SEND)
+        return; /* it has heard enough */
+    if (error == 0)
+        exchange_sent(r->x, r->piece);
+    else
+        exchange_unsendable(r->x); /* it may have answered before that */
+}
+
+static void on_sendable(void *arg, int error)
+{
+    struct request *r = arg;
+    piece_is_sent(r, error);
+    advance(r);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    advance(arg);
+}
+
+/* One piece of the file: read, write, drain. What drain says, or, for the last
+ * piece, when nothing of it is stashed any more: sent means with the kernel. */
+static int send_piece(struct request *r)
+{
+    const struct options *options = r->fetch->run->options;
+    struct stream *out = r->connection->stream;
+    char piece[UPLOAD_PIECE];
+    uint64_t offset;
+    uint64_t left = exchange_upload(r->x, &offset);
+    r->piece = upload_read(options, r->x, piece, sizeof piece);
+    if (r->piece == 0)
+        return -EIO; /* the exchange has failed */
+    bool last = r->piece == left;
+    int error = stream_set_limits(out, last ? 0 : (int64_t)options->high_water,
+                                  last ? 0 : (int64_t)options->low_water);
+    if (error == 0)
+        error = stream_write(out, piece, r->piece);
+    if (error != 0) {
+        exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
+                        clock_us());
+        return error;
+    }
+    r->sending = (struct stream_waiter){.done = on_sendable, .arg = r};
+    return stream_drain(out, &r->sending);
+}
+
+/* The file goes out piece by piece, each when drain says so. A server that
+ * takes everything at once would keep the loop to itself, so after some pieces
+ * the rest waits: behind a timer, because an event made active here would run
+ * before the loop looks at the other connections. (Reading the file may wait
+ * for the disk, and the loop with it.) */
+static void send_upload(struct request *r)
+{
+    static const struct timeval at_once = {0, 0};
+    for (int i = 0; i < UPLOAD_SHARE; i++) {
+        int error = send_piece(r);
+        if (error == STREAM_WAITS)
+            return;
+        piece_is_sent(r, error);
+        if (exchange_want(r->x) != WANT_SEND)
+            return;
+    }
+    if (event_add(&r->again, &at_once) != 0)
+        exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(ENOMEM),
+                        clock_us());
+}
+
+/* Step send: the head, all at once, and then what is uploaded. */
 static void step_send(struct request *r)
 {
     const char *p;
     size_t n = exchange_output(r->x, &p);
-    int error = stream_write(r->connection->stream, p, n);
+    int error = 0;
+    if (n == 0) {
+        send_upload(r);
+        return;
+    }
+    error = stream_write(r->connection->stream, p, n);
     if (error == 0)
         exchange_sent(r->x, n);
     else
@@ -319,6 +407,9 @@ static void exchange_is_done(struct request *r)
 /* The want has left the connection behind. */
 static void leave_connection(struct request *r)
 {
+    if (r->connection->stream != NULL)
+        stream_cancel(r->connection->stream, &r->sending);
+    event_del(&r->again);
     if (exchange_reusable(r->x))
         connection_keep(r->connection);
     else
@@ -343,6 +434,8 @@ static void advance(struct request *r)
                 return; /* on_connected or on_failed goes on */
             break;
         case WANT_SEND:
+            if (is_sending(r))
+                return; /* on_sendable goes on */
             step_send(r);
             break;
         case WANT_SHUT:
@@ -379,6 +472,7 @@ int request_begin(struct fetch *fetch, struct job *job)
     r->file = FILE_NONE;
     r->paused_us = -1;
     evtimer_assign(&r->timer, fetch->loop.base, on_timer, r);
+    evtimer_assign(&r->again, fetch->loop.base, on_again, r);
     fetch_link(r);
     advance(r);
     return 0;
@@ -388,6 +482,7 @@ struct job *request_free(struct request *r)
 {
     struct job *job = r->job;
     event_del(&r->timer);
+    event_del(&r->again);
     free_out(r);
     sink_abort(&r->fetch->run->sink, &r->file, job); /* if not committed */
     if (r->connection != NULL)

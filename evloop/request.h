@@ -11,6 +11,7 @@
  *     a connection          on_connected, on_failed
  *     bytes from the peer   on_readable, on_ended
  *     a limit, a retry      on_timer
+ *     room for an upload    on_sendable
  *     a slow consumer       on_drained
  *     its turn, its end     on_flushed
  *
@@ -56,6 +57,9 @@ struct request {
     struct exchange *x;
     struct connection *connection; /* NULL: none */
     struct event timer;            /* for exchange_deadline */
+    size_t piece;                  /* of an upload, being sent */
+    struct stream_waiter sending;  /* for its drain */
+    struct event again;            /* the upload goes on after the others */
     struct file file;              /* of --directory and --discard */
     struct stream *out;            /* of standard output */
     struct stream_waiter waiter;   /* for its drain, then for its close */

@@ -48,13 +48,12 @@ static void unwatch(struct fetch *fetch, int fd)
     (void)epoll_ctl(fetch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Serves the request, and waits for standard output if that is full. */
-static enum served serve(struct fetch *fetch, struct request *r)
+/* Waits for standard output, if the request was served until that was full. */
+static enum served wait_for_output(struct fetch *fetch, enum served served)
 {
-    enum served served = request_serve(fetch, r);
     if (served == NEEDS_OUTPUT)
-        fetch->output_watched = watch(fetch, fetch->run->output.fd,
-                                      ABOUT_OUTPUT, EPOLLOUT) == 0;
+        fetch->output_watched =
+            watch(fetch, fetch->run->output.fd, ABOUT_OUTPUT, EPOLLOUT) == 0;
     return served;
 }
 
@@ -68,13 +67,29 @@ static bool serve_turn(struct fetch *fetch)
         return false;
     for (size_t i = 0; i < fetch->pool.used; i++) {
         struct request *r = &fetch->requests[i];
-        if (request_has_turn(fetch, r))
-            return !r->mailbox.watched && serve(fetch, r) == IS_FINISHED;
+        if (!request_has_turn(fetch, r))
+            continue;
+        if (r->mailbox.watched && mailbox_held(&r->mailbox) == 0)
+            return false; /* epoll will tell */
+        return wait_for_output(fetch, request_serve(fetch, r)) == IS_FINISHED;
     }
     return false;
 }
 
 /* --- Step take ---------------------------------------------------------- */
+
+/* A body that waits for its turn waits in its worker's pipe. */
+static void warn_of_capacity(struct fetch *fetch)
+{
+    size_t wanted = fetch->run->options->high_water;
+    if (fetch->warned || fetch->pool.capacity == 0 ||
+        fetch->pool.capacity >= wanted)
+        return;
+    fetch->warned = true;
+    run_warn(fetch->run,
+             "a pipe cannot hold %zu bytes here; the high-water mark is %zu",
+             wanted, fetch->pool.capacity);
+}
 
 /* Gives the job to an idle worker, or to a new one. False if there is none. */
 static bool dispatch(struct fetch *fetch, struct job *job)
@@ -82,6 +97,7 @@ static bool dispatch(struct fetch *fetch, struct job *job)
     struct run *run = fetch->run;
     struct pool_worker *worker = NULL;
     int error = pool_get(&fetch->pool, &worker);
+    warn_of_capacity(fetch);
     if (error == 0) {
         struct request *r = &fetch->requests[worker->slot];
         r->mailbox.epoll_fd = fetch->epoll_fd;
@@ -172,7 +188,7 @@ static void on_event(struct fetch *fetch, uint64_t about)
         if (number % 2 == 1 && r->mailbox.outbox_watched)
             mailbox_writable(&r->mailbox);
         if (number % 2 == 0 && r->mailbox.watched)
-            (void)serve(fetch, r);
+            (void)wait_for_output(fetch, request_readable(fetch, r));
     }
     }
 }
@@ -201,9 +217,14 @@ static int step_start(struct fetch *fetch, struct run *run)
     int error = fetch->epoll_fd == -1 ? -errno : 0;
     if (error != 0)
         goto no_epoll;
-    error = pool_open(&fetch->pool, limit, run->sink.directory, work, fetch);
+    fetch->kept_fds[0] = run->sink.directory;
+    fetch->kept_fds[1] = run->options->upload_fd;
+    error = pool_open(&fetch->pool, limit, fetch->kept_fds, work, fetch);
     if (error != 0)
         goto no_pool;
+    if (options_ordered(run->options) &&
+        run->options->high_water != WATER_NONE)
+        fetch->pool.capacity = run->options->high_water;
     error = watch(fetch, run->stop_fd, ABOUT_STOP, EPOLLIN);
     if (error == 0)
         error = watch(fetch, fetch->pool.signal_fd, ABOUT_DEATH, EPOLLIN);

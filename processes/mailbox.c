@@ -5,6 +5,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+/* Readings of one pipe in a row, before the others have their turn. */
+#define FAIR_SHARE 4
+
 static int watch(struct mailbox *m, int fd, uint64_t about, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.u64 = about};
@@ -107,9 +110,8 @@ int mailbox_receive(struct mailbox *m, struct frame *frame)
 {
     for (;;) {
         if (m->body > 0) {
-            *frame = (struct frame){FRAME_BODY,
-                                    m->inbox.data + m->used - m->body,
-                                    m->body};
+            *frame = (struct frame){
+                FRAME_BODY, m->inbox.data + m->used - m->body, m->body};
             return 1;
         }
         while (m->used < m->inbox.length) {
@@ -125,6 +127,19 @@ int mailbox_receive(struct mailbox *m, struct frame *frame)
         if (filled <= 0)
             return filled;
     }
+}
+
+int mailbox_hoard(struct mailbox *m)
+{
+    int filled = 1;
+    for (int i = 0; i < FAIR_SHARE && filled > 0; i++)
+        filled = fill(m);
+    return filled < 0 ? filled : 0;
+}
+
+size_t mailbox_held(const struct mailbox *m)
+{
+    return m->inbox.length - m->used + m->body;
 }
 
 void mailbox_took(struct mailbox *m, size_t n)

@@ -56,6 +56,13 @@ void mailbox_writable(struct mailbox *mailbox);
  */
 int mailbox_receive(struct mailbox *mailbox, struct frame *frame);
 
+/* Reads what is there, without bound, for mailbox_receive to take later. 0 or
+ * -ENOMEM. */
+int mailbox_hoard(struct mailbox *mailbox);
+
+/* Bytes that were read and not taken yet. */
+size_t mailbox_held(const struct mailbox *mailbox);
+
 /* `n` bytes of the FRAME_BODY at hand are dealt with. */
 void mailbox_took(struct mailbox *mailbox, size_t n);
 

@@ -8,7 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int pool_open(struct pool *pool, size_t limit, int kept_fd,
+/* The largest power of two that fcntl takes for a size. */
+#define PIPE_MOST ((size_t)1 << 30)
+
+int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
               void (*work)(void *context, int jobs_fd, int results_fd),
               void *context)
 {
@@ -16,7 +19,7 @@ int pool_open(struct pool *pool, size_t limit, int kept_fd,
     *pool = (struct pool){.limit = limit,
                           .work = work,
                           .context = context,
-                          .kept_fd = kept_fd};
+                          .kept_fds = kept_fds};
     pool->workers = calloc(limit, sizeof *pool->workers);
     if (pool->workers == NULL)
         return -ENOMEM;
@@ -43,12 +46,12 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* Closes all descriptors in the child but the standard ones and the three at
+/* Closes all descriptors in the child but the standard ones and those at
  * `keep`. Above all the ends of its siblings' pipes: as long as anybody holds
  * the writing end of a pipe, its reader never sees the end. */
-static void close_all_but(int keep[3])
+static void close_all_but(int *keep, int n)
 {
-    for (int i = 1; i < 3; i++) { /* insertion sort of three */
+    for (int i = 1; i < n; i++) { /* insertion sort */
         for (int j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
             int swap = keep[j];
             keep[j] = keep[j - 1];
@@ -56,7 +59,7 @@ static void close_all_but(int keep[3])
         }
     }
     unsigned from = STDERR_FILENO + 1;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < n; i++) {
         if (keep[i] < (int)from)
             continue;
         if (keep[i] > (int)from)
@@ -80,8 +83,10 @@ static void leave_standard_streams(void)
 
 static _Noreturn void run_child(struct pool *pool, int jobs_fd, int results_fd)
 {
-    int keep[3] = {jobs_fd, results_fd, pool->kept_fd};
-    close_all_but(keep);
+    int keep[2 + POOL_KEPT] = {jobs_fd, results_fd};
+    for (int i = 0; i < POOL_KEPT; i++)
+        keep[2 + i] = pool->kept_fds[i];
+    close_all_but(keep, 2 + POOL_KEPT);
     leave_standard_streams();
     pool->work(pool->context, jobs_fd, results_fd);
     _exit(70); /* not reached */
@@ -114,6 +119,21 @@ static int set_nonblocking(int fd)
     return 0;
 }
 
+/* Gives a pipe pool->capacity, which the kernel rounds up to pages, a power
+ * of two of them. An unprivileged user gets no more than 1 MiB, and little
+ * after some thousand pipes: then capacity is what there is. */
+static void set_capacity(struct pool *pool, int fd)
+{
+    size_t size = pool->capacity < PIPE_MOST ? pool->capacity : PIPE_MOST;
+    if (size == 0 || fcntl(fd, F_GETPIPE_SZ) == (int)size)
+        return;
+    while (fcntl(fd, F_SETPIPE_SZ, (int)size) == -1 && size > 1)
+        size /= 2;
+    int got = fcntl(fd, F_GETPIPE_SZ);
+    if (got > 0 && (size_t)got < pool->capacity)
+        pool->capacity = (size_t)got;
+}
+
 static int make_worker(struct pool *pool, struct pool_worker *worker)
 {
     int jobs[2] = {-1, -1};
@@ -121,8 +141,10 @@ static int make_worker(struct pool *pool, struct pool_worker *worker)
     int error = 0;
     if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1)
         error = -errno;
-    if (error == 0)
+    if (error == 0) {
+        set_capacity(pool, results[1]);
         error = set_nonblocking(jobs[1]);
+    }
     if (error == 0)
         error = set_nonblocking(results[0]);
     if (error == 0) {
@@ -171,9 +193,8 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     struct pool_worker *worker = take_first(&pool->vacant);
     if (worker == NULL && pool->used < pool->limit) {
         worker = &pool->workers[pool->used];
-        *worker = (struct pool_worker){.slot = (int)pool->used++,
-                                       .jobs_fd = -1,
-                                       .results_fd = -1};
+        *worker = (struct pool_worker){
+            .slot = (int)pool->used++, .jobs_fd = -1, .results_fd = -1};
     }
     if (worker == NULL)
         return -EBUSY;

@@ -42,12 +42,18 @@ struct pool {
     /* What a worker does, in the child; it does not return. */
     void (*work)(void *context, int jobs_fd, int results_fd);
     void *context;
-    int kept_fd; /* a descriptor that the workers need; -1: none */
+    const int *kept_fds; /* POOL_KEPT descriptors that the workers need; each
+                          * may be -1: none */
+    /* What a results pipe is to hold, in bytes; 0: what it holds anyway. Made
+     * smaller when the system does not allow it. */
+    size_t capacity;
 };
+
+#define POOL_KEPT 2
 
 /* Prepares a pool of at most `limit` workers; none is made yet. SIGCHLD is
  * blocked from now on. 0 or a negative errno. */
-int pool_open(struct pool *pool, size_t limit, int kept_fd,
+int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
               void (*work)(void *context, int jobs_fd, int results_fd),
               void *context);
 

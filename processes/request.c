@@ -14,6 +14,12 @@ static bool ordered(const struct fetch *fetch)
     return options_ordered(fetch->run->options);
 }
 
+/* True if bodies wait in the parent's memory, and not in the pipes. */
+static bool hoards(const struct fetch *fetch)
+{
+    return fetch->run->options->high_water == WATER_NONE && ordered(fetch);
+}
+
 bool request_has_turn(const struct fetch *fetch, const struct request *r)
 {
     return r->job != NULL && r->job->id == fetch->turn;
@@ -49,7 +55,7 @@ int request_send(struct fetch *fetch, struct request *r, struct job *job)
     }
     r->job = job;
     fetch->in_flight++;
-    if (!ordered(fetch))
+    if (!ordered(fetch) || hoards(fetch))
         watch_results(fetch, r);
     return 0;
 }
@@ -101,8 +107,8 @@ static void give_back(struct fetch *fetch, struct request *r)
 }
 
 /* Ends the request and its worker, which is of no use any more. */
-static void abandon(struct fetch *fetch, struct request *r,
-                    enum result result, const char *cause)
+static void abandon(struct fetch *fetch, struct request *r, enum result result,
+                    const char *cause)
 {
     if (r->mailbox.worker->pid != 0)
         pool_kill(&fetch->pool, r->mailbox.worker);
@@ -183,7 +189,7 @@ static void take_result(struct fetch *fetch, struct request *r,
 
 /* Step deliver: body bytes to standard output, as many as it takes. */
 static enum served step_deliver(struct fetch *fetch, struct request *r,
-                                    const struct frame *body)
+                                const struct frame *body)
 {
     struct iovec part = {(void *)body->at, body->length};
     if (r->peak < body->length)
@@ -234,9 +240,22 @@ enum served request_serve(struct fetch *fetch, struct request *r)
     enum served served = step_receive(fetch, r);
     if (served == NEEDS_INPUT)
         watch_results(fetch, r);
-    if (served == NEEDS_OUTPUT)
-        mailbox_unwatch(&r->mailbox);
+    if (served == NEEDS_OUTPUT && !hoards(fetch))
+        mailbox_unwatch(&r->mailbox); /* back-pressure */
     return served;
+}
+
+enum served request_readable(struct fetch *fetch, struct request *r)
+{
+    if (!hoards(fetch))
+        return request_serve(fetch, r);
+    int error = mailbox_hoard(&r->mailbox);
+    if (r->peak < mailbox_held(&r->mailbox))
+        r->peak = mailbox_held(&r->mailbox);
+    if (error == 0)
+        return NEEDS_INPUT;
+    abandon(fetch, r, RESULT_NO_RESOURCES, strerror(-error));
+    return IS_FINISHED;
 }
 
 void request_bereft(struct fetch *fetch, struct request *r, int status)

@@ -34,11 +34,13 @@ struct fetch {
     struct pool pool;
     struct request *requests; /* one a slot */
     int epoll_fd;
-    uint64_t turn;   /* whose body may go to standard output */
-    size_t limit;    /* requests in flight; a shortage lowers it */
+    int kept_fds[POOL_KEPT]; /* that the workers need, too */
+    uint64_t turn;           /* whose body may go to standard output */
+    size_t limit;            /* requests in flight; a shortage lowers it */
     size_t in_flight;
     bool input_watched;
     bool output_watched; /* standard output is full */
+    bool warned; /* that pipes cannot hold as much as --high-water says */
 };
 
 /* What came of a call that goes on as far as it can. */
@@ -58,6 +60,10 @@ int request_send(struct fetch *fetch, struct request *r, struct job *job);
 /* Takes what has come up the pipe, as far as that goes, and sees to it that
  * epoll tells when it goes on; for NEEDS_OUTPUT that is the caller's to do. */
 enum served request_serve(struct fetch *fetch, struct request *r);
+
+/* epoll says that the pipe has something: serves the request; or, with
+ * --high-water none, takes it all into memory, whosever turn it is. */
+enum served request_readable(struct fetch *fetch, struct request *r);
 
 /* The slot's worker has died, with `status` from waitpid. Either its result is
  * in the pipe, or the job is tried again. */

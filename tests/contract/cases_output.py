@@ -286,37 +286,6 @@ def all_standard_descriptors_are_closed(model):
 # --- Back-pressure ---------------------------------------------------------
 
 @case
-def a_stalled_consumer_stops_the_servers(model):
-    """Nobody reads: what the server can send stands still and is bounded by
-    what buffers hold, user's and kernel's; then all is read and compared."""
-    n, count = 16 << 20, 8
-    reader, writer = os.pipe()
-    with Origin() as origin:
-        with Running(model, *[f"{origin.http}/bytes/{n}?seed={i}"
-                              for i in range(count)],
-                     stdout=writer) as running:
-            os.close(writer)
-            sent = [-1]
-
-            def stands_still():
-                """But for the answers to these looks."""
-                now = origin.stats()["sent"]
-                still = now - sent[0] < 1000 and now > 100000
-                sent[0] = now
-                time.sleep(0.25)
-                return still
-            wait_for(stands_still, "the servers to stop sending")
-            check(sent[0] < n * count / 2, f"{sent[0]} bytes were sent")
-            chunks = []
-            read_all(reader, chunks)
-            r = running.finish()
-    os.close(reader)
-    equal(r.words, ["ok"] * count, "results")
-    check(b"".join(chunks) == b"".join(content(n, i) for i in range(count)),
-          "bodies differ")
-
-
-@case
 def time_spent_waiting_for_the_consumer_is_free(model):
     """The limit is 1 s, the consumer pauses for longer; nothing times out."""
     reader, writer = os.pipe()

@@ -21,7 +21,9 @@ import time
 import traceback
 
 MODELS = ("threads", "processes", "evloop")
-BIN = os.environ.get("TRIPTYCH_BIN", "build/dev")
+BIN = os.path.abspath(os.environ.get(
+    "TRIPTYCH_BIN",
+    os.path.join(os.path.dirname(__file__), "../../build/dev")))
 # Longer than any run takes, sanitizers and a busy machine included.
 PATIENCE = float(os.environ.get("TRIPTYCH_PATIENCE", "120"))
 
@@ -93,21 +95,16 @@ class Connection:
         return head
 
     def read(self, n):
-        data = b""
+        data = bytearray()
         while len(data) < n:
             more = self.sock.recv(min(65536, n - len(data)))
             if not more:
                 break
             data += more
-        return data
+        return bytes(data)
 
     def read_all(self):
-        data = b""
-        while True:
-            more = self.sock.recv(65536)
-            if not more:
-                return data
-            data += more
+        return self.read(1 << 62)
 
     def send(self, data, piece=None, pause=0.0):
         step = piece or max(len(data), 1)

@@ -1,0 +1,28 @@
+/*
+ * upload: the file of --upload, read piece by piece.
+ *
+ * One descriptor serves every request, in every worker: each reads at its own
+ * offset (pread), and never more than a piece of the file is in memory.
+ * Reading a regular file may wait for the disk.
+ */
+#ifndef TRIPTYCH_UPLOAD_H
+#define TRIPTYCH_UPLOAD_H
+
+#include "exchange.h"
+#include "options.h"
+
+/* Opens the file, if there is to be one, and fills its descriptor and size
+ * into the options. 0 or a negative errno; -ESPIPE: it is no regular file. The
+ * size is announced before the first byte, and each request reads the file
+ * anew, so a pipe will not do. */
+int upload_open(struct options *options);
+
+/* Closes it. */
+void upload_close(struct options *options);
+
+/* Reads what the exchange has to send next: at most `size` bytes. Returns how
+ * many; 0 when that failed, of which the exchange is told. Any thread. */
+size_t upload_read(const struct options *options, struct exchange *x,
+                   char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,63 @@
+"""What a running program does, seen from outside, through /proc."""
+
+import os
+import re
+import time
+
+from harness import BIN, check, wait_for
+
+KIB = 1024
+MIB = 1024 * 1024
+CHUNK = 64 * KIB  # read at once, at most: the contract's 64 KiB
+SANITIZED = any(word in os.path.basename(BIN) for word in ("asan", "tsan"))
+
+
+def family_of(running):
+    return [running.pid, *running.workers()]
+
+
+def cpu_ticks(pids):
+    """User and system time so far."""
+    ticks = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks
+
+
+def own_memory(pids):
+    """Bytes of memory that the processes wrote to; not shared, not files."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            text = file.read()
+        total += int(re.search(r"Pss_Anon: *(\d+) kB", text).group(1)) * KIB
+    return total
+
+
+def bytes_read_by(pids):
+    """By all calls that read, files and pipes among them."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/io", encoding="ascii") as file:
+            total += int(re.search(r"rchar: (\d+)", file.read()).group(1))
+    return total
+
+
+def stands_still(look, slack, what):
+    """Waits until two looks, a quarter of a second apart, are alike; then
+    that they still are after two seconds. Returns the last one."""
+    last = [None]
+
+    def alike():
+        before, last[0] = last[0], look()
+        time.sleep(0.25)
+        return before is not None and abs(last[0] - before) <= slack
+    wait_for(alike, f"{what} to stand still")
+    before = look()
+    time.sleep(2)
+    after = look()
+    check(abs(after - before) <= slack,
+          f"{what} went on: {before}, then {after}")
+    return after
