@@ -8,6 +8,7 @@
  */
 #include "content.h"
 #include "measure.h"
+#include "practice.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MODELS 3
@@ -92,43 +92,6 @@ static void add_body(void *arg, unsigned id, const struct kind *kind)
         measure_hash(&wanted->hash, &wanted->bytes, at, n);
         offset += n;
     }
-}
-
-/* --- The practice server ------------------------------------------------ */
-
-/* Starts it and reads the address of its HTTP port. 0 or a negative errno. */
-static int start_origin(const char *path, pid_t *pid, char *base, size_t size)
-{
-    int ends[2];
-    char line[100] = "";
-    if (pipe(ends) == -1)
-        return -errno;
-    *pid = fork();
-    if (*pid == 0) {
-        (void)dup2(ends[1], STDOUT_FILENO);
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        execl(path, path, "--port=0", (char *)NULL);
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
-        _exit(127);
-    }
-    (void)close(ends[1]);
-    FILE *out = fdopen(ends[0], "r");
-    if (*pid == -1 || out == NULL || fgets(line, sizeof line, out) == NULL) {
-        (void)close(ends[0]);
-        return -EIO;
-    }
-    line[strcspn(line, "\n")] = '\0';
-    snprintf(base, size, "%s", line);
-    (void)fclose(out);
-    return 0;
-}
-
-static void stop_origin(pid_t pid)
-{
-    (void)kill(pid, SIGTERM);
-    while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-        ;
 }
 
 /* --- The table ---------------------------------------------------------- */
@@ -256,7 +219,7 @@ static int demo(const char *directory, const char *origin)
     char base[100];
     char list_path[] = P_tmpdir "/triptych-demo-XXXXXX";
     pid_t pid = -1;
-    int error = start_origin(origin, &pid, base, sizeof base);
+    int error = practice_start(origin, &pid, base, sizeof base);
     if (error != 0) {
         fprintf(stderr, "triptych-demo: %s: %s\n", origin, strerror(-error));
         return 3;
@@ -280,7 +243,7 @@ static int demo(const char *directory, const char *origin)
         }
     }
     (void)unlink(list_path);
-    stop_origin(pid);
+    practice_stop(pid);
     return status;
 }
 

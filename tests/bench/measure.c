@@ -60,7 +60,7 @@ static unsigned count_entries(const char *path)
     return count;
 }
 
-size_t measure_pss(pid_t pid)
+static size_t pss_of(pid_t pid)
 {
     char path[64];
     char text[2048];
@@ -97,6 +97,16 @@ static size_t find_family(pid_t parent, pid_t *family)
     return count;
 }
 
+size_t measure_memory(pid_t pid)
+{
+    static pid_t family[FAMILY_MOST];
+    size_t count = find_family(pid, family);
+    size_t pss = 0;
+    for (size_t i = 0; i < count; i++)
+        pss += pss_of(family[i]);
+    return pss;
+}
+
 static void look(pid_t pid, struct measure *out)
 {
     static pid_t family[FAMILY_MOST];
@@ -106,7 +116,7 @@ static void look(pid_t pid, struct measure *out)
     unsigned descriptors = 0;
     for (size_t i = 0; i < count; i++) {
         char path[64];
-        pss += measure_pss(family[i]);
+        pss += pss_of(family[i]);
         snprintf(path, sizeof path, "/proc/%ld/task", (long)family[i]);
         threads += count_entries(path);
         snprintf(path, sizeof path, "/proc/%ld/fd", (long)family[i]);
@@ -172,25 +182,35 @@ static int follow(pid_t pid, int fd, struct measure *out)
     return 0;
 }
 
-int measure_run(char *const argv[], const char *input, struct measure *out)
+int measure_start(char *const argv[], const char *input, pid_t *pid, int *fd)
 {
     int ends[2];
-    int status;
-    struct rusage usage;
-    *out = (struct measure){0};
     if (access(argv[0], X_OK) != 0 || pipe2(ends, O_CLOEXEC) == -1)
         return -errno;
-    double begun = seconds_now();
-    pid_t pid = fork();
-    if (pid == 0)
+    *pid = fork();
+    int error = *pid == -1 ? -errno : 0;
+    if (*pid == 0)
         become(argv, input, ends[1]);
-    int error = pid == -1 ? -errno : 0;
     (void)close(ends[1]);
-    if (error == 0)
-        error = follow(pid, ends[0], out);
-    (void)close(ends[0]);
-    if (pid == -1)
+    *fd = ends[0];
+    if (error != 0)
+        (void)close(ends[0]);
+    return error;
+}
+
+int measure_run(char *const argv[], const char *input, struct measure *out)
+{
+    int status;
+    int fd;
+    pid_t pid;
+    struct rusage usage;
+    *out = (struct measure){0};
+    double begun = seconds_now();
+    int error = measure_start(argv, input, &pid, &fd);
+    if (error != 0)
         return error;
+    error = follow(pid, fd, out);
+    (void)close(fd);
     while (wait4(pid, &status, 0, &usage) == -1) {
         if (errno != EINTR)
             return -errno;
@@ -200,7 +220,7 @@ int measure_run(char *const argv[], const char *input, struct measure *out)
     out->system = seconds_of(usage.ru_stime);
     out->voluntary = usage.ru_nvcsw;
     out->involuntary = usage.ru_nivcsw;
-    out->status = WIFEXITED(status) ? WEXITSTATUS(status)
-                                    : 128 + WTERMSIG(status);
+    out->status =
+        WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return error;
 }

@@ -23,12 +23,12 @@
 #define MEASURE_LOOK_MS 20
 
 struct measure {
-    int status; /* the exit status; 128 + the signal if one killed it */
+    int status;  /* the exit status; 128 + the signal if one killed it */
     double wall; /* seconds, as are the next two */
     double user;
     double system;
-    uint64_t bytes; /* read from its standard output */
-    uint64_t hash;  /* ... and a hash of them: see measure_hash */
+    uint64_t bytes;  /* read from its standard output */
+    uint64_t hash;   /* ... and a hash of them: see measure_hash */
     size_t peak_pss; /* bytes, of all its processes together */
     unsigned threads;
     unsigned processes;
@@ -45,12 +45,18 @@ struct measure {
  */
 int measure_run(char *const argv[], const char *input, struct measure *out);
 
+/* Starts a program in the same way, for a caller who looks at it himself:
+ * gives its pid, and the descriptor that its standard output is read from. 0
+ * or a negative errno. */
+int measure_start(char *const argv[], const char *input, pid_t *pid, int *fd);
+
 /* A running hash over bytes in pieces of any size: start with hash 0 and
  * length 0, pass both on. */
 void measure_hash(uint64_t *hash, uint64_t *length, const void *bytes,
                   size_t n);
 
-/* Adds the proportional set size of one process, or 0 if it is gone. */
-size_t measure_pss(pid_t pid);
+/* The proportional set size, in bytes, of a process and all its descendants
+ * together; 0 if it is gone. */
+size_t measure_memory(pid_t pid);
 
 #endif

@@ -13,7 +13,7 @@ import threading
 import time
 import tty
 
-from harness import (Origin, Running, Server, Skip, Workplace, case,
+from harness import (BIN, Origin, Running, Server, Skip, Workplace, case,
                      check, content, equal, expect, main, program, run,
                      wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
@@ -357,6 +357,37 @@ def stall_free(model, reader, writer, jobs, count, n):
     equal(r.words, ["ok"] * count, r.err)
     check(b"".join(chunks) == b"".join(content(n, i) for i in range(count)),
           "bodies differ")
+
+
+# --- ./run drain -----------------------------------------------------------
+
+@case(models=("evloop",))  # it runs all three itself
+def the_picture_of_it(model):
+    """What the table says, with small sources and a fast consumer."""
+    del model
+    unsanitized()
+    tool = os.path.join(BIN, "tests", "triptych-drain")
+    with Workplace() as place:
+        child = subprocess.run(
+            [tool, "--size", "3", "--rate", "100", BIN,
+             os.path.join(BIN, "tests", "triptych-origin"), place.path],
+            capture_output=True, text=True, check=False)
+        equal(child.returncode, 0, child.stderr)
+        rows = re.findall(r"^  (\w+) +(64K|none) +[\d.]+ +[\d.]+ +([\d.]+) "
+                          r"+(\S+)$", child.stdout, re.M)
+        equal([row[:2] for row in rows],
+              [(m, marks) for marks in ("64K", "none")
+               for m in ("threads", "processes", "evloop")], child.stdout)
+        for name, marks, held, most in rows:
+            if marks == "none":
+                check(float(held) > 30, f"{name} held {held} of 48 MiB")
+            else:
+                check(float(held) < float(most) + 2, f"{name} held {held}")
+        with open(place.join("teeth.tsv"), encoding="ascii") as file:
+            stashed = [int(line.split()[1]) for line in file]
+        check(max(stashed) > 65536 and min(stashed[20:]) <= 16384,
+              f"no teeth: {stashed}")
+        check(max(stashed) <= 65536 + 8192, f"above the mark: {stashed}")
 
 
 if __name__ == "__main__":

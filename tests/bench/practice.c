@@ -1,0 +1,42 @@
+/* practice: a practice server of one's own. See practice.h. */
+#include "practice.h"
+
+#include "measure.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int practice_start(const char *path, pid_t *pid, char *base, size_t size)
+{
+    char *const argv[] = {(char *)path, (char *)"--port=0", NULL};
+    char line[100] = "";
+    int fd;
+    int error = measure_start(argv, NULL, pid, &fd);
+    if (error != 0)
+        return error;
+    FILE *out = fdopen(fd, "r");
+    if (out == NULL || fgets(line, sizeof line, out) == NULL)
+        error = -EIO;
+    if (out != NULL)
+        (void)fclose(out);
+    else
+        (void)close(fd);
+    if (error != 0) {
+        practice_stop(*pid);
+        return error;
+    }
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(base, size, "%s", line);
+    return 0;
+}
+
+void practice_stop(pid_t pid)
+{
+    (void)kill(pid, SIGTERM);
+    while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+        ;
+}
