@@ -103,40 +103,51 @@ static void hand_on_input(struct connection *c)
     }
 }
 
-/* Reads past libevent, straight into the parser: measured, this moves bodies
- * four times as fast as 4 KiB readings into an evbuffer. Returns false at the
+/* Reads past libevent, behind the `have` bytes that are in the chunk already,
+ * and hands all on at once: `size` bytes at most. Measured into a pipe, this
+ * relays a body 1.5 times as fast as readings of 4 KiB, each with its
+ * epoll_wait, FIONREAD and readv (7 interleaved runs: 1.2 to 2.7); and 1.2
+ * times as fast as handing the first 4 KiB on by themselves, which would be
+ * written, and would wake the consumer, by themselves. Returns false at the
  * end: EOF or an error is told, or nobody wants more. */
-static bool read_more(struct connection *c, size_t limit, bool *found_end)
+static bool read_more(struct connection *c, size_t have, size_t size,
+                      bool *found_end)
 {
-    size_t size = limit < LOOP_CHUNK ? limit : LOOP_CHUNK;
     ssize_t n;
     do
-        n = recv(bufferevent_getfd(c->bev), c->loop->chunk, size,
+        n = recv(bufferevent_getfd(c->bev), c->loop->chunk + have, size - have,
                  MSG_DONTWAIT);
     while (n == -1 && errno == EINTR);
-    if (n > 0) {
-        c->owner->readable(c->arg, c->loop->chunk, (size_t)n);
-        return (size_t)n == size && is_readable(c);
-    }
+    int error = n == -1 ? errno : 0;
+    size_t length = have + (n > 0 ? (size_t)n : 0);
+    if (length > 0)
+        c->owner->readable(c->arg, c->loop->chunk, length);
     /* The end itself is left to libevent, which reads it again and tells
      * on_event; an error is told only once, so here. */
     *found_end = n == 0;
-    if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
-        c->owner->ended(c->arg, -errno);
-    return false;
+    if (error != 0 && error != EAGAIN && error != EWOULDBLOCK &&
+        is_readable(c))
+        c->owner->ended(c->arg, -error);
+    return length == size && is_readable(c);
 }
 
 /* Step receive's first half. */
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct connection *c = arg;
+    struct evbuffer *input = bufferevent_get_input(bev);
+    size_t length = evbuffer_get_length(input);
     bool found_end = false;
-    bool more =
-        evbuffer_get_length(bufferevent_get_input(bev)) >= LIBEVENT_READ;
-    hand_on_input(c);
-    for (size_t n = 0; more && n < FAIR_SHARE && is_readable(c);
-         n += LOOP_CHUNK)
-        more = read_more(c, LOOP_CHUNK, &found_end);
+    if (length < LIBEVENT_READ || length >= LOOP_CHUNK || !is_readable(c)) {
+        hand_on_input(c);
+        return;
+    }
+    int have = evbuffer_remove(input, c->loop->chunk, LOOP_CHUNK);
+    bool more = have >= 0;
+    for (size_t n = 0; more && n < FAIR_SHARE; n += LOOP_CHUNK) {
+        more = read_more(c, (size_t)have, LOOP_CHUNK, &found_end);
+        have = 0;
+    }
 }
 
 void connection_read_arrived(struct connection *c)
@@ -149,7 +160,7 @@ void connection_read_arrived(struct connection *c)
     size_t left = (size_t)arrived + 1; /* the end itself counts as one */
     while (left > 0 && is_readable(c)) {
         size_t part = left < LOOP_CHUNK ? left : LOOP_CHUNK;
-        if (!read_more(c, part, &found_end))
+        if (!read_more(c, 0, part, &found_end))
             break;
         left -= part;
     }
@@ -296,8 +307,7 @@ static void on_resolved(int error, struct addrinfo *addresses, void *arg)
     c->lookup = NULL;
     c->addresses = c->address = addresses;
     c->error = error;
-    c->result =
-        error == EVUTIL_EAI_MEMORY ? RESULT_NO_RESOURCES : RESULT_DNS;
+    c->result = error == EVUTIL_EAI_MEMORY ? RESULT_NO_RESOURCES : RESULT_DNS;
     if (c->state == CLOSED)
         free_soon(c);
     else
@@ -309,9 +319,9 @@ static void on_resolved(int error, struct addrinfo *addresses, void *arg)
 static bool need_dns(struct loop *loop)
 {
     if (loop->dns == NULL)
-        loop->dns = evdns_base_new(loop->base,
-                                   EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                       EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+        loop->dns =
+            evdns_base_new(loop->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+                                           EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     return loop->dns != NULL;
 }
 
@@ -390,8 +400,8 @@ void connection_keep(struct connection *c)
 int loop_open(struct loop *loop, struct event_base *base,
               int64_t connect_timeout_us, size_t idle_limit)
 {
-    *loop = (struct loop){.base = base,
-                          .connect_timeout_us = connect_timeout_us};
+    *loop =
+        (struct loop){.base = base, .connect_timeout_us = connect_timeout_us};
     loop->chunk = malloc(LOOP_CHUNK);
     if (loop->chunk == NULL)
         return -ENOMEM;
