@@ -17,9 +17,6 @@ from harness import Origin, Server, case, equal, expect, main, run
 
 INSIDE = "TRIPTYCH_INSIDE_NAMESPACE"
 
-# Mounted over /etc/resolv.conf, so it must stay.
-KEPT = tempfile.NamedTemporaryFile("w", suffix=".conf")
-
 # name: addresses; a name that is not here does not exist.
 ZONE = {
     "one.test": ["127.0.0.1"],
@@ -149,11 +146,12 @@ def enter():
 def prepare():
     """The namespaces' own loopback, resolv.conf and name server."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    KEPT.write("nameserver 127.0.0.1\n")
-    KEPT.flush()
-    os.chmod(KEPT.name, 0o644)
     target = os.path.realpath("/etc/resolv.conf")
-    subprocess.run(["mount", "--bind", KEPT.name, target], check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
+        conf.write("nameserver 127.0.0.1\n")
+        conf.flush()
+        os.chmod(conf.name, 0o644)
+        subprocess.run(["mount", "--bind", conf.name, target], check=True)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 53))
     threading.Thread(target=serve_names, args=(sock,), daemon=True).start()
