@@ -40,7 +40,7 @@ struct loop {
     unsigned lookups;       /* under way, or cancelled and not yet answered */
     struct idle idle;
     int64_t connect_timeout_us;
-    char *chunk;            /* LOOP_CHUNK bytes, to read into */
+    char *chunk;               /* LOOP_CHUNK bytes, to read into */
     struct connection *closed; /* to be freed on the next turn */
     struct event reaper;
 };

@@ -41,7 +41,7 @@ static void on_output(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (fetch->first != NULL && fetch_has_turn(fetch->first))
-        request_may_write(fetch->first);
+        deliver_may_write(fetch->first);
 }
 
 /* --- Requests in flight ------------------------------------------------- */
@@ -101,8 +101,7 @@ bool fetch_give_way(struct request *r)
     if (fetch->in_flight == 1 || r->written > 0)
         return false;
     fetch->limit = fetch->in_flight - 1;
-    run_warn_shortage(fetch->run, exchange_outcome(r->x)->cause,
-                      fetch->limit);
+    run_warn_shortage(fetch->run, exchange_outcome(r->x)->cause, fetch->limit);
     if (newest != r)
         give_back(newest);
     give_back(r); /* it is taken again at once */
@@ -222,7 +221,7 @@ static int step_start(struct fetch *fetch, struct run *run)
     if (base == NULL)
         return -ENOMEM;
     error = loop_open(&fetch->loop, base, run->options->connect_timeout_us,
-                          run->options->jobs);
+                      run->options->jobs);
     if (error != 0) {
         event_base_free(base);
         return error;

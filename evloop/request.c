@@ -8,144 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void advance(struct request *r);
-static void set_timer(struct request *r);
-
 /* An upload is read and written in pieces of this size, and so many of them
  * in a row. */
 #define UPLOAD_PIECE ((size_t)64 * 1024)
 #define UPLOAD_SHARE 4
-
-static bool is_ordered(const struct request *r)
-{
-    return options_ordered(r->fetch->run->options);
-}
-
-/* --- Standard output ---------------------------------------------------- */
-
-/* What a request's stream stands on: standard output, in its turn. */
-
-static ssize_t out_send(void *context, const struct iovec *parts, int n)
-{
-    struct request *r = context;
-    if (!fetch_has_turn(r) || run_stopping(r->fetch->run))
-        return -EAGAIN;
-    ssize_t sent = output_send(&r->fetch->run->output, parts, n);
-    if (sent > 0) {
-        r->written += (size_t)sent;
-        run_count(r->fetch->run, (size_t)sent);
-    }
-    return sent;
-}
-
-static void out_watch(void *context, bool on)
-{
-    struct request *r = context;
-    if (fetch_has_turn(r)) /* else request_may_write will be called */
-        fetch_watch_output(r->fetch, on);
-}
-
-static void out_shut(void *context)
-{
-    (void)context; /* standard output stays open */
-}
-
-static const struct stream_transport out_transport = {out_send, out_watch,
-                                                      out_shut};
-
-void request_may_write(struct request *r)
-{
-    if (r->out != NULL)
-        stream_writable(r->out);
-}
-
-static void free_out(struct request *r)
-{
-    if (r->out == NULL)
-        return;
-    stream_cancel(r->out, &r->waiter);
-    stream_free(r->out);
-    r->out = NULL;
-}
-
-/* --- Step deliver ------------------------------------------------------- */
-
-/* Standard output takes no more. */
-static void out_failed(struct request *r, int error)
-{
-    run_fail(r->fetch->run, "standard output: %s", strerror(-error));
-    exchange_failed(r->x, RESULT_WRITE_FAILED, strerror(-error), clock_us());
-}
-
-/* The stash has sunk to the low mark, or standard output is broken. */
-static void on_drained(void *arg, int error)
-{
-    struct request *r = arg;
-    exchange_paused(r->x, clock_us() - r->paused_us);
-    r->paused_us = -1;
-    if (error != 0) {
-        out_failed(r, error);
-        advance(r);
-        return;
-    }
-    set_timer(r);
-    connection_resume(r->connection);
-}
-
-static int open_out(struct request *r)
-{
-    const struct options *options = r->fetch->run->options;
-    r->out = stream_new_over(r->fetch->loop.base, &out_transport, r);
-    if (r->out == NULL)
-        return -ENOMEM;
-    return stream_set_limits(r->out, (int64_t)options->high_water,
-                             (int64_t)options->low_water);
-}
-
-/* To standard output: write, drain, and do not read on before it says so. */
-static void deliver_ordered(struct request *r, struct span body)
-{
-    int error = r->out == NULL ? open_out(r) : 0;
-    if (error == 0) {
-        size_t in_hand = stream_buffered(r->out) + body.length;
-        if (r->peak < in_hand)
-            r->peak = in_hand;
-        error = stream_write(r->out, body.at, body.length);
-    }
-    if (error != 0) {
-        exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
-                        clock_us());
-        return;
-    }
-    if (r->paused_us >= 0)
-        return; /* these are the rest of a chunk read before the pause */
-    r->waiter = (struct stream_waiter){.done = on_drained, .arg = r};
-    error = stream_drain(r->out, &r->waiter);
-    if (error == STREAM_WAITS) {
-        r->paused_us = clock_us();
-        connection_pause(r->connection);
-    } else if (error != 0) {
-        out_failed(r, error);
-    }
-}
-
-/* Step deliver: to the file, or to standard output. */
-static void step_deliver(struct request *r, struct span body)
-{
-    struct run *run = r->fetch->run;
-    if (is_ordered(r)) {
-        deliver_ordered(r, body);
-        return;
-    }
-    int error = sink_write(&run->sink, &r->file, r->job, body.at, body.length);
-    if (r->peak < body.length)
-        r->peak = body.length;
-    if (error == 0)
-        run_count(run, body.length);
-    else
-        exchange_failed(r->x, sink_result(error), strerror(-error),
-                        clock_us());
-}
 
 /* --- Step receive ------------------------------------------------------- */
 
@@ -162,7 +28,7 @@ static void on_readable(void *arg, const char *p, size_t n)
         if (body.length > 0)
             step_deliver(r, body);
     }
-    advance(r);
+    request_advance(r);
 }
 
 static void on_ended(void *arg, int error)
@@ -173,7 +39,7 @@ static void on_ended(void *arg, int error)
     else
         exchange_failed(r->x, net_result_of_transfer(-error), strerror(-error),
                         clock_us());
-    advance(r);
+    request_advance(r);
 }
 
 /* --- Step connect ------------------------------------------------------- */
@@ -182,14 +48,14 @@ static void on_connected(void *arg)
 {
     struct request *r = arg;
     exchange_connected(r->x, false, clock_us());
-    advance(r);
+    request_advance(r);
 }
 
 static void on_failed(void *arg, enum result result, const char *cause)
 {
     struct request *r = arg;
     exchange_failed(r->x, result, cause, clock_us());
-    advance(r);
+    request_advance(r);
 }
 
 static const struct connection_owner connection_owner = {
@@ -236,14 +102,14 @@ static void on_sendable(void *arg, int error)
 {
     struct request *r = arg;
     piece_is_sent(r, error);
-    advance(r);
+    request_advance(r);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    advance(arg);
+    request_advance(arg);
 }
 
 /* One piece of the file: read, write, drain. What drain says, or, for the last
@@ -321,7 +187,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (r->paused_us >= 0)
         return; /* the consumer is slow: time stands still */
     if (clock_us() < exchange_deadline(r->x)) {
-        set_timer(r);
+        request_set_timer(r);
         return;
     }
     if (exchange_want(r->x) == WANT_WAIT) {
@@ -336,11 +202,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     } else {
         exchange_expired(r->x, clock_us());
     }
-    advance(r);
+    request_advance(r);
 }
 
-/* Arms the timer for the exchange's deadline, whatever it is about. */
-static void set_timer(struct request *r)
+void request_set_timer(struct request *r)
 {
     int64_t left = exchange_deadline(r->x) - clock_us();
     if (left < 0)
@@ -356,48 +221,16 @@ static void set_timer(struct request *r)
 static void step_retry(struct request *r)
 {
     sink_abort(&r->fetch->run->sink, &r->file, r->job);
-    set_timer(r);
+    request_set_timer(r);
 }
 
-/* --- The end of an exchange --------------------------------------------- */
-
-/* Standard output has all of the body, or will never have it. */
-static void on_flushed(void *arg, int error)
-{
-    struct request *r = arg;
-    if (error != 0)
-        out_failed(r, error);
-    fetch_finish(r);
-}
-
-/* Brings the body to its destination: true if that takes its time. */
-static bool complete_body(struct request *r)
-{
-    struct run *run = r->fetch->run;
-    int error = 0;
-    if (!is_ordered(r)) {
-        error = sink_commit(&run->sink, &r->file, r->job);
-        if (error != 0)
-            exchange_failed(r->x, sink_result(error), strerror(-error),
-                            clock_us());
-    } else if (r->out != NULL) {
-        stream_cancel(r->out, &r->waiter);
-        r->waiter = (struct stream_waiter){.done = on_flushed, .arg = r};
-        stream_close(r->out);
-        error = stream_wait_closed(r->out, &r->waiter);
-        if (error == STREAM_WAITS)
-            return true;
-        if (error != 0)
-            out_failed(r, error);
-    }
-    return false;
-}
+/* --- The end of an exchange ---------------------------------------------- */
 
 static void exchange_is_done(struct request *r)
 {
     event_del(&r->timer);
     const struct outcome *outcome = exchange_outcome(r->x);
-    if (outcome->result == RESULT_OK && complete_body(r))
+    if (outcome->result == RESULT_OK && deliver_end(r))
         return; /* on_flushed goes on */
     if (outcome->result == RESULT_NO_RESOURCES && fetch_give_way(r))
         return;
@@ -417,9 +250,7 @@ static void leave_connection(struct request *r)
     r->connection = NULL;
 }
 
-/* Does what the exchange wants, as far as it goes without waiting. The request
- * may be gone afterwards. */
-static void advance(struct request *r)
+void request_advance(struct request *r)
 {
     for (;;) {
         enum want want = exchange_want(r->x);
@@ -428,7 +259,7 @@ static void advance(struct request *r)
             leave_connection(r);
         switch (want) {
         case WANT_CONNECT:
-            set_timer(r);
+            request_set_timer(r);
             step_connect(r);
             if (exchange_want(r->x) == WANT_CONNECT)
                 return; /* on_connected or on_failed goes on */
@@ -474,7 +305,7 @@ int request_begin(struct fetch *fetch, struct job *job)
     evtimer_assign(&r->timer, fetch->loop.base, on_timer, r);
     evtimer_assign(&r->again, fetch->loop.base, on_again, r);
     fetch_link(r);
-    advance(r);
+    request_advance(r);
     return 0;
 }
 
@@ -483,7 +314,7 @@ struct job *request_free(struct request *r)
     struct job *job = r->job;
     event_del(&r->timer);
     event_del(&r->again);
-    free_out(r);
+    deliver_free(r);
     sink_abort(&r->fetch->run->sink, &r->file, job); /* if not committed */
     if (r->connection != NULL)
         connection_close(r->connection);

@@ -3,7 +3,7 @@
  *
  * A request is a struct that remembers how far it has come. Callbacks - the
  * connection's, the timer's, the stream's - translate what happened into a
- * call of its exchange, and then `advance` does what the exchange wants next,
+ * call of its exchange, and then request_advance does what it wants next,
  * as far as that goes without waiting. They touch nothing after that: the
  * request may be gone.
  *
@@ -40,8 +40,8 @@ struct fetch {
     struct request *first; /* in flight, by rising id */
     struct request *last;
     size_t in_flight;
-    size_t limit;  /* of those; a shortage lowers it */
-    uint64_t turn; /* whose body may go to standard output */
+    size_t limit;        /* of those; a shortage lowers it */
+    uint64_t turn;       /* whose body may go to standard output */
     struct event take;   /* a place is free */
     struct event input;  /* --input has something */
     struct event stop;   /* the run is to stop */
@@ -73,15 +73,35 @@ struct request {
  * be finished on return. 0 or -ENOMEM, with the job still the caller's. */
 int request_begin(struct fetch *fetch, struct job *job);
 
-/* It is the request's turn, or standard output takes something again: what it
- * has stashed may go out. */
-void request_may_write(struct request *r);
-
 /* Ends the request at once; its result is RESULT_CANCELLED. */
 void request_cancel(struct request *r);
 
 /* Frees all that it holds but the job, which is returned. */
 struct job *request_free(struct request *r);
+
+/* Does what the exchange wants, as far as that goes without waiting. The
+ * request may be gone afterwards. */
+void request_advance(struct request *r);
+
+/* Arms the timer for the exchange's deadline, whatever that is about. */
+void request_set_timer(struct request *r);
+
+/* --- What deliver.c does with a request's body -------------------------- */
+
+/* Step deliver: to the file, or to standard output. When more waits there
+ * than the high mark, the connection is paused until it has sunk. */
+void step_deliver(struct request *r, struct span body);
+
+/* It is the request's turn, or standard output takes something again: what is
+ * stashed may go out. */
+void deliver_may_write(struct request *r);
+
+/* Brings the whole body to its destination: true if that takes its time; then
+ * the request is finished from there. */
+bool deliver_end(struct request *r);
+
+/* Frees what a body in hand takes. */
+void deliver_free(struct request *r);
 
 /* --- What fetch.c does for its requests --------------------------------- */
 
@@ -91,7 +111,7 @@ bool fetch_has_turn(const struct request *r);
 /* The request is in flight now, in a place of its own. */
 void fetch_link(struct request *r);
 
-/* Asks for request_may_write when standard output takes something. */
+/* Asks for deliver_may_write when standard output takes something. */
 void fetch_watch_output(struct fetch *fetch, bool on);
 
 /* Step finish: the outcome is complete; the request is gone. */

@@ -22,12 +22,12 @@ struct stream {
 
     int64_t high;
     int64_t low;
-    bool paused;   /* stashed > high was seen, stashed <= low not yet */
-    bool eof;      /* nothing more will be written */
-    bool shut;     /* ... and the peer knows */
+    bool paused; /* stashed > high was seen, stashed <= low not yet */
+    bool eof;    /* nothing more will be written */
+    bool shut;   /* ... and the peer knows */
     bool closing;
-    bool lost;     /* closed, aborted or broken: nothing can be sent */
-    int error;     /* why; 0 after an orderly close */
+    bool lost; /* closed, aborted or broken: nothing can be sent */
+    int error; /* why; 0 after an orderly close */
 
     struct stream_waiter *draining; /* for the low mark */
     struct stream_waiter *closed;   /* for the close */
@@ -175,7 +175,7 @@ static void maybe_resume(struct stream *s)
 int stream_set_limits(struct stream *s, int64_t high, int64_t low)
 {
     if (high == STREAM_UNSET)
-        high = low == STREAM_UNSET ? STREAM_HIGH
+        high = low == STREAM_UNSET   ? STREAM_HIGH
                : low > INT64_MAX / 4 ? INT64_MAX
                                      : 4 * low;
     if (low == STREAM_UNSET)

@@ -39,6 +39,7 @@
 #define SAMPLE_MS 200
 #define STEP_MS   5
 #define PIECE     (64 * KIB)
+#define PIPE_SIZE (1024 * 1024)
 
 /* How long all six are looked at before any has something to hold. */
 #define REST_S 1.5
@@ -115,6 +116,9 @@ static int start_lane(const struct setting *setting, struct lane *lane,
     int error = measure_start(argv, list, &lane->pid, &lane->fd);
     if (error != 0)
         return error;
+    /* We look at it every few milliseconds only: room for what comes at that
+     * rate in between. (It is the kernel's memory, not the fetcher's.) */
+    (void)fcntl(lane->fd, F_SETPIPE_SZ, PIPE_SIZE);
     return fcntl(lane->fd, F_SETFL, O_NONBLOCK) == -1 ? -errno : 0;
 }
 

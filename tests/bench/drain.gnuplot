@@ -26,13 +26,13 @@ set multiplot
 
 set origin 0, 0.42
 set size 1, 0.58
-set lmargin 9
+set lmargin 10
 set rmargin 3
 set title "Memory of each fetcher, into a consumer that reads 20 MB/s" offset 0,-0.4
 set ylabel "MiB, all processes"
 set xlabel "seconds" offset 0,0.6
 set logscale y 10
-set yrange [0.2:3000]
+set yrange [0.2:30000]
 set key top right maxrows 3 samplen 2 spacing 1.1
 plot memory using ($2):($1==3 ? $3 : NaN) with lines lw 2 dt 2 lc rgb threads   title "threads, none", \
      memory using ($2):($1==4 ? $3 : NaN) with lines lw 2 dt 2 lc rgb processes title "processes, none", \

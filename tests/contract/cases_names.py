@@ -143,15 +143,15 @@ def enter():
                             env=environment, check=False).returncode)
 
 
-def prepare():
-    """The namespaces' own loopback, resolv.conf and name server."""
+def prepare(kept):
+    """The namespaces' own loopback, resolv.conf (the file `kept`, which must
+    stay while something is mounted over it) and name server."""
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    target = os.path.realpath("/etc/resolv.conf")
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
-        conf.write("nameserver 127.0.0.1\n")
-        conf.flush()
-        os.chmod(conf.name, 0o644)
-        subprocess.run(["mount", "--bind", conf.name, target], check=True)
+    with open(kept, "w", encoding="ascii") as file:
+        file.write("nameserver 127.0.0.1\n")
+    os.chmod(kept, 0o644)
+    subprocess.run(["mount", "--bind", kept,
+                    os.path.realpath("/etc/resolv.conf")], check=True)
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 53))
     threading.Thread(target=serve_names, args=(sock,), daemon=True).start()
@@ -160,5 +160,7 @@ def prepare():
 if __name__ == "__main__":
     if INSIDE not in os.environ:
         enter()
-    prepare()
-    main()
+    with tempfile.TemporaryDirectory(prefix="triptych-") as place:
+        os.chmod(place, 0o755)
+        prepare(os.path.join(place, "resolv.conf"))
+        main()
