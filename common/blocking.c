@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "net.h"
+#include "regular.h"
 #include "sink.h"
 #include "upload.h"
 
@@ -98,10 +99,9 @@ static int dial(struct blocking *b, const struct addrinfo *address,
     int64_t limit = clock_us() + b->options->connect_timeout_us;
     int fd;
     do
-        fd = net_connect(address->ai_addr, address->ai_addrlen);
+        fd = net_connect(address);
     while (fd < 0 &&
-           net_result_of_connect(-fd, address->ai_addr, address->ai_addrlen) ==
-               RESULT_NO_RESOURCES &&
+           net_result_of_connect(-fd, address) == RESULT_NO_RESOURCES &&
            idle_drop(b->idle)); /* an idle connection's place will do */
     int error = fd < 0 ? fd : 0;
     if (fd >= 0) {
@@ -116,45 +116,68 @@ static int dial(struct blocking *b, const struct addrinfo *address,
     }
     if (error == 0 || error == -ECANCELED)
         return error == 0 ? fd : error;
-    *result =
-        net_result_of_connect(-error, address->ai_addr, address->ai_addrlen);
+    *result = net_result_of_connect(-error, address);
     *cause = strerror(-error);
     return -1;
 }
 
-/* Looks the host up and tries every address in turn. */
-static struct channel *connect_fresh(struct blocking *b, struct exchange *x)
+/* Looks the host up and tries every address in turn. Returns a connected
+ * socket, or -1 when the exchange has failed. */
+static int dial_host(struct blocking *b, struct exchange *x)
 {
-    const struct url *url = exchange_url(x);
     int64_t deadline = exchange_deadline(x);
     struct addrinfo *addresses;
     const char *cause = NULL;
-    enum result result = net_resolve(url, &addresses, &cause);
+    enum result result = net_resolve(exchange_url(x), &addresses, &cause);
     if (result != RESULT_OK) {
         exchange_failed(x, result, cause, clock_us());
-        return NULL;
+        return -1;
     }
+    struct addrinfo *at = addresses;
+    for (unsigned i = exchange_tried(x); i > 0 && at != NULL; i--)
+        at = at->ai_next;
     int fd = -1;
-    for (struct addrinfo *at = addresses; at != NULL && fd == -1;
-         at = at->ai_next) {
-        if (clock_us() >= deadline)
-            break;
+    result = RESULT_REFUSED; /* if none is left to be tried */
+    cause = strerror(ECONNREFUSED);
+    for (; at != NULL && fd == -1 && clock_us() < deadline; at = at->ai_next)
         fd = dial(b, at, deadline, &result, &cause);
-    }
     freeaddrinfo(addresses);
-    struct channel *channel = NULL;
-    if (fd >= 0) {
-        channel = channel_new(fd, url);
-        if (channel == NULL)
-            exchange_failed(x, RESULT_NO_RESOURCES, "out of memory",
-                            clock_us());
-    } else if (fd == -ECANCELED) {
+    if (fd >= 0)
+        return fd;
+    if (fd == -ECANCELED)
         told(x);
-    } else if (clock_us() >= deadline) {
+    else if (clock_us() >= deadline)
         exchange_expired(x, clock_us());
-    } else {
+    else
         exchange_failed(x, result, cause, clock_us());
-    }
+    return -1;
+}
+
+/* A file is a connection that only speaks. A descriptor, or -1 when the
+ * exchange has failed. */
+static int open_file(struct blocking *b, struct exchange *x)
+{
+    uint64_t size;
+    int fd;
+    do
+        fd = regular_open(exchange_url(x)->target, &size);
+    while (fd < 0 && regular_result(fd) == RESULT_NO_RESOURCES &&
+           idle_drop(b->idle));
+    if (fd >= 0)
+        return fd;
+    exchange_failed(x, regular_result(fd), regular_fault(fd), clock_us());
+    return -1;
+}
+
+static struct channel *connect_fresh(struct blocking *b, struct exchange *x)
+{
+    const struct url *url = exchange_url(x);
+    int fd = url->scheme == SCHEME_FILE ? open_file(b, x) : dial_host(b, x);
+    if (fd == -1)
+        return NULL;
+    struct channel *channel = channel_new(fd, url);
+    if (channel == NULL)
+        exchange_failed(x, RESULT_NO_RESOURCES, "out of memory", clock_us());
     return channel;
 }
 
@@ -252,13 +275,14 @@ static void step_receive(struct blocking *b, struct exchange *x,
             return;
     }
     size_t size = BLOCKING_CHUNK;
-    if (late && (uint64_t)channel->grace < size)
+    if (late && (uint64_t)channel->grace < size &&
+        exchange_url(x)->scheme != SCHEME_UDP) /* which comes whole or cut */
         size = (size_t)channel->grace;
-    ssize_t n = recv(channel->fd, b->buffer, size, 0);
+    ssize_t n = read(channel->fd, b->buffer, size);
     channel->drained = n < (ssize_t)size;
     if (n > 0) {
         if (late)
-            channel->grace -= n;
+            channel->grace -= n < channel->grace ? n : channel->grace;
         feed(b, x, b->buffer, (size_t)n);
     } else if (n == 0) {
         exchange_eof(x, clock_us());
@@ -266,8 +290,8 @@ static void step_receive(struct blocking *b, struct exchange *x,
         if (late)
             exchange_expired(x, clock_us());
     } else if (errno != EINTR) {
-        exchange_failed(x, net_result_of_transfer(errno), strerror(errno),
-                        clock_us());
+        exchange_failed(x, net_result_of_transfer(errno, exchange_url(x)),
+                        strerror(errno), clock_us());
     }
 }
 
@@ -287,6 +311,17 @@ static bool may_send(struct blocking *b, struct exchange *x,
     return ready > 0 && (ready & POLLIN) == 0;
 }
 
+/* The peer takes no more. It may have answered before that, which the reading
+ * side will see; a datagram that was refused has no reading side. */
+static void not_sent(struct exchange *x, int error)
+{
+    if (exchange_url(x)->scheme == SCHEME_UDP)
+        exchange_failed(x, net_result_of_transfer(error, exchange_url(x)),
+                        strerror(error), clock_us());
+    else
+        exchange_unsendable(x);
+}
+
 /* Step send: the head, at once; then what is uploaded, as it is taken. The
  * socket's full buffer is its drain: while the server does not read, nor do
  * we read the file. */
@@ -295,7 +330,8 @@ static void step_send(struct blocking *b, struct exchange *x,
 {
     const char *p;
     size_t n = exchange_output(x, &p);
-    if (n == 0) {
+    uint64_t offset;
+    if (n == 0 && exchange_upload(x, &offset) > 0) {
         if (!may_send(b, x, channel))
             return;
         /* What the socket has no room for is read once more: simpler than
@@ -311,7 +347,7 @@ static void step_send(struct blocking *b, struct exchange *x,
     else if (errno == EAGAIN)
         (void)may_send(b, x, channel);
     else if (errno != EINTR)
-        exchange_unsendable(x);
+        not_sent(x, errno);
 }
 
 /* The writing side is done. An error is the reading side's to meet. */

@@ -14,6 +14,9 @@
 #define BACKOFF_FIRST          (CLOCK_SECOND / 10)
 #define BACKOFF_MOST           (10 * CLOCK_SECOND)
 
+/* A datagram, or its answer, may be lost. */
+#define DATAGRAM_INTERVAL CLOCK_SECOND
+
 /* What becomes of the content of the response at hand. */
 enum fate { FATE_KEPT, FATE_DISCARDED, FATE_REDIRECT };
 
@@ -30,13 +33,15 @@ struct exchange {
     /* Of the attempt: */
     struct url led_to; /* where a redirect led; empty: nowhere */
     unsigned redirects;
-    bool get_only; /* 303 (RFC 9110, 15.4.4): look there, do not PUT */
-    uint64_t kept; /* body bytes handed out */
+    bool get_only;  /* 303 (RFC 9110, 15.4.4): look there, do not PUT */
+    uint64_t kept;  /* body bytes handed out */
+    unsigned tried; /* udp: addresses where nobody was */
 
     /* Of the hop - one connection, one request, one response: */
     struct bytes output;
     size_t output_sent;
     uint64_t upload_sent;
+    int64_t resend; /* udp: when the datagram goes out again */
     bool reused;
     bool fresh_only; /* the kept connection was stale: not another one */
     bool answered;   /* the first byte of the response is here */
@@ -52,6 +57,17 @@ struct exchange {
 static bool is_http(const struct url *url)
 {
     return url->scheme == SCHEME_HTTP || url->scheme == SCHEME_HTTPS;
+}
+
+static bool is_datagram(const struct exchange *x)
+{
+    return exchange_url(x)->scheme == SCHEME_UDP;
+}
+
+static bool receives(const struct exchange *x)
+{
+    return x->want == WANT_RECEIVE || x->want == WANT_SEND ||
+           x->want == WANT_SHUT;
 }
 
 static void finish(struct exchange *x, enum result result, const char *cause)
@@ -72,6 +88,8 @@ static int write_request(struct exchange *x)
 {
     const struct url *url = exchange_url(x);
     x->output.length = 0;
+    if (url->scheme == SCHEME_FILE)
+        return 0;
     if (!is_http(url))
         return bytes_append(&x->output, url->target, url->target_length);
     struct http_request request = {
@@ -110,6 +128,7 @@ static void begin_attempt(struct exchange *x, int64_t now)
     x->redirects = 0;
     x->get_only = false;
     x->kept = 0;
+    x->tried = 0;
     x->outcome.attempts++;
     x->outcome.connected_us = x->outcome.first_byte_us = -1;
     x->outcome.reused = false;
@@ -128,8 +147,7 @@ struct exchange *exchange_new(const struct options *options, const char *url,
     x->outcome = OUTCOME_NONE;
     const char *cause;
     enum result result = url_parse(&x->given, url, n, &cause);
-    if (result == RESULT_OK && x->given.scheme != SCHEME_HTTP &&
-        x->given.scheme != SCHEME_TCP) {
+    if (result == RESULT_OK && x->given.scheme == SCHEME_HTTPS) {
         result = RESULT_UNSUPPORTED;
         cause = "not in this build";
     }
@@ -167,6 +185,11 @@ const struct url *exchange_url(const struct exchange *x)
     return x->led_to.text != NULL ? &x->led_to : &x->given;
 }
 
+unsigned exchange_tried(const struct exchange *x)
+{
+    return x->tried;
+}
+
 bool exchange_may_reuse(const struct exchange *x)
 {
     return x->options->keep_alive && !x->fresh_only &&
@@ -191,7 +214,8 @@ static void all_sent(struct exchange *x)
     if (x->complete)
         finish(x, RESULT_OK, "");
     else
-        x->want = is_http(exchange_url(x)) ? WANT_RECEIVE : WANT_SHUT;
+        x->want =
+            exchange_url(x)->scheme == SCHEME_TCP ? WANT_SHUT : WANT_RECEIVE;
 }
 
 void exchange_connected(struct exchange *x, bool reused, int64_t now)
@@ -201,7 +225,9 @@ void exchange_connected(struct exchange *x, bool reused, int64_t now)
     x->outcome.first_byte_us = -1;
     x->reusable = false;
     x->want = WANT_SEND;
-    if (x->output.length == 0) /* tcp://host:port/ has nothing to say */
+    x->resend = now + DATAGRAM_INTERVAL;
+    /* A file, and tcp://host:port/, have nothing to say. */
+    if (x->output.length == 0 && !is_datagram(x))
         all_sent(x);
 }
 
@@ -363,12 +389,6 @@ static void response_complete(struct exchange *x, bool clean, int64_t now)
     }
 }
 
-static bool receives(const struct exchange *x)
-{
-    return x->want == WANT_RECEIVE || x->want == WANT_SEND ||
-           x->want == WANT_SHUT;
-}
-
 /* One step of http input. */
 static size_t http_input(struct exchange *x, const char *p, size_t n,
                          struct span *body, int64_t now)
@@ -404,6 +424,8 @@ size_t exchange_input(struct exchange *x, const char *p, size_t n,
     }
     if (!is_http(exchange_url(x))) {
         judge_content(x, (struct span){p, n}, body, now);
+        if (is_datagram(x) && receives(x))
+            finish(x, RESULT_OK, "");
         return n;
     }
     size_t used = 0;
@@ -462,6 +484,12 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
         begin_hop(x, true);
         return;
     }
+    if ((result == RESULT_REFUSED || result == RESULT_UNREACHABLE) &&
+        receives(x) && is_datagram(x)) {
+        x->tried++;
+        begin_hop(x, true);
+        return;
+    }
     bool final = x->ordered && x->kept > 0;
     if (result_mendable(result, x->outcome.status) && !final &&
         x->outcome.attempts <= x->options->retries) {
@@ -474,7 +502,11 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
 
 int64_t exchange_deadline(const struct exchange *x)
 {
-    return x->want == WANT_DONE ? CLOCK_NEVER : x->deadline;
+    if (x->want == WANT_DONE)
+        return CLOCK_NEVER;
+    if (receives(x) && is_datagram(x) && x->resend < x->deadline)
+        return x->resend;
+    return x->deadline;
 }
 
 void exchange_waited(struct exchange *x, int64_t now)
@@ -484,6 +516,12 @@ void exchange_waited(struct exchange *x, int64_t now)
 
 void exchange_expired(struct exchange *x, int64_t now)
 {
+    if (receives(x) && is_datagram(x) && now < x->deadline) {
+        x->output_sent = 0;
+        x->resend = now + DATAGRAM_INTERVAL;
+        x->want = WANT_SEND;
+        return;
+    }
     char cause[60];
     snprintf(cause, sizeof cause, "not complete after %g seconds",
              (double)x->options->timeout_us / (double)CLOCK_SECOND);

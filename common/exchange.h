@@ -1,14 +1,14 @@
 /*
  * exchange: one request from its first byte to its outcome, sans I/O.
  *
- * An exchange knows the protocol - http with its redirects, the plain tcp
- * dialogue - and the policy of retries; it never touches a descriptor, a
+ * An exchange knows the protocols - http with its redirects, the dialogues of
+ * tcp and udp, plain files - and the policy of retries; it never touches a descriptor, a
  * clock or a lock. The driver does what exchange_want asks, in its own way,
  * and tells what came of it:
  *
  *     want           the driver                        and then calls
  *     WANT_CONNECT   dials exchange_url, or takes an   exchange_connected
- *                    idle connection
+ *                    idle connection, or opens the file
  *     WANT_SEND      sends exchange_output, then the   exchange_sent, or
  *                    file of exchange_upload           exchange_unsendable
  *     WANT_SHUT      shuts the writing side            exchange_shut
@@ -63,11 +63,15 @@ const struct url *exchange_url(const struct exchange *x);
 /* True if a kept connection will do for WANT_CONNECT. */
 bool exchange_may_reuse(const struct exchange *x);
 
+/* How many of the host's addresses have already been tried in vain. Only of
+ * datagrams this is learnt after connecting. */
+unsigned exchange_tried(const struct exchange *x);
+
 void exchange_connected(struct exchange *x, bool reused, int64_t now);
 
 /* The bytes to send next; *bytes is valid until the next call. 0 in
  * WANT_SEND means that the rest of the body is the driver's to read from its
- * file: see exchange_upload. */
+ * file, see exchange_upload; or an empty datagram. */
 size_t exchange_output(const struct exchange *x, const char **bytes);
 
 /* How many bytes of the uploaded file are still to be sent, and from which
@@ -109,7 +113,7 @@ int64_t exchange_deadline(const struct exchange *x);
 void exchange_waited(struct exchange *x, int64_t now);
 
 /* exchange_deadline has passed elsewhere, and nothing that had arrived by
- * then is left unread: RESULT_TIMEOUT. */
+ * then is left unread: RESULT_TIMEOUT; or a datagram is to be sent again. */
 void exchange_expired(struct exchange *x, int64_t now);
 
 /* For `us` microseconds nothing was read because the consumer was slow: the

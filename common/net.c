@@ -1,6 +1,8 @@
 /* net: sockets, and what their errors mean. See net.h. */
 #include "net.h"
 
+#include "regular.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -13,10 +15,15 @@ bool net_is_address(const struct url *url)
            inet_pton(AF_INET6, url->host, &any) == 1;
 }
 
+int net_socket_type(const struct url *url)
+{
+    return url->scheme == SCHEME_UDP ? SOCK_DGRAM : SOCK_STREAM;
+}
+
 enum result net_resolve(const struct url *url, struct addrinfo **addresses,
                         const char **cause)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+    struct addrinfo hints = {.ai_socktype = net_socket_type(url),
                              .ai_flags = AI_NUMERICSERV};
     /* Spares getaddrinfo from asking the kernel for all its interfaces. */
     if (net_is_address(url))
@@ -33,19 +40,20 @@ enum result net_resolve(const struct url *url, struct addrinfo **addresses,
     return RESULT_DNS;
 }
 
-int net_socket(int family)
+int net_socket(const struct addrinfo *address)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(address->ai_family,
+                    address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd == -1 ? -errno : fd;
 }
 
-int net_connect(const struct sockaddr *address, socklen_t length)
+int net_connect(const struct addrinfo *address)
 {
-    int fd = net_socket(address->sa_family);
+    int fd = net_socket(address);
     if (fd < 0)
         return fd;
-    if (connect(fd, address, length) == 0 || errno == EINPROGRESS ||
-        errno == EINTR)
+    if (connect(fd, address->ai_addr, address->ai_addrlen) == 0 ||
+        errno == EINPROGRESS || errno == EINTR)
         return fd;
     int error = errno;
     (void)close(fd);
@@ -71,18 +79,17 @@ int net_connect_result(int fd)
  * use, or that the address cannot be reached from any of ours (::1 without
  * IPv6). A datagram socket has ports of its own: it fails for the latter
  * reason only. */
-static bool can_be_routed(const struct sockaddr *address, socklen_t length)
+static bool can_be_routed(const struct addrinfo *address)
 {
-    int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(address->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd == -1)
         return false;
-    bool can = connect(fd, address, length) == 0;
+    bool can = connect(fd, address->ai_addr, address->ai_addrlen) == 0;
     (void)close(fd);
     return can;
 }
 
-enum result net_result_of_connect(int error, const struct sockaddr *address,
-                                  socklen_t length)
+enum result net_result_of_connect(int error, const struct addrinfo *address)
 {
     switch (error) {
     case ECONNREFUSED:
@@ -99,16 +106,22 @@ enum result net_result_of_connect(int error, const struct sockaddr *address,
     case EAGAIN: /* no local port is left, says connect(2) */
         return RESULT_NO_RESOURCES;
     case EADDRNOTAVAIL:
-        return can_be_routed(address, length) ? RESULT_NO_RESOURCES
-                                              : RESULT_UNREACHABLE;
+        return can_be_routed(address) ? RESULT_NO_RESOURCES
+                                      : RESULT_UNREACHABLE;
     default:
         return RESULT_UNREACHABLE;
     }
 }
 
-enum result net_result_of_transfer(int error)
+enum result net_result_of_transfer(int error, const struct url *url)
 {
+    if (url->scheme == SCHEME_FILE)
+        return regular_result(-error);
     switch (error) {
+    case ECONNREFUSED: /* a datagram found nobody: ICMP says so later */
+        return RESULT_REFUSED;
+    case EMSGSIZE:
+        return RESULT_UNSUPPORTED; /* more than a datagram can carry */
     case ETIMEDOUT:
         return RESULT_TIMEOUT;
     case ENETUNREACH:

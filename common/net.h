@@ -25,14 +25,18 @@ enum result net_resolve(const struct url *url, struct addrinfo **addresses,
 /* True if the host is an address, so that nothing needs to be looked up. */
 bool net_is_address(const struct url *url);
 
-/* Makes a stream socket for an address family. It, or a negative errno. */
-int net_socket(int family);
+/* Makes a non-blocking socket for an address that net_resolve gave. It, or a
+ * negative errno. */
+int net_socket(const struct addrinfo *address);
+
+/* The type of socket that the URL's scheme needs. */
+int net_socket_type(const struct url *url);
 
 /*
  * Starts to connect to one address. Returns a socket - when it polls as
  * writable, net_connect_result tells - or a negative errno.
  */
-int net_connect(const struct sockaddr *address, socklen_t length);
+int net_connect(const struct addrinfo *address);
 
 /* True when the connecting has come to an end, good or bad. */
 bool net_is_decided(int fd);
@@ -42,9 +46,8 @@ int net_connect_result(int fd);
 
 /* The result that a (positive) errno of connect, or of anything after it,
  * means for the request. Shortages give RESULT_NO_RESOURCES. */
-enum result net_result_of_connect(int error, const struct sockaddr *address,
-                                  socklen_t length);
-enum result net_result_of_transfer(int error);
+enum result net_result_of_connect(int error, const struct addrinfo *address);
+enum result net_result_of_transfer(int error, const struct url *url);
 
 /* True if an idle connection may be used: it is open, and nothing has come
  * that nobody asked for. */

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "model.h"
+#include "regular.h"
 #include "upload.h"
 
 #include <errno.h>
@@ -342,8 +343,7 @@ int run_open(struct run *run, struct options *options, char *message,
     if (error == 0) {
         what = options->upload;
         error = upload_open(options);
-        if (error == -ESPIPE)
-            cause = "not a regular file";
+        cause = error != 0 ? regular_fault(error) : NULL;
     }
     if (error == 0) {
         what = options->directory;

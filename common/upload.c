@@ -2,33 +2,20 @@
 #include "upload.h"
 
 #include "clock.h"
+#include "regular.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int upload_open(struct options *options)
 {
-    struct stat status;
     if (options->upload == NULL)
         return 0;
-    /* Non-blocking, not to wait for the writer of a FIFO. */
-    int fd = open(options->upload, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd == -1)
-        return -errno;
-    int error = 0;
-    if (fstat(fd, &status) == -1)
-        error = -errno;
-    else if (!S_ISREG(status.st_mode))
-        error = S_ISDIR(status.st_mode) ? -EISDIR : -ESPIPE;
-    if (error != 0) {
-        (void)close(fd);
-        return error;
-    }
+    int fd = regular_open(options->upload, &options->upload_size);
+    if (fd < 0)
+        return fd;
     options->upload_fd = fd;
-    options->upload_size = (uint64_t)status.st_size;
     return 0;
 }
 

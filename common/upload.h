@@ -12,9 +12,8 @@
 #include "options.h"
 
 /* Opens the file, if there is to be one, and fills its descriptor and size
- * into the options. 0 or a negative errno; -ESPIPE: it is no regular file. The
- * size is announced before the first byte, and each request reads the file
- * anew, so a pipe will not do. */
+ * into the options. 0 or a negative errno as of regular_open: the size is
+ * announced before the first byte, and each request reads the file anew. */
 int upload_open(struct options *options);
 
 /* Closes it. */

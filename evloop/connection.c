@@ -60,7 +60,7 @@ void connection_close(struct connection *c)
     event_del(&c->timer);
     stream_free(c->stream);
     c->stream = NULL;
-    drop_bufferevent(c);
+    c->kind->drop(c);
     if (c->lookup != NULL)
         evdns_getaddrinfo_cancel(c->lookup); /* on_resolved will be called */
     else
@@ -84,7 +84,7 @@ static void on_reap(evutil_socket_t fd, short what, void *arg)
 
 /* --- Reading ------------------------------------------------------------ */
 
-static bool is_readable(const struct connection *c)
+bool connection_is_readable(const struct connection *c)
 {
     return c->state == OPEN && c->owner != NULL && !c->paused;
 }
@@ -94,7 +94,7 @@ static bool is_readable(const struct connection *c)
  * whether anything is left in it. */
 static void hand_on_input(struct connection *c)
 {
-    while (is_readable(c)) {
+    while (connection_is_readable(c)) {
         int n = evbuffer_remove(bufferevent_get_input(c->bev), c->loop->chunk,
                                 LOOP_CHUNK);
         if (n <= 0)
@@ -126,9 +126,9 @@ static bool read_more(struct connection *c, size_t have, size_t size,
      * on_event; an error is told only once, so here. */
     *found_end = n == 0;
     if (error != 0 && error != EAGAIN && error != EWOULDBLOCK &&
-        is_readable(c))
+        connection_is_readable(c))
         c->owner->ended(c->arg, -error);
-    return length == size && is_readable(c);
+    return length == size && connection_is_readable(c);
 }
 
 /* Step receive's first half. */
@@ -138,7 +138,8 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct evbuffer *input = bufferevent_get_input(bev);
     size_t length = evbuffer_get_length(input);
     bool found_end = false;
-    if (length < LIBEVENT_READ || length >= LOOP_CHUNK || !is_readable(c)) {
+    if (length < LIBEVENT_READ || length >= LOOP_CHUNK ||
+        !connection_is_readable(c)) {
         hand_on_input(c);
         return;
     }
@@ -150,7 +151,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     }
 }
 
-void connection_read_arrived(struct connection *c)
+static void read_arrived(struct connection *c)
 {
     int arrived = 0;
     bool found_end = false;
@@ -158,31 +159,53 @@ void connection_read_arrived(struct connection *c)
         arrived = 0;
     hand_on_input(c);
     size_t left = (size_t)arrived + 1; /* the end itself counts as one */
-    while (left > 0 && is_readable(c)) {
+    while (left > 0 && connection_is_readable(c)) {
         size_t part = left < LOOP_CHUNK ? left : LOOP_CHUNK;
         if (!read_more(c, 0, part, &found_end))
             break;
         left -= part;
     }
-    if (found_end && is_readable(c))
+    if (found_end && connection_is_readable(c))
         c->owner->ended(c->arg, 0);
 }
 
-void connection_pause(struct connection *c)
+static void pause_reading(struct connection *c)
 {
     /* Not the read high-watermark: with that, libevent 2.1.12 spins. */
-    c->paused = true;
     (void)bufferevent_disable(c->bev, EV_READ);
+}
+
+static void resume_reading(struct connection *c)
+{
+    /* libevent will not tell again of what it has read already. */
+    hand_on_input(c);
+    if (connection_is_readable(c))
+        (void)bufferevent_enable(c->bev, EV_READ);
+}
+
+static const struct connection_kind socket_kind = {
+    pause_reading, resume_reading, read_arrived, drop_bufferevent};
+
+/* --- Of every kind ------------------------------------------------------ */
+
+void connection_pause(struct connection *c)
+{
+    c->paused = true;
+    c->kind->pause(c);
 }
 
 void connection_resume(struct connection *c)
 {
     c->paused = false;
-    /* libevent will not tell again of what it has read already. */
-    hand_on_input(c);
-    if (is_readable(c))
-        (void)bufferevent_enable(c->bev, EV_READ);
+    c->kind->resume(c);
 }
+
+void connection_read_arrived(struct connection *c)
+{
+    c->kind->read_arrived(c);
+}
+
+/* --- A bufferevent's end ------------------------------------------------ */
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -193,7 +216,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         /* The peer takes no more. It may have answered before; what that was,
          * and the end, the reading side will see. */
         stream_lost(c->stream, error != 0 ? error : -EPIPE);
-        if (is_readable(c))
+        if (connection_is_readable(c))
             (void)bufferevent_enable(c->bev, EV_READ);
         return;
     }
@@ -212,13 +235,11 @@ static struct timeval timeval_of(int64_t us)
                             .tv_usec = us % CLOCK_SECOND};
 }
 
-/* This address will not do: the next one, or the end. */
-static void address_failed(struct connection *c, int error)
+void connection_address_failed(struct connection *c, int error)
 {
     c->error = error;
-    c->result = net_result_of_connect(-error, c->address->ai_addr,
-                                      c->address->ai_addrlen);
-    drop_bufferevent(c);
+    c->result = net_result_of_connect(-error, c->address);
+    c->kind->drop(c);
     if (c->result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
         try_address(c); /* an idle connection's place will do */
         return;
@@ -228,6 +249,15 @@ static void address_failed(struct connection *c, int error)
         try_address(c);
     else
         c->owner->failed(c->arg, c->result, strerror(-c->error));
+}
+
+/* The look-up found none, or all have been tried (connection_open). */
+static void tell_no_address(struct connection *c)
+{
+    if (c->error == 0)
+        c->owner->failed(c->arg, RESULT_REFUSED, strerror(ECONNREFUSED));
+    else
+        c->owner->failed(c->arg, c->result, evutil_gai_strerror(c->error));
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -240,7 +270,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
             c->state = CONNECTING;
             try_address(c);
         } else {
-            c->owner->failed(c->arg, c->result, evutil_gai_strerror(c->error));
+            tell_no_address(c);
         }
         return;
     }
@@ -248,7 +278,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     if (net_is_decided(bufferevent_getfd(c->bev)))
         event_active(&c->timer, EV_TIMEOUT, 1); /* libevent will tell first */
     else
-        address_failed(c, -ETIMEDOUT);
+        connection_address_failed(c, -ETIMEDOUT);
 }
 
 static void on_connect_event(struct bufferevent *bev, short what, void *arg)
@@ -256,7 +286,7 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
     struct connection *c = arg;
     if ((what & BEV_EVENT_CONNECTED) == 0) {
         event_del(&c->timer);
-        address_failed(c, -EVUTIL_SOCKET_ERROR());
+        connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
         return;
     }
     event_del(&c->timer);
@@ -265,9 +295,14 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
         c->owner->failed(c->arg, RESULT_NO_RESOURCES, strerror(ENOMEM));
         return;
     }
-    c->state = OPEN;
     bufferevent_setcb(bev, on_read, NULL, on_event, c);
     (void)bufferevent_enable(bev, EV_READ);
+    connection_is_open(c);
+}
+
+void connection_is_open(struct connection *c)
+{
+    c->state = OPEN;
     c->owner->connected(c->arg);
 }
 
@@ -275,23 +310,27 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
 static void try_address(struct connection *c)
 {
     struct timeval limit = timeval_of(c->loop->connect_timeout_us);
-    int fd = net_socket(c->address->ai_family);
+    if (c->address->ai_socktype == SOCK_DGRAM) {
+        datagram_open(c);
+        return;
+    }
+    int fd = net_socket(c->address);
     if (fd < 0) {
-        address_failed(c, fd);
+        connection_address_failed(c, fd);
         return;
     }
     c->bev = bufferevent_socket_new(c->loop->base, fd, 0);
     if (c->bev == NULL) {
         (void)close(fd);
-        address_failed(c, -ENOMEM);
+        connection_address_failed(c, -ENOMEM);
         return;
     }
     bufferevent_setcb(c->bev, NULL, NULL, on_connect_event, c);
     if (bufferevent_socket_connect(c->bev, c->address->ai_addr,
                                    (int)c->address->ai_addrlen) != 0)
-        address_failed(c, -EVUTIL_SOCKET_ERROR());
+        connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
     else if (event_add(&c->timer, &limit) != 0)
-        address_failed(c, -ENOMEM);
+        connection_address_failed(c, -ENOMEM);
 }
 
 /* --- Looking up --------------------------------------------------------- */
@@ -307,6 +346,8 @@ static void on_resolved(int error, struct addrinfo *addresses, void *arg)
     c->lookup = NULL;
     c->addresses = c->address = addresses;
     c->error = error;
+    for (unsigned i = c->tried; i > 0 && c->address != NULL; i--)
+        c->address = c->address->ai_next;
     c->result = error == EVUTIL_EAI_MEMORY ? RESULT_NO_RESOURCES : RESULT_DNS;
     if (c->state == CLOSED)
         free_soon(c);
@@ -328,8 +369,7 @@ static bool need_dns(struct loop *loop)
 static void look_up(struct connection *c, const struct url *url)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_protocol = IPPROTO_TCP,
+                             .ai_socktype = net_socket_type(url),
                              .ai_flags = EVUTIL_AI_NUMERICSERV};
     if (net_is_address(url)) {
         const char *cause;
@@ -347,6 +387,7 @@ static void look_up(struct connection *c, const struct url *url)
 }
 
 struct connection *connection_open(struct loop *loop, const struct url *url,
+                                   unsigned tried,
                                    const struct connection_owner *owner,
                                    void *arg)
 {
@@ -358,8 +399,16 @@ struct connection *connection_open(struct loop *loop, const struct url *url,
     c->loop = loop;
     c->owner = owner;
     c->arg = arg;
+    c->tried = tried;
+    c->fd = -1;
+    c->kind = &socket_kind;
     evtimer_assign(&c->timer, loop->base, on_timer, c);
-    look_up(c, url);
+    if (url->scheme != SCHEME_FILE) {
+        look_up(c, url);
+    } else if (diskfile_open(c, url->target) != 0) {
+        connection_close(c);
+        return NULL;
+    }
     return c;
 }
 
@@ -407,9 +456,17 @@ int loop_open(struct loop *loop, struct event_base *base,
         return -ENOMEM;
     int error = idle_open(&loop->idle, idle_limit, close_idle);
     if (error != 0)
-        free(loop->chunk);
-    else
-        event_assign(&loop->reaper, base, -1, 0, on_reap, loop);
+        goto no_idle;
+    error = reader_open(&loop->reader, base);
+    if (error != 0)
+        goto no_reader;
+    event_assign(&loop->reaper, base, -1, 0, on_reap, loop);
+    return 0;
+
+no_reader:
+    idle_close(&loop->idle);
+no_idle:
+    free(loop->chunk);
     return error;
 }
 
@@ -420,6 +477,7 @@ void loop_close(struct loop *loop)
         (void)event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     on_reap(-1, 0, loop);
     event_del(&loop->reaper);
+    reader_close(&loop->reader);
     if (loop->dns != NULL)
         evdns_base_free(loop->dns, 0);
     free(loop->chunk);

@@ -1,5 +1,8 @@
 /*
- * connection: a bufferevent, from looking up the host to closing.
+ * connection: where a response comes from, from looking up to closing.
+ *
+ * There are three kinds: a bufferevent over a socket (tcp and http), a plain
+ * event over a socket (datagrams), and a file, which a helper thread reads.
  *
  * What libevent tells of it in several callbacks - the name server's answer,
  * connected, readable, end, error, time-outs - comes out here as the calls of
@@ -25,6 +28,7 @@
 
 #include "idle.h"
 #include "net.h"
+#include "reader.h"
 #include "stream.h"
 
 #include <event2/event.h>
@@ -41,6 +45,7 @@ struct loop {
     struct idle idle;
     int64_t connect_timeout_us;
     char *chunk;               /* LOOP_CHUNK bytes, to read into */
+    struct reader reader;      /* of files */
     struct connection *closed; /* to be freed on the next turn */
     struct event reaper;
 };
@@ -69,17 +74,32 @@ struct connection_owner {
 
 enum connection_state { RESOLVING, CONNECTING, OPEN, CLOSED };
 
+/* What differs between the kinds, once a connection is open. */
+struct connection_kind {
+    void (*pause)(struct connection *c);
+    void (*resume)(struct connection *c);
+    void (*read_arrived)(struct connection *c);
+    void (*drop)(struct connection *c); /* closes, frees: also before open */
+};
+
 struct connection {
     struct idle_node node; /* first, so that one is the other */
     struct loop *loop;
     enum connection_state state;
     const struct connection_owner *owner; /* NULL: idle or closed */
     void *arg;
+    const struct connection_kind *kind;
     struct bufferevent *bev;
-    struct stream *stream; /* the writing side, once OPEN */
+    struct stream *stream;   /* the writing side, once OPEN; NULL: not a
+                              * bufferevent */
+    int fd;                  /* of datagrams; -1: none */
+    struct event arrived;    /* ... and there is one */
+    struct reading *reading; /* of a file */
+    bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
     struct event timer; /* limit on connecting to one address */
     struct evdns_getaddrinfo_request *lookup;
+    unsigned tried; /* addresses to pass over */
     struct addrinfo *addresses;
     struct addrinfo *address; /* the one being tried */
     enum result result;       /* why the last one failed */
@@ -87,8 +107,10 @@ struct connection {
     struct connection *next; /* in loop->closed */
 };
 
-/* Begins to connect to the URL's host. NULL when memory is short. */
+/* Begins to connect to the URL's host, passing over the first `tried` of its
+ * addresses; or to read the URL's file. NULL when memory is short. */
 struct connection *connection_open(struct loop *loop, const struct url *url,
+                                   unsigned tried,
                                    const struct connection_owner *owner,
                                    void *arg);
 
@@ -103,6 +125,9 @@ void connection_keep(struct connection *c);
 
 void connection_close(struct connection *c);
 
+/* Sends a datagram. 0 or a negative errno. */
+int connection_send_datagram(struct connection *c, const void *p, size_t n);
+
 /* Stops reading from the peer, and goes on: back-pressure. Resuming may call
  * `readable` and `ended` at once. */
 void connection_pause(struct connection *c);
@@ -111,5 +136,22 @@ void connection_resume(struct connection *c);
 /* Reads what has arrived by now, without waiting, and not what arrives while
  * it does so; then its end, if that is here. */
 void connection_read_arrived(struct connection *c);
+
+/* --- For the kinds ------------------------------------------------------ */
+
+/* True while the owner wants what comes. */
+bool connection_is_readable(const struct connection *c);
+
+/* The address at hand will not do, says a negative errno: the next one, or the
+ * end. */
+void connection_address_failed(struct connection *c, int error);
+
+/* It is open: the owner is told. */
+void connection_is_open(struct connection *c);
+
+/* Starts to "connect" to c->address for datagrams; and to read a file: 0 or a
+ * negative errno. */
+void datagram_open(struct connection *c);
+int diskfile_open(struct connection *c, const char *path);
 
 #endif

@@ -37,8 +37,9 @@ static void on_ended(void *arg, int error)
     if (error == 0)
         exchange_eof(r->x, clock_us());
     else
-        exchange_failed(r->x, net_result_of_transfer(-error), strerror(-error),
-                        clock_us());
+        exchange_failed(r->x,
+                        net_result_of_transfer(-error, exchange_url(r->x)),
+                        strerror(-error), clock_us());
     request_advance(r);
 }
 
@@ -73,7 +74,8 @@ static void step_connect(struct request *r)
             return;
         }
     }
-    r->connection = connection_open(loop, url, &connection_owner, r);
+    r->connection =
+        connection_open(loop, url, exchange_tried(r->x), &connection_owner, r);
     if (r->connection == NULL)
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(ENOMEM),
                         clock_us());
@@ -159,12 +161,28 @@ static void send_upload(struct request *r)
                         clock_us());
 }
 
+static void send_datagram(struct request *r, const char *p, size_t n)
+{
+    int error = connection_send_datagram(r->connection, p, n);
+    if (error == 0)
+        exchange_sent(r->x, n);
+    else
+        exchange_failed(r->x,
+                        net_result_of_transfer(-error, exchange_url(r->x)),
+                        strerror(-error), clock_us());
+    request_set_timer(r); /* to send it again */
+}
+
 /* Step send: the head, all at once, and then what is uploaded. */
 static void step_send(struct request *r)
 {
     const char *p;
     size_t n = exchange_output(r->x, &p);
     int error = 0;
+    if (r->connection->stream == NULL) {
+        send_datagram(r, p, n);
+        return;
+    }
     if (n == 0) {
         send_upload(r);
         return;
