@@ -13,6 +13,8 @@
 #define JOBS_MOST    100000
 #define SECONDS_MOST 1e9
 
+static const char *const backends[] = {"epoll", "poll", "select"};
+
 /* A watermark that was not given follows from the other. */
 #define WATER_UNSET SIZE_MAX
 
@@ -64,9 +66,9 @@ static const struct option_row {
      "stop reading a body when so much of it waits"},
     {O_LOW_WATER, "low-water", "BYTES", NULL, false,
      "... and go on at so much (64K, 16K; none)"},
-    {O_SPAWN, "spawn", "pool|each", "threads processes", true,
+    {O_SPAWN, "spawn", "pool|each", "threads processes", false,
      "workers made once, or for each request"},
-    {O_BACKEND, "backend", "NAME", "evloop", true, "epoll, poll or select"},
+    {O_BACKEND, "backend", "NAME", "evloop", false, "epoll, poll or select"},
     {O_LOOPS, "loops", "N", "evloop", true, "loops, a thread each (1)"},
     {O_CACERT, "cacert", "FILE", NULL, true,
      "https: trust the certificates in FILE"},
@@ -160,16 +162,23 @@ static bool read_water(const char *text, bool may_be_none, size_t *bytes)
     return true;
 }
 
+/* The place of `text` in a list of `n` words; -1: it is not there. */
+static int find_word(const char *text, const char *const *words, int n)
+{
+    for (int i = 0; i < n; i++) {
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    }
+    return -1;
+}
+
 static bool read_progress(const char *text, enum progress_mode *mode)
 {
     static const char *const words[] = {"auto", "always", "never"};
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *mode = (enum progress_mode)i;
-            return true;
-        }
-    }
-    return false;
+    int found = find_word(text, words, 3);
+    if (found != -1)
+        *mode = (enum progress_mode)found;
+    return found != -1;
 }
 
 /* Reads one of the options that are plain counts. */
@@ -221,6 +230,12 @@ static bool take_value(struct options *o, int code, char *value)
         return read_water(value, true, &o->high_water) && o->high_water > 0;
     case O_LOW_WATER:
         return read_water(value, false, &o->low_water);
+    case O_SPAWN:
+        o->spawn_each = strcmp(value, "each") == 0;
+        return o->spawn_each || strcmp(value, "pool") == 0;
+    case O_BACKEND:
+        o->backend = value;
+        return find_word(value, backends, 3) != -1;
     case O_REPORT:
         o->report = value;
         return *value != '\0';
@@ -416,8 +431,9 @@ void options_help(const char *model, FILE *out)
     fprintf(out,
             "Usage: fetch-%s [OPTION]... [URL]...\n"
             "Fetch many URLs in parallel; write the bodies to standard "
-            "output, whole and in\norder, or to files. "
-            "URLs: http://HOST/PATH, tcp://HOST:PORT/TEXT.\n\n",
+            "output, whole and in\norder, or to files. URLs: "
+            "http://HOST/PATH, file:///PATH, tcp://HOST:PORT/TEXT,\n"
+            "udp://HOST:PORT/TEXT.\n\n",
             model);
     for (size_t i = 0; i < ROWS; i++) {
         const struct option_row *row = &table[i];

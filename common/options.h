@@ -41,6 +41,9 @@ struct options {
     size_t high_water; /* bytes; WATER_NONE: no back-pressure */
     size_t low_water;
 
+    bool spawn_each;     /* threads, processes: a worker for each request */
+    const char *backend; /* evloop: how it waits; NULL: the best there is */
+
     const char *report; /* NULL: none */
     enum progress_mode progress;
     bool quiet;

@@ -15,9 +15,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 const char model_name[] = "evloop";
+
+/* Of the descriptors that select can wait for: not for connections. */
+#define SELECT_SPARE 32
 
 /* --- The turn on standard output ---------------------------------------- */
 
@@ -208,6 +213,43 @@ static int has_descriptors_for_a_loop(void)
     return error;
 }
 
+/* A set of select(2) has room for so many descriptors; libevent would write
+ * past its end. With the process's limit there, the next one cannot be had:
+ * a shortage like any other. */
+static void heed_limit_of_select(struct fetch *fetch)
+{
+    struct rlimit limit;
+    size_t most = FD_SETSIZE - SELECT_SPARE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur < FD_SETSIZE)
+        return;
+    limit.rlim_cur = FD_SETSIZE;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (fetch->limit <= most)
+        return;
+    run_warn(fetch->run,
+             "select can wait for %d descriptors only: no more "
+             "than %zu requests are in flight",
+             FD_SETSIZE, most);
+    fetch->limit = most;
+}
+
+/* Makes a loop that waits as --backend says. NULL: it cannot be had. */
+static struct event_base *make_base(const char *backend)
+{
+    static const char *const methods[] = {"epoll", "poll", "select"};
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config == NULL)
+        return NULL;
+    for (size_t i = 0; i < 3; i++) {
+        if (backend != NULL && strcmp(methods[i], backend) != 0)
+            (void)event_config_avoid_method(config, methods[i]);
+    }
+    base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
 /* Step start: makes the loop and the events that are not a request's. */
 static int step_start(struct fetch *fetch, struct run *run)
 {
@@ -217,7 +259,10 @@ static int step_start(struct fetch *fetch, struct run *run)
     int error = has_descriptors_for_a_loop();
     if (error != 0)
         return error;
-    struct event_base *base = event_base_new();
+    const char *backend = run->options->backend;
+    if (backend != NULL && strcmp(backend, "select") == 0)
+        heed_limit_of_select(fetch);
+    struct event_base *base = make_base(backend);
     if (base == NULL)
         return -ENOMEM;
     error = loop_open(&fetch->loop, base, run->options->connect_timeout_us,

@@ -112,11 +112,12 @@ static bool dispatch(struct fetch *fetch, struct job *job)
     jobs_give_back(&run->jobs, job);
     if (error == -EBUSY || error == -EPIPE)
         return false; /* one is dying; its death makes room */
-    if (fetch->in_flight == 0) {
+    if (fetch->pool.alive == 0) {
         run_fail(run, "no worker can be made: %s", strerror(-error));
         return false;
     }
-    fetch->limit = fetch->in_flight;
+    /* Nothing in flight, but workers alive: they are ending, which tells. */
+    fetch->limit = fetch->in_flight > 0 ? fetch->in_flight : 1;
     run_warn_shortage(run, strerror(-error), fetch->limit);
     return false;
 }
@@ -266,6 +267,8 @@ static void step_stop(struct fetch *fetch)
         if (fetch->requests[i].job != NULL)
             request_cancel(fetch, &fetch->requests[i]);
     }
+    for (size_t i = 0; i < fetch->pool.used; i++)
+        mailbox_clear(&fetch->requests[i].mailbox);
     (void)close(fetch->epoll_fd);
     pool_free(&fetch->pool);
     free(fetch->requests);

@@ -212,6 +212,12 @@ void pool_release(struct pool *pool, struct pool_worker *worker)
     pool->idle = worker;
 }
 
+void pool_retire(struct pool *pool, struct pool_worker *worker)
+{
+    (void)pool;
+    close_fd(&worker->jobs_fd); /* no more jobs, is what it reads there */
+}
+
 /* --- Deaths ------------------------------------------------------------- */
 
 struct pool_worker *pool_reap(struct pool *pool, int *status)

@@ -64,6 +64,9 @@ int pool_get(struct pool *pool, struct pool_worker **worker);
 /* The worker is idle again. */
 void pool_release(struct pool *pool, struct pool_worker *worker);
 
+/* Lets a worker go that is idle: it ends by itself, and is reaped. */
+void pool_retire(struct pool *pool, struct pool_worker *worker);
+
 /* Reaps one worker that has died. NULL when there is none (any more).
  * *status is waitpid's. Its results can still be read, until pool_vacate;
  * it is out of the list of the idle. */

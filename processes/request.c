@@ -74,6 +74,8 @@ static void free_slot(struct fetch *fetch, struct request *r)
     if (worker->pid == 0) {
         pool_vacate(&fetch->pool, worker);
         r->mailbox.ended = false;
+    } else if (fetch->run->options->spawn_each) {
+        pool_retire(&fetch->pool, worker); /* its death frees the slot */
     } else if (!r->mailbox.ended) {
         pool_release(&fetch->pool, worker);
     } /* else it is dying: its death frees the slot */

@@ -221,8 +221,7 @@ static void work(struct pool_thread *thread, void *item, void *context)
     w->job = item;
     run_started(fetch->run, w->job, (int)thread->slot);
     do {
-        if (!place_enter(&w->place, w->job->id) ||
-            run_stopping(fetch->run)) {
+        if (!place_enter(&w->place, w->job->id) || run_stopping(fetch->run)) {
             outcome_set(&w->job->outcome, RESULT_CANCELLED,
                         "the run ended first");
             break;
@@ -244,11 +243,11 @@ static int step_start(struct fetch *fetch, struct run *run)
     int error = places_open(&fetch->places, run->options->jobs);
     if (error != 0)
         goto no_places;
-    error =
-        idle_open(&fetch->idle, run->options->jobs, blocking_close_idle);
+    error = idle_open(&fetch->idle, run->options->jobs, blocking_close_idle);
     if (error != 0)
         goto no_idle;
-    error = pool_open(&fetch->pool, run->options->jobs, work, fetch);
+    error = pool_open(&fetch->pool, run->options->jobs,
+                      run->options->spawn_each, work, fetch);
     if (error == 0)
         return 0;
 
@@ -304,7 +303,7 @@ static bool submit(struct fetch *fetch, struct job *job)
             pool_submit(&fetch->pool, job, RUN_TICK_MS, &short_of_threads);
         if (short_of_threads)
             run_warn_shortage(run, "no more threads can be made",
-                              fetch->pool.count);
+                              pool_alive(&fetch->pool));
         if (error == 0)
             return true;
         if (error != -ETIMEDOUT)

@@ -55,7 +55,8 @@ static void tell_locked(struct place *place, enum told what)
 {
     atomic_store(place->told, what);
     pthread_cond_signal(&place->wake);
-    (void)pthread_kill(place->thread, SIGUSR1);
+    if (place->state != PLACE_IDLE) /* else it may have ended */
+        (void)pthread_kill(place->thread, SIGUSR1);
 }
 
 static bool is_told(const struct place *place)
@@ -115,6 +116,7 @@ bool place_enter(struct place *place, uint64_t id)
     struct places *places = place->places;
     pthread_mutex_lock(&places->lock);
     place->id = id;
+    place->thread = pthread_self(); /* of --spawn each: another one now */
     place->state = PLACE_WAITING;
     places->waiting++;
     /* What was told to the request before this one, or to its last try. */
@@ -187,8 +189,7 @@ static struct place *newest_locked(struct places *places)
 {
     struct place *newest = NULL;
     for (struct place *at = places->all; at != NULL; at = at->next) {
-        bool active =
-            at->state == PLACE_ACTIVE || at->state == PLACE_STARVED;
+        bool active = at->state == PLACE_ACTIVE || at->state == PLACE_STARVED;
         if (active && at->id != places->turn &&
             (newest == NULL || at->id > newest->id))
             newest = at;

@@ -1,9 +1,11 @@
 /*
- * pool: worker threads that serve one bounded queue.
+ * pool: worker threads that serve one bounded queue; or one for each item.
  *
  * Threads are made as they are needed, up to a limit: a list of ten URLs makes
  * ten threads at most, whatever --jobs says. A thread that is waiting for work
- * is preferred to a new one. The pool knows nothing of what the work is.
+ * is preferred to a new one. With `each`, a thread is made for each item and
+ * ends with it: simple, and what making a thread costs is paid every time. The
+ * pool knows nothing of what the work is.
  *
  * pool_submit, pool_stop and pool_free are for the one thread that owns the
  * pool.
@@ -19,18 +21,24 @@
 
 struct pool;
 
+/* Of a slot: no thread; one that runs; one that has ended and can be joined. */
+enum pool_state { POOL_VACANT, POOL_RUNS, POOL_ENDED };
+
 /* One thread of the pool, as the work sees it. */
 struct pool_thread {
     struct pool *pool;
     pthread_t thread;
-    size_t slot; /* 0, 1, 2 ... in the order of their making */
+    size_t slot;           /* 0, 1, 2 ... in the order of their making */
+    void *item;            /* with `each`: the one that it is for */
+    enum pool_state state; /* behind the pool's lock */
 };
 
 struct pool {
     struct queue queue;
     struct pool_thread *threads;
     size_t limit;
-    size_t count; /* threads made; they stay until the pool stops */
+    size_t count; /* slots used; a thread that ended is yet to be joined */
+    bool each;
     void (*work)(struct pool_thread *thread, void *item, void *context);
     void *context;
 
@@ -41,7 +49,7 @@ struct pool {
 
 /* Prepares a pool of at most `limit` threads; none is made yet. Each item is
  * handed to `work`, on the thread that took it. 0 or a negative errno. */
-int pool_open(struct pool *pool, size_t limit,
+int pool_open(struct pool *pool, size_t limit, bool each,
               void (*work)(struct pool_thread *thread, void *item,
                            void *context),
               void *context);
@@ -50,8 +58,10 @@ int pool_open(struct pool *pool, size_t limit,
  * allows it. Waits at most `ms` milliseconds for room. 0; -ETIMEDOUT; -EAGAIN
  * if there is no thread at all and none can be made. *short_of_threads is set
  * when making one failed. Unless it is 0, the item is still the caller's. */
-int pool_submit(struct pool *pool, void *item, int ms,
-                bool *short_of_threads);
+int pool_submit(struct pool *pool, void *item, int ms, bool *short_of_threads);
+
+/* How many threads there are that have not ended. */
+size_t pool_alive(struct pool *pool);
 
 /* No more items will come: each thread ends when the queue is empty. */
 void pool_finish(struct pool *pool);

@@ -1,0 +1,200 @@
+"""Every shape of each model: --spawn, --backend."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from harness import (Origin, Running, Server, Skip, Workplace, case, check,
+                     content, count_fds, count_threads, equal, expect, main,
+                     program, run, wait_for)
+from looking import SANITIZED
+
+SHAPES = {
+    "threads": (["--spawn", "pool"], ["--spawn", "each"]),
+    "processes": (["--spawn", "pool"], ["--spawn", "each"]),
+    "evloop": (["--backend", "epoll"], ["--backend", "poll"],
+               ["--backend", "select"]),
+}
+
+
+@case
+def a_mixed_list(model):
+    for shape in SHAPES[model]:
+        with Origin() as origin, Workplace() as place:
+            with open(place.join("file"), "wb") as file:
+                file.write(content(200000))
+            urls, out = [], b""
+            for i in range(30):
+                urls += [f"{origin.http}/bytes/{70000 + i}?seed={i}&"
+                         f"delay={i * 7 % 30}", f"{origin.tcp}/{i}",
+                         f"{origin.udp}/u{i}", f"file://{place.join('file')}"]
+                out += content(70000 + i, i) + b"%du%d" % (i, i) + \
+                    content(200000)
+            r = run(model, *shape, "-j", "17", *urls)
+            expect(r, ["ok"] * 120, out)
+
+
+@case
+def into_files(model):
+    for shape in SHAPES[model]:
+        with Origin() as origin, Workplace() as place:
+            r = run(model, *shape, "-j", "9",
+                    *[f"{origin.http}/bytes/{1000 + i}" for i in range(100)],
+                    directory=place.join("d"))
+            expect(r, ["ok"] * 100)
+            equal(r.files, {str(1000 + i): content(1000 + i)
+                            for i in range(100)}, "files")
+
+
+@case
+def failures_and_retries(model):
+    for shape in SHAPES[model]:
+        with Origin() as origin:
+            r = run(model, *shape, "-n", "-j3", "--retries", "1",
+                    f"{origin.http}/bytes/10?status=503",
+                    "http://127.0.0.1:1/", f"{origin.http}/bytes/10",
+                    f"{origin.http}/bytes/10?fin=3", "nonsense")
+            expect(r, ["http-error", "refused", "ok", "truncated", "bad-url"])
+            equal(r.column("attempts"), ["2", "2", "1", "2", "0"], "attempts")
+
+
+@case(models=("threads", "processes"))
+def no_more_workers_than_jobs(model):
+    """And none is left over, whatever was made."""
+    most = [0]
+    with Origin() as origin:
+        with Running(model, "--spawn", "each", "-n", "-j", "5",
+                     *[f"{origin.http}/bytes/10?delay=20"] * 60) as running:
+            while running.process.poll() is None:
+                try:
+                    now = count_threads(running.pid) - 1 \
+                        if model == "threads" else len(running.workers())
+                    most[0] = max(most[0], now)
+                except FileNotFoundError:
+                    pass
+            r = running.finish()
+            equal(running.family(), [], "processes left over")
+    equal(r.words, ["ok"] * 60, r.err)
+    # The thread sanitizer has a thread of its own.
+    allowed = 6 if model == "threads" and SANITIZED else 5
+    check(1 <= most[0] <= allowed, f"{most[0]} workers")
+    equal(set(r.column("worker")) <= set("01234"), True, "worker")
+
+
+@case
+def interrupted(model):
+    for shape in SHAPES[model]:
+        with Origin() as origin:
+            with Running(model, *shape, "-n", "-j", "5",
+                         *[f"{origin.http}/bytes/10?delay=60000"] * 9) \
+                    as running:
+                wait_for(lambda o=origin: o.stats()["requests"] >= 5,
+                         "the requests")
+                running.signal(signal.SIGTERM)
+                r = running.finish()
+                equal(running.family(), [], f"{shape}: processes left over")
+        equal(r.status, 143, r.err)
+        equal(r.words, ["cancelled"] * 9, r.err)
+
+
+@case(models=("processes",))
+def workers_of_one_request_are_killed(model):
+    def script(c):
+        c.request()
+        if len(server.requests) <= 3:
+            c.hold()
+        c.ok(b"done")
+    with Server(script) as server:
+        with Running(model, "--spawn", "each", "-n", "-j3",
+                     *[f"{server.http}/{i}" for i in range(9)]) as running:
+            wait_for(lambda: len(server.requests) == 3, "the requests")
+            for pid in running.workers():
+                os.kill(pid, signal.SIGKILL)
+            r = running.finish()
+            equal(running.family(), [], "processes left over")
+    equal(r.words, ["ok"] * 9, r.err)
+    equal(sorted(r.column("attempts")), ["1"] * 6 + ["2"] * 3, "attempts")
+
+
+@case
+def values_that_will_not_do(model):
+    for option, value in (("--spawn", "none"), ("--spawn", ""),
+                          ("--backend", "kqueue"), ("--backend", "")):
+        r = run(model, option, value, "http://127.0.0.1:9/")
+        equal(r.status, 2, f"{option} {value}: exit status")
+        ours = (option == "--backend") == (model == "evloop")
+        words = f"{option} {value}: not a value it can have" if ours else \
+            f"{option} is an option of fetch-"
+        check(words in r.err, r.err)
+
+
+# --- Limits ----------------------------------------------------------------
+
+@case(models=("evloop",))
+def select_has_a_limit(model):
+    """1,500 at once would need descriptors beyond what select can hold: one
+    warning, fewer in flight, and all are done."""
+    def raise_limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard < 4096 and hard != resource.RLIM_INFINITY:
+        raise Skip(f"only {hard} descriptors are allowed here")
+    most = [0]
+    with Origin() as origin:
+        with Running(model, "--backend", "select", "-n", "-j", "1500",
+                     *[f"{origin.http}/bytes/10?delay=300"] * 1500,
+                     preexec_fn=raise_limit) as running:
+            while running.process.poll() is None:
+                try:
+                    most[0] = max(most[0], count_fds(running.pid))
+                except FileNotFoundError:
+                    pass
+                time.sleep(0.01)
+            r = running.finish()
+    equal(r.words, ["ok"] * 1500, r.err)
+    warnings = [line for line in r.err.splitlines() if "warning" in line]
+    equal(len(warnings), 1, r.err)
+    check("select can wait for 1024 descriptors only" in warnings[0], r.err)
+    check(500 < most[0] <= 1024, f"{most[0]} descriptors at most")
+
+
+@case(models=("threads", "processes"))
+def few_workers_can_be_made(model):
+    """RLIMIT_NPROC, which counts threads, too: fewer in flight, one warning,
+    and every request is done."""
+    if os.geteuid() != 0:
+        raise Skip("only root can become another user")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NPROC, (14, 14))
+        os.setgid(user)
+        os.setuid(user)
+    user = 65532 if model == "threads" else 65533  # each counted by itself
+    for shape in SHAPES[model]:
+        place = tempfile.mkdtemp(prefix="triptych-")
+        try:
+            os.chmod(place, 0o755)
+            path = shutil.copy(program(model), place)
+            with Origin() as origin:
+                child = subprocess.run(
+                    [path, "-j40", *shape,
+                     *[f"{origin.http}/bytes/1000?seed={i}&delay=30"
+                       for i in range(100)]],
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    cwd="/", preexec_fn=limit, check=False)
+        finally:
+            shutil.rmtree(place)
+        err = child.stderr.decode()
+        equal(child.returncode, 0, f"{shape}: {err}")
+        check(child.stdout == b"".join(content(1000, i) for i in range(100)),
+              f"{shape}: bodies differ")
+        equal(len(re.findall("warning", err)), 1, f"{shape}: {err}")
+
+
+if __name__ == "__main__":
+    main()
