@@ -2,9 +2,9 @@
  * exchange: one request from its first byte to its outcome, sans I/O.
  *
  * An exchange knows the protocols - http with its redirects, the dialogues of
- * tcp and udp, plain files - and the policy of retries; it never touches a descriptor, a
- * clock or a lock. The driver does what exchange_want asks, in its own way,
- * and tells what came of it:
+ * tcp and udp, plain files - and the policy of retries; it never touches a
+ * descriptor, a clock or a lock. The driver does what exchange_want asks, in
+ * its own way, and tells what came of it:
  *
  *     want           the driver                        and then calls
  *     WANT_CONNECT   dials exchange_url, or takes an   exchange_connected

@@ -24,7 +24,7 @@ struct report {
     int error; /* the first one that writing met; a negative errno */
 };
 
-/* Opens FILE (NULL: none) and writes the header line. 0 or a negative errno. */
+/* Opens FILE (NULL: none), writes the header line. 0 or a negative errno. */
 int report_open(struct report *report, const char *file);
 
 /* Takes a finished job over. */

@@ -136,7 +136,7 @@ void step_deliver(struct request *r, struct span body)
                         clock_us());
 }
 
-/* --- The end of a body ---------------------------------------------------- */
+/* --- The end of a body -------------------------------------------------- */
 
 /* Standard output has all of the body, or will never have it. */
 static void on_flushed(void *arg, int error)

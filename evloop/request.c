@@ -115,7 +115,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 }
 
 /* One piece of the file: read, write, drain. What drain says, or, for the last
- * piece, when nothing of it is stashed any more: sent means with the kernel. */
+ * piece, when nothing of it is stashed: sent means with the kernel. */
 static int send_piece(struct request *r)
 {
     const struct options *options = r->fetch->run->options;

@@ -58,8 +58,8 @@ static enum served wait_for_output(struct fetch *fetch, enum served served)
 }
 
 /* Begins to read the pipe of the request whose turn it is. Nobody else's body
- * is wanted before that one is finished. True if it is: the turn has moved, and
- * a worker is idle. */
+ * is wanted before that one is finished. True if it is: the turn has moved,
+ * and a worker is idle. */
 static bool serve_turn(struct fetch *fetch)
 {
     if (!options_ordered(fetch->run->options) || fetch->output_watched ||

@@ -8,7 +8,7 @@
  * How deaths are noticed: by SIGCHLD, read from a signalfd, and a loop of
  * waitpid. A pidfd for each worker would do as well, but costs a descriptor
  * for each, and of those a parent of thousands has none to spare. Signals of
- * one kind do not queue: one SIGCHLD may stand for many deaths, hence the loop.
+ * one kind do not queue: one SIGCHLD may stand for many deaths; so, a loop.
  *
  * For the parent, which has one thread.
  */

@@ -154,7 +154,7 @@ void place_leave(struct place *place, uint64_t turn)
 /* --- The turn ----------------------------------------------------------- */
 
 /* From its turn on nobody tells the request to give back (newest_locked); what
- * was told a moment before is void, or a body would be cut off in its midst. */
+ * was told a moment before is void, or a body would be cut in its midst. */
 static bool has_turn_locked(struct place *place)
 {
     int give_back = TOLD_GIVE_BACK;

@@ -21,7 +21,7 @@
 
 struct pool;
 
-/* Of a slot: no thread; one that runs; one that has ended and can be joined. */
+/* Of a slot: no thread; one that runs; one that has ended, to be joined. */
 enum pool_state { POOL_VACANT, POOL_RUNS, POOL_ENDED };
 
 /* One thread of the pool, as the work sees it. */
@@ -66,7 +66,7 @@ size_t pool_alive(struct pool *pool);
 /* No more items will come: each thread ends when the queue is empty. */
 void pool_finish(struct pool *pool);
 
-/* Waits at most `ms` milliseconds for all threads to end. True if they have. */
+/* Waits at most `ms` milliseconds for all threads to end. True: they have. */
 bool pool_wait(struct pool *pool, int ms);
 
 /* Joins all threads, which must be about to end, and frees the pool. */

@@ -2,8 +2,8 @@
  * measure: runs a program and looks at it from outside.
  *
  * Every program is measured alike, whatever it is made of: time and CPU as
- * the kernel accounts them to it and to all children it has waited for; memory,
- * threads, processes and descriptors by looking at /proc every few
+ * the kernel accounts them to it and to all children it has waited for;
+ * memory, threads, processes and descriptors by looking at /proc every few
  * milliseconds, and keeping the most that was seen. Memory is the
  * proportional set size (PSS): a page shared by N processes counts 1/N in
  * each, so that the sum over a family of forked workers is what they really

@@ -1,5 +1,5 @@
 /*
- * practice: a practice server of one's own, for as long as a measurement takes.
+ * practice: a practice server of one's own, for one measurement.
  */
 #ifndef TRIPTYCH_PRACTICE_H
 #define TRIPTYCH_PRACTICE_H

@@ -1,8 +1,8 @@
 /*
  * fuzz: what the fuzz targets share.
  *
- * A target is LLVMFuzzerTestOneInput. With clang's libFuzzer (preset "fuzz") it
- * is fed mutations of the corpus; in the other presets replay.c feeds it the
+ * A target is LLVMFuzzerTestOneInput. With clang's libFuzzer (preset "fuzz")
+ * it is fed mutations of the corpus; in the other presets replay.c feeds it the
  * corpus itself, so that every input that ever mattered is tried by ./run
  * tests. The inputs are placed in a block of exactly their size: the address
  * sanitizer sees any look beyond it.

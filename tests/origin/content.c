@@ -27,7 +27,8 @@ size_t content_at(uint64_t seed, uint64_t offset, size_t most,
                   const char **at)
 {
     uint64_t start = seed == 0 ? 0 : splitmix64(seed) % CONTENT_PERIOD;
-    size_t place = (size_t)((start + offset % CONTENT_PERIOD) % CONTENT_PERIOD);
+    size_t place =
+        (size_t)((start + offset % CONTENT_PERIOD) % CONTENT_PERIOD);
     *at = (const char *)block + place;
     return most < CONTENT_PERIOD - place ? most : CONTENT_PERIOD - place;
 }

@@ -95,7 +95,7 @@ static void count_sent(struct client *c)
 }
 
 /* What lies in the kernel between us and all clients: in our sockets, not yet
- * acknowledged, and in theirs, not yet read. Theirs are on this machine too. */
+ * acknowledged, and in theirs, not yet read. Theirs are on this machine. */
 static unsigned long long unread_bytes(unsigned port)
 {
     static const char *const tables[] = {"/proc/net/tcp", "/proc/net/tcp6"};
