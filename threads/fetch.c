@@ -49,7 +49,12 @@ struct fetch {
     struct places places;
     struct idle idle;
     struct worker *workers; /* one a slot of the pool */
+    void *reserve;          /* memory for when there is none; NULL: used */
 };
+
+/* Threads are made until there is no memory for one more. What is freed then
+ * is for the small needs of those that were made. */
+#define RESERVE ((size_t)1024 * 1024)
 
 static bool ordered(const struct worker *w)
 {
@@ -159,9 +164,8 @@ static void go(struct worker *w)
     w->written = 0;
     w->peak = 0;
     w->job->outcome = OUTCOME_NONE;
-    if (w->blocking.buffer != NULL || blocking_open(&w->blocking) == 0)
-        x = exchange_new(run->options, w->job->url, w->job->url_length,
-                         clock_us());
+    x = exchange_new(run->options, w->job->url, w->job->url_length,
+                     clock_us());
     if (x == NULL) {
         outcome_set(&w->job->outcome, RESULT_NO_RESOURCES, "out of memory");
         return;
@@ -189,12 +193,20 @@ static bool starts_over(struct worker *w)
     size_t left;
     if ((result != RESULT_NO_RESOURCES && !given) || w->written > 0)
         return false;
-    blocking_close(&w->blocking); /* the buffer is a resource, too */
     if (!place_yield(&w->place, given, &left))
         return false;
     if (!given)
         run_warn_shortage(run, w->job->outcome.cause, left);
     return true;
+}
+
+/* A thread without a buffer would be of no use, and its stack would take the
+ * memory that the others need. */
+static int prepare(size_t slot, void *context)
+{
+    struct fetch *fetch = context;
+    struct blocking *blocking = &fetch->workers[slot].blocking;
+    return blocking->buffer != NULL ? 0 : blocking_open(blocking);
 }
 
 /* The first job of a slot: what its worker needs for good. */
@@ -247,9 +259,11 @@ static int step_start(struct fetch *fetch, struct run *run)
     if (error != 0)
         goto no_idle;
     error = pool_open(&fetch->pool, run->options->jobs,
-                      run->options->spawn_each, work, fetch);
-    if (error == 0)
+                      run->options->spawn_each, prepare, work, fetch);
+    if (error == 0) {
+        fetch->reserve = malloc(RESERVE); /* without it: so be it */
         return 0;
+    }
 
     idle_close(&fetch->idle);
 no_idle:
@@ -257,6 +271,15 @@ no_idle:
 no_places:
     free(fetch->workers);
     return error;
+}
+
+/* True if there was something left to be used. */
+static bool use_reserve(struct fetch *fetch)
+{
+    bool had = fetch->reserve != NULL;
+    free(fetch->reserve);
+    fetch->reserve = NULL;
+    return had;
 }
 
 /* Waits for --input, for a stop, or for a moment. True if there is input. */
@@ -272,8 +295,9 @@ static bool wait_for_input(struct run *run)
 /* Step take, the main thread's half: the next job. NULL when there is none
  * left, or the run is to stop. Memory that is short may come back while
  * requests are in flight. */
-static struct job *step_take(struct run *run)
+static struct job *step_take(struct fetch *fetch)
 {
+    struct run *run = fetch->run;
     while (!run_stopping(run)) {
         struct job *job;
         int got = jobs_next(&run->jobs, &job);
@@ -284,7 +308,7 @@ static struct job *step_take(struct run *run)
         if (got == 0 && wait_for_input(run))
             got = run_read_input(run);
         if (got == -ENOMEM) {
-            if (run_in_flight(run) == 0)
+            if (run_in_flight(run) == 0 && !use_reserve(fetch))
                 run_fail(run, "%s", strerror(ENOMEM));
             (void)wait_for_input(run);
         }
@@ -301,6 +325,8 @@ static bool submit(struct fetch *fetch, struct job *job)
         bool short_of_threads;
         int error =
             pool_submit(&fetch->pool, job, RUN_TICK_MS, &short_of_threads);
+        if (short_of_threads)
+            (void)use_reserve(fetch);
         if (short_of_threads)
             run_warn_shortage(run, "no more threads can be made",
                               pool_alive(&fetch->pool));
@@ -330,6 +356,7 @@ static void step_stop(struct fetch *fetch)
         blocking_close(&fetch->workers[i].blocking);
     places_close(&fetch->places);
     idle_close(&fetch->idle);
+    (void)use_reserve(fetch);
     free(fetch->workers);
 }
 
@@ -342,7 +369,7 @@ void model_run(struct run *run)
         run_fail(run, "%s", strerror(-error));
         return;
     }
-    while ((job = step_take(run)) != NULL) {
+    while ((job = step_take(&fetch)) != NULL) {
         if (!submit(&fetch, job))
             break;
     }

@@ -220,6 +220,7 @@ bool place_yield(struct place *place, bool given, size_t *left)
         tell_locked(newest, TOLD_GIVE_BACK);
         starve_locked(place);
         leave_locked(place);
+        wake_locked(places); /* another may starve, and wait for this one */
     } else if (over) {
         leave_locked(place);
         places->limit = *left;

@@ -11,13 +11,17 @@
 #define STACK_SIZE ((size_t)256 * 1024)
 
 int pool_open(struct pool *pool, size_t limit, bool each,
+              int (*prepare)(size_t slot, void *context),
               void (*work)(struct pool_thread *thread, void *item,
                            void *context),
               void *context)
 {
     pthread_condattr_t monotonic;
-    *pool = (struct pool){
-        .limit = limit, .each = each, .work = work, .context = context};
+    *pool = (struct pool){.limit = limit,
+                          .each = each,
+                          .prepare = prepare,
+                          .work = work,
+                          .context = context};
     pool->threads = calloc(limit, sizeof *pool->threads);
     if (pool->threads == NULL)
         return -ENOMEM;
@@ -71,7 +75,10 @@ static int make_thread(struct pool *pool, size_t slot, void *item)
      * variable would have changed before the thread looks at it. */
     struct pool_thread *thread = &pool->threads[slot];
     *thread = (struct pool_thread){.pool = pool, .slot = slot, .item = item};
-    int error = pthread_attr_init(&attributes);
+    int error = pool->prepare(slot, pool->context);
+    if (error != 0)
+        return error;
+    error = pthread_attr_init(&attributes);
     if (error != 0)
         return -error;
     (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);

@@ -39,6 +39,7 @@ struct pool {
     size_t limit;
     size_t count; /* slots used; a thread that ended is yet to be joined */
     bool each;
+    int (*prepare)(size_t slot, void *context);
     void (*work)(struct pool_thread *thread, void *item, void *context);
     void *context;
 
@@ -47,9 +48,12 @@ struct pool {
     size_t alive; /* behind `lock`: threads that have not ended */
 };
 
-/* Prepares a pool of at most `limit` threads; none is made yet. Each item is
- * handed to `work`, on the thread that took it. 0 or a negative errno. */
+/* Prepares a pool of at most `limit` threads; none is made yet. Before one is,
+ * `prepare` gets what the slot needs besides a thread; a negative errno from
+ * it means that no thread is made. Each item is handed to `work`, on the
+ * thread that took it. 0 or a negative errno. */
 int pool_open(struct pool *pool, size_t limit, bool each,
+              int (*prepare)(size_t slot, void *context),
               void (*work)(struct pool_thread *thread, void *item,
                            void *context),
               void *context);

@@ -17,7 +17,7 @@ from harness import (BIN, Origin, Running, Server, Skip, Workplace, case,
                      check, content, equal, expect, main, program, run,
                      wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
-                     own_memory, stands_still)
+                     own_memory, stands_still, unread)
 
 HIGH = 64 * KIB  # the default high-watermark
 F_GETPIPE_SZ = 1032
@@ -202,6 +202,8 @@ def none_switches_it_off(model):
             if number == 0:
                 go.wait(60)
             c.ok(content(n, number))
+            sent.append(number)
+    sent = []
     with Server(script) as server:
         reader, writer = os.pipe()
         chunks = []
@@ -210,8 +212,8 @@ def none_switches_it_off(model):
                      stdout=writer) as running:
             os.close(writer)
             # All is read although nothing can be written yet.
-            wait_for(lambda: own_memory(family_of(running)) >
-                     (count - 1) * n * 0.98, "all bodies in memory")
+            wait_for(lambda: len(sent) == count - 1 and
+                     unread(server.port) == 0, "all to be read")
             go.set()
             while data := os.read(reader, MIB):
                 chunks.append(data)

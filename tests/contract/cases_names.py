@@ -116,6 +116,27 @@ def no_route(model):
                   err="unreachable: ")
 
 
+# Two local ports, both taken towards the server: no third connection to it.
+NO_PORTS = """
+import socket, subprocess, sys
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as file:
+    file.write("40000 40001")
+listener = socket.create_server(("127.0.0.1", 9000))
+kept = [socket.create_connection(("127.0.0.1", 9000)) for _ in range(2)]
+sys.exit(subprocess.run(sys.argv[1:]).returncode)
+"""
+
+
+@case
+def no_port_is_left(model):
+    """And nothing is in flight that would free one."""
+    r = run(model, "-j1", "http://127.0.0.1:9000/", "http://127.0.0.1:9000/",
+            wrap=["unshare", "-n", sys.executable, "-c", NO_PORTS])
+    return expect(r, ["no-resources", "no-resources"], b"",
+                  err="no-resources: Cannot assign requested address")
+
+
 @case
 def no_name_server(model):
     """Nobody listens where resolv.conf points to."""

@@ -196,5 +196,25 @@ def few_workers_can_be_made(model):
         equal(len(re.findall("warning", err)), 1, f"{shape}: {err}")
 
 
+@case
+def little_memory(model):
+    """RLIMIT_AS: fewer in flight, at most one warning, and all are done."""
+    if SANITIZED:
+        raise Skip("a sanitizer needs more memory than that")
+    for mib in (6, 8, 11, 14, 18, 24):
+        def limit(size=mib << 20):
+            resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        with Origin() as origin:
+            urls = [f"{origin.http}/bytes/100000?seed={i}" for i in range(80)]
+            for options in ([], ["-n"]):
+                r = run(model, "-j", "50", *options, *urls, preexec_fn=limit)
+                equal(r.words, ["ok"] * 80, f"{mib} MiB {options}: {r.err}")
+                check(r.err.count("warning") <= 1, r.err)
+                if not options:
+                    check(r.out == b"".join(content(100000, i)
+                                            for i in range(80)),
+                          f"{mib} MiB: bodies differ")
+
+
 if __name__ == "__main__":
     main()
