@@ -144,7 +144,7 @@ static void on_flushed(void *arg, int error)
     struct request *r = arg;
     if (error != 0)
         out_failed(r, error);
-    fetch_finish(r);
+    step_finish(r);
 }
 
 bool deliver_end(struct request *r)

@@ -76,7 +76,7 @@ static struct job *unlink_request(struct request *r)
     return request_free(r);
 }
 
-void fetch_finish(struct request *r)
+void step_finish(struct request *r)
 {
     struct fetch *fetch = r->fetch;
     struct outcome *outcome = exchange_outcome(r->x);

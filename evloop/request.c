@@ -15,9 +15,9 @@
 
 /* --- Step receive ------------------------------------------------------- */
 
-static void on_readable(void *arg, const char *p, size_t n)
+/* Step receive: feeds what has come to the exchange, and delivers the body. */
+static void step_receive(struct request *r, const char *p, size_t n)
 {
-    struct request *r = arg;
     while (n > 0) {
         struct span body;
         size_t used = exchange_input(r->x, p, n, &body, clock_us());
@@ -28,6 +28,12 @@ static void on_readable(void *arg, const char *p, size_t n)
         if (body.length > 0)
             step_deliver(r, body);
     }
+}
+
+static void on_readable(void *arg, const char *p, size_t n)
+{
+    struct request *r = arg;
+    step_receive(r, p, n);
     request_advance(r);
 }
 
@@ -195,8 +201,21 @@ static void step_send(struct request *r)
                         clock_us());
 }
 
-/* Steps expire and retry: the time has come. What had arrived by then is read
- * first: after a SIGCONT the answer may be here although the time is over. */
+/* Step expire: the limit has passed. What had arrived by then is read first:
+ * after a SIGCONT the answer may be here although the time is over. */
+static void step_expire(struct request *r)
+{
+    if (!r->late && r->connection != NULL && r->connection->state == OPEN) {
+        /* It may be finished by that, so: first come back here. */
+        r->late = true;
+        event_active(&r->timer, EV_TIMEOUT, 1);
+        connection_read_arrived(r->connection);
+        return;
+    }
+    exchange_expired(r->x, clock_us());
+    request_advance(r);
+}
+
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct request *r = arg;
@@ -206,21 +225,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         return; /* the consumer is slow: time stands still */
     if (clock_us() < exchange_deadline(r->x)) {
         request_set_timer(r);
-        return;
-    }
-    if (exchange_want(r->x) == WANT_WAIT) {
+    } else if (exchange_want(r->x) == WANT_WAIT) {
         exchange_waited(r->x, clock_us());
-    } else if (!r->late && r->connection != NULL &&
-               r->connection->state == OPEN) {
-        /* It may be finished by that, so: first come back here. */
-        r->late = true;
-        event_active(&r->timer, EV_TIMEOUT, 1);
-        connection_read_arrived(r->connection);
-        return;
+        request_advance(r);
     } else {
-        exchange_expired(r->x, clock_us());
+        step_expire(r);
     }
-    request_advance(r);
 }
 
 void request_set_timer(struct request *r)
@@ -252,7 +262,7 @@ static void exchange_is_done(struct request *r)
         return; /* on_flushed goes on */
     if (outcome->result == RESULT_NO_RESOURCES && fetch_give_way(r))
         return;
-    fetch_finish(r);
+    step_finish(r);
 }
 
 /* The want has left the connection behind. */
@@ -344,5 +354,5 @@ struct job *request_free(struct request *r)
 void request_cancel(struct request *r)
 {
     exchange_failed(r->x, RESULT_CANCELLED, "the run ended first", clock_us());
-    fetch_finish(r);
+    step_finish(r);
 }

@@ -69,7 +69,7 @@ struct request {
     bool late; /* the limit has passed, and what had arrived is being read */
 };
 
-/* Begins a job; it is in flight until fetch_finish or fetch_give_way. It may
+/* Begins a job; it is in flight until step_finish or fetch_give_way. It may
  * be finished on return. 0 or -ENOMEM, with the job still the caller's. */
 int request_begin(struct fetch *fetch, struct job *job);
 
@@ -115,7 +115,7 @@ void fetch_link(struct request *r);
 void fetch_watch_output(struct fetch *fetch, bool on);
 
 /* Step finish: the outcome is complete; the request is gone. */
-void fetch_finish(struct request *r);
+void step_finish(struct request *r);
 
 /* Memory, descriptors or ports have run out: the newest request gives way, so
  * that the first in line never has to. False if `r` is the only one in flight:

@@ -4,6 +4,7 @@
  */
 #include "stream.h"
 
+#include "counter.h"
 #include "main.h"
 
 #include <errno.h>
@@ -80,23 +81,9 @@ static void teardown(void)
 
 /* --- Waiters that count ------------------------------------------------- */
 
-struct counter {
-    struct stream_waiter waiter;
-    unsigned calls;
-    int error;
-};
-
-static void count(void *arg, int error)
-{
-    struct counter *counter = arg;
-    counter->calls++;
-    counter->error = error;
-}
-
 static int drain(struct counter *counter)
 {
-    *counter = (struct counter){.waiter = {.done = count, .arg = counter}};
-    return stream_drain(stream, &counter->waiter);
+    return drain_into(stream, counter);
 }
 
 static void turn(void)
