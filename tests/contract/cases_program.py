@@ -582,6 +582,37 @@ def hardly_any_descriptors(model):
     check(0 in ended, "it never works")
 
 
+# --- Completion ------------------------------------------------------------
+
+COMPLETE = """
+source "$1"
+COMP_WORDS=("${@:2}")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_triptych_fetch "$2"
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@case
+def completion_in_bash(model):
+    source = os.path.join(os.path.dirname(__file__),
+                          "../../common/fetch.bash")
+
+    def complete(*words):
+        done = subprocess.run(["bash", "-c", COMPLETE, "bash", source,
+                               program(model), *words],
+                              capture_output=True, text=True, check=False)
+        equal(done.stderr, "", f"{words}")
+        return done.stdout.split()
+    equal(complete("--ret"), ["--retries"], "an option")
+    check(set(complete("--")) >= {"--jobs", "--upload", "--report"}, "options")
+    equal(complete("--progress", "a"), ["auto", "always"], "a value")
+    equal(complete("ht"), ["http://"], "a scheme")
+    equal(complete("-d", "/us"), ["/usr"], "a directory")
+    ours = "--backend" if model == "evloop" else "--spawn"
+    equal(complete(ours[:-2]), [ours], "an option of the model's own")
+
+
 # --- Workers that die ------------------------------------------------------
 
 @case(models=("processes",))

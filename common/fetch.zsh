@@ -1,0 +1,8 @@
+#compdef fetch-threads fetch-processes fetch-evloop
+# Zsh completion for the three fetchers; what takes a file is said here, and
+# the other options zsh reads from --help.
+
+_arguments '*:URL:_urls' \
+    {-d,--directory}':directory:_files -/' {-i,--input}':list:_files' \
+    {-T,--upload}':file:_files' '--report:file:_files' \
+    '--progress:when:(auto always never)' --
