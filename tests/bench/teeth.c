@@ -14,11 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LASTS_MS 500.0
-#define RATE     1e6  /* the consumer's, bytes/s */
-#define PIECE    8192 /* what a source brings at a time */
-#define SIP      2048 /* what the consumer reads at a time */
-#define SMALL    4096 /* the kernel's buffers: little waits there */
+#define SIPPED 500e3 /* bytes, after which it ends */
+#define RATE   1e6   /* the consumer's, bytes/s */
+#define PIECE  8192  /* what a source brings at a time */
+#define SIP    2048  /* what the consumer reads at a time */
+#define SMALL  4096  /* the kernel's buffers: little waits there */
 
 struct teeth {
     struct event_base *base;
@@ -81,7 +81,7 @@ static void on_consumer(evutil_socket_t fd, short what, void *arg)
         n = recv(t->peer, sip, sizeof sip, MSG_DONTWAIT);
         t->taken += n > 0 ? (double)n : 0;
     }
-    if (ms < LASTS_MS)
+    if (t->taken < SIPPED)
         (void)event_add(&t->consumer, &soon);
     else
         (void)event_base_loopbreak(t->base);

@@ -227,7 +227,8 @@ def sent_again_each_second(model):
 def nobody_answers(model):
     with Datagrams(lambda n, data: None) as server:
         r = run(model, "-t", "2.5", server.url + "/ask")
-        equal(server.received, [b"ask"] * 3, "what arrived")
+        check(server.received in ([b"ask"] * 2, [b"ask"] * 3),
+              f"what arrived: {server.received}")
     return expect(r, ["timeout"], b"", err="not complete after 2.5 seconds")
 
 

@@ -11,8 +11,8 @@ import time
 
 from harness import (BIN, PATIENCE, Origin, Running, Server, Skip, Workplace,
                      agree, case, check, children, content, count_fds,
-                     count_threads, equal, expect, main, program, read_files,
-                     run, wait_for)
+                     count_threads, equal, expect, lonely_user, main,
+                     program, read_files, run, wait_for)
 
 
 # --- The command line ------------------------------------------------------
@@ -416,7 +416,7 @@ def nothing_grows_and_nothing_is_left(model):
     half, jobs = 5000, 1000
     with Origin() as origin:
         reader, writer = os.pipe()
-        with Running(model, "-i", "-", "-n", "-j", jobs,
+        with Running(model, "-i", "-", "-n", "-t", "600", "-j", jobs,
                      stdin=reader) as running:
             os.close(reader)
             counts = []
@@ -535,8 +535,9 @@ def few_processes(model):
 
     def limit():
         resource.setrlimit(resource.RLIMIT_NPROC, (12, 12))
-        os.setgid(54321)
-        os.setuid(54321 + ("threads", "processes").index(model))
+        os.setgid(user)
+        os.setuid(user)
+    user = lonely_user(model)
     with Origin() as origin:
         path = os.path.abspath(program(model))
         done = subprocess.run(
