@@ -28,6 +28,7 @@ struct teeth {
     struct event consumer; /* it is time to read */
     int peer;
     double taken; /* bytes, by the consumer */
+    int error;    /* the source's */
     struct timespec begun;
     FILE *file;
 };
@@ -66,6 +67,10 @@ static void on_drained(void *arg, int error)
         if (error == 0)
             error = stream_drain(t->stream, &t->waiter);
     }
+    if (error < 0) { /* nothing more will come */
+        t->error = error;
+        (void)event_base_loopbreak(t->base);
+    }
 }
 
 static void on_consumer(evutil_socket_t fd, short what, void *arg)
@@ -103,8 +108,12 @@ static int run(struct teeth *t, int ends[2])
     evtimer_assign(&t->consumer, t->base, on_consumer, t);
     (void)clock_gettime(CLOCK_MONOTONIC, &t->begun);
     on_drained(t, 0);
+    if (t->error != 0)
+        return t->error;
     on_consumer(-1, 0, t);
-    return event_base_dispatch(t->base) == -1 ? -EIO : 0;
+    if (event_base_dispatch(t->base) == -1)
+        return -EIO;
+    return t->error;
 }
 
 int teeth_record(const char *path)
