@@ -19,7 +19,9 @@
 struct channel {
     struct idle_node node; /* first, so that one is the other */
     int fd;
-    bool drained;  /* the last read left nothing: wait before the next */
+    struct ssl_st *tls; /* NULL: none */
+    bool drained;       /* the last read left nothing: wait before the next */
+    short events;       /* ... for these */
     int64_t grace; /* bytes that had arrived when the limit passed, and that
                      * may still be read; -1: it has not passed */
 };
@@ -62,6 +64,8 @@ static void channel_close(struct channel *channel)
 {
     if (channel == NULL)
         return;
+    tls_shutdown(channel->tls);
+    tls_free(channel->tls);
     (void)close(channel->fd);
     idle_unname(&channel->node);
     free(channel);
@@ -85,77 +89,158 @@ static struct channel *channel_new(int fd, const struct url *url)
     return channel;
 }
 
+/* Like read, but errors are negative. */
+static ssize_t channel_read(struct channel *channel, char *p, size_t n)
+{
+    ssize_t got;
+    channel->events = POLLIN;
+    if (channel->tls != NULL) {
+        /* What is left inside of the session, poll does not see. */
+        got = tls_read(channel->tls, p, n, &channel->events);
+        channel->drained = got == -EAGAIN;
+        return got;
+    }
+    got = read(channel->fd, p, n);
+    channel->drained = got < (ssize_t)n;
+    return got >= 0 ? got : -errno;
+}
+
+/* Like send, but errors are negative. */
+static ssize_t channel_send(struct channel *channel, const char *p, size_t n)
+{
+    short events; /* without renegotiation, writing needs no reading */
+    if (channel->tls != NULL)
+        return tls_write(channel->tls, p, n, &events);
+    ssize_t sent = send(channel->fd, p, n, MSG_NOSIGNAL);
+    return sent >= 0 ? sent : -errno;
+}
+
 /* Told something: the request ends here, whatever it is about. */
 static void told(struct exchange *x)
 {
     exchange_failed(x, RESULT_CANCELLED, "the run ended first", clock_us());
 }
 
-/* Tries one address. Returns a connected socket; or -1 with *result and
- * *cause set, when the next address may be tried; or -ECANCELED. */
-static int dial(struct blocking *b, const struct addrinfo *address,
-                int64_t deadline, enum result *result, const char **cause)
+/* Something has failed with a negative errno. */
+static void broken(struct exchange *x, const struct channel *channel,
+                   int error)
 {
-    int64_t limit = clock_us() + b->options->connect_timeout_us;
+    if (error == -TLS_CUT)
+        exchange_cut(x, clock_us());
+    else
+        exchange_failed(x, net_result_of_transfer(-error, exchange_url(x)),
+                        tls_cause(channel->tls, -error), clock_us());
+}
+
+/* Connects a socket to an address. It, or a negative errno. */
+static int connect_socket(struct blocking *b, const struct addrinfo *address,
+                          int64_t limit)
+{
     int fd;
     do
         fd = net_connect(address);
     while (fd < 0 &&
            net_result_of_connect(-fd, address) == RESULT_NO_RESOURCES &&
            idle_drop(b->idle)); /* an idle connection's place will do */
-    int error = fd < 0 ? fd : 0;
-    if (fd >= 0) {
-        int ready =
-            blocking_wait(b, fd, POLLOUT, limit < deadline ? limit : deadline);
-        if (ready > 0)
-            error = net_connect_result(fd);
-        else
-            error = ready == 0 ? -ETIMEDOUT : ready;
-        if (error != 0)
-            (void)close(fd);
-    }
-    if (error == 0 || error == -ECANCELED)
-        return error == 0 ? fd : error;
-    *result = net_result_of_connect(-error, address);
-    *cause = strerror(-error);
-    return -1;
+    if (fd < 0)
+        return fd;
+    int ready = blocking_wait(b, fd, POLLOUT, limit);
+    int error = ready == 0 ? -ETIMEDOUT : ready;
+    if (ready > 0)
+        error = net_connect_result(fd);
+    if (error == 0)
+        return fd;
+    (void)close(fd);
+    return error;
 }
 
-/* Looks the host up and tries every address in turn. Returns a connected
- * socket, or -1 when the exchange has failed. */
-static int dial_host(struct blocking *b, struct exchange *x)
+/* Has TLS over the connection. 0 or a negative errno. */
+static int secure(struct blocking *b, struct channel *channel, int64_t limit)
 {
+    channel->tls = tls_begin(b->tls, channel->node.host, channel->fd);
+    if (channel->tls == NULL)
+        return -ENOMEM;
+    for (;;) {
+        int error = tls_handshake(channel->tls, &channel->events);
+        if (error != -EAGAIN)
+            return error;
+        int ready = blocking_wait(b, channel->fd, channel->events, limit);
+        if (ready <= 0)
+            return ready == 0 ? -ETIMEDOUT : ready;
+    }
+}
+
+/* What came of the last address that was tried. */
+struct attempt {
+    int error; /* a negative errno */
+    enum result result;
+    const char *cause;
+};
+
+/* Tries one address. NULL, and *last says why, when it cannot be had. */
+static struct channel *dial(struct blocking *b, const struct url *url,
+                            const struct addrinfo *address, int64_t deadline,
+                            struct attempt *last)
+{
+    struct channel *channel = NULL;
+    int64_t limit = clock_us() + b->options->connect_timeout_us;
+    if (limit > deadline)
+        limit = deadline;
+    int fd = connect_socket(b, address, limit);
+    int error = fd < 0 ? fd : 0;
+    if (error == 0) {
+        channel = channel_new(fd, url);
+        if (channel == NULL)
+            error = -ENOMEM;
+        else if (url->scheme == SCHEME_HTTPS)
+            error = secure(b, channel, limit);
+    }
+    if (error == 0)
+        return channel;
+    last->error = error;
+    last->result = net_result_of_connect(-error, address);
+    last->cause = tls_cause(channel != NULL ? channel->tls : NULL, -error);
+    channel_close(channel);
+    return NULL;
+}
+
+/* Looks the host up and tries every address in turn. Returns a connection, or
+ * NULL when the exchange has failed. */
+static struct channel *dial_host(struct blocking *b, struct exchange *x)
+{
+    const struct url *url = exchange_url(x);
     int64_t deadline = exchange_deadline(x);
     struct addrinfo *addresses;
-    const char *cause = NULL;
-    enum result result = net_resolve(exchange_url(x), &addresses, &cause);
+    /* If none is left to be tried: */
+    struct attempt last = {0, RESULT_REFUSED, strerror(ECONNREFUSED)};
+    enum result result = net_resolve(url, &addresses, &last.cause);
     if (result != RESULT_OK) {
-        exchange_failed(x, result, cause, clock_us());
-        return -1;
+        exchange_failed(x, result, last.cause, clock_us());
+        return NULL;
     }
     struct addrinfo *at = addresses;
     for (unsigned i = exchange_tried(x); i > 0 && at != NULL; i--)
         at = at->ai_next;
-    int fd = -1;
-    result = RESULT_REFUSED; /* if none is left to be tried */
-    cause = strerror(ECONNREFUSED);
-    for (; at != NULL && fd == -1 && clock_us() < deadline; at = at->ai_next)
-        fd = dial(b, at, deadline, &result, &cause);
+    struct channel *channel = NULL;
+    for (; at != NULL && channel == NULL && last.error != -ECANCELED &&
+           clock_us() < deadline;
+         at = at->ai_next)
+        channel = dial(b, url, at, deadline, &last);
     freeaddrinfo(addresses);
-    if (fd >= 0)
-        return fd;
-    if (fd == -ECANCELED)
+    if (channel != NULL)
+        return channel;
+    if (last.error == -ECANCELED)
         told(x);
     else if (clock_us() >= deadline)
         exchange_expired(x, clock_us());
     else
-        exchange_failed(x, result, cause, clock_us());
-    return -1;
+        exchange_failed(x, last.result, last.cause, clock_us());
+    return NULL;
 }
 
-/* A file is a connection that only speaks. A descriptor, or -1 when the
- * exchange has failed. */
-static int open_file(struct blocking *b, struct exchange *x)
+/* A file is a connection that only speaks. NULL when the exchange has failed.
+ */
+static struct channel *open_file(struct blocking *b, struct exchange *x)
 {
     uint64_t size;
     int fd;
@@ -163,19 +248,11 @@ static int open_file(struct blocking *b, struct exchange *x)
         fd = regular_open(exchange_url(x)->target, &size);
     while (fd < 0 && regular_result(fd) == RESULT_NO_RESOURCES &&
            idle_drop(b->idle));
-    if (fd >= 0)
-        return fd;
-    exchange_failed(x, regular_result(fd), regular_fault(fd), clock_us());
-    return -1;
-}
-
-static struct channel *connect_fresh(struct blocking *b, struct exchange *x)
-{
-    const struct url *url = exchange_url(x);
-    int fd = url->scheme == SCHEME_FILE ? open_file(b, x) : dial_host(b, x);
-    if (fd == -1)
+    if (fd < 0) {
+        exchange_failed(x, regular_result(fd), regular_fault(fd), clock_us());
         return NULL;
-    struct channel *channel = channel_new(fd, url);
+    }
+    struct channel *channel = channel_new(fd, exchange_url(x));
     if (channel == NULL)
         exchange_failed(x, RESULT_NO_RESOURCES, "out of memory", clock_us());
     return channel;
@@ -192,17 +269,20 @@ static struct channel *step_connect(struct blocking *b, struct exchange *x)
         channel = (struct channel *)idle_take(b->idle, exchange_url(x));
         if (channel == NULL)
             break;
-        reused = net_is_quiet(channel->fd);
+        reused = net_is_quiet(channel->fd) && tls_is_quiet(channel->tls);
         if (!reused) {
             channel_close(channel);
             channel = NULL;
         }
     }
-    if (channel == NULL)
-        channel = connect_fresh(b, x);
+    if (channel == NULL && exchange_url(x)->scheme == SCHEME_FILE)
+        channel = open_file(b, x);
+    else if (channel == NULL)
+        channel = dial_host(b, x);
     if (channel == NULL)
         return NULL;
-    channel->drained = true;
+    channel->drained = tls_is_quiet(channel->tls);
+    channel->events = POLLIN;
     channel->grace = -1;
     exchange_connected(x, reused, clock_us());
     return channel;
@@ -267,8 +347,8 @@ static void step_receive(struct blocking *b, struct exchange *x,
     }
     bool late = channel->grace >= 0;
     if (channel->drained && !late) {
-        int ready =
-            blocking_wait(b, channel->fd, POLLIN, exchange_deadline(x));
+        int ready = blocking_wait(b, channel->fd, channel->events,
+                                  exchange_deadline(x));
         if (ready == -ECANCELED)
             told(x);
         if (ready <= 0)
@@ -278,20 +358,18 @@ static void step_receive(struct blocking *b, struct exchange *x,
     if (late && (uint64_t)channel->grace < size &&
         exchange_url(x)->scheme != SCHEME_UDP) /* which comes whole or cut */
         size = (size_t)channel->grace;
-    ssize_t n = read(channel->fd, b->buffer, size);
-    channel->drained = n < (ssize_t)size;
+    ssize_t n = channel_read(channel, b->buffer, size);
     if (n > 0) {
         if (late)
             channel->grace -= n < channel->grace ? n : channel->grace;
         feed(b, x, b->buffer, (size_t)n);
     } else if (n == 0) {
         exchange_eof(x, clock_us());
-    } else if (errno == EAGAIN) {
+    } else if (n == -EAGAIN) {
         if (late)
             exchange_expired(x, clock_us());
-    } else if (errno != EINTR) {
-        exchange_failed(x, net_result_of_transfer(errno, exchange_url(x)),
-                        strerror(errno), clock_us());
+    } else if (n != -EINTR) {
+        broken(x, channel, (int)n);
     }
 }
 
@@ -313,11 +391,11 @@ static bool may_send(struct blocking *b, struct exchange *x,
 
 /* The peer takes no more. It may have answered before that, which the reading
  * side will see; a datagram that was refused has no reading side. */
-static void not_sent(struct exchange *x, int error)
+static void not_sent(struct exchange *x, const struct channel *channel,
+                     int error)
 {
     if (exchange_url(x)->scheme == SCHEME_UDP)
-        exchange_failed(x, net_result_of_transfer(error, exchange_url(x)),
-                        strerror(error), clock_us());
+        broken(x, channel, error);
     else
         exchange_unsendable(x);
 }
@@ -341,13 +419,13 @@ static void step_send(struct blocking *b, struct exchange *x,
         if (n == 0)
             return;
     }
-    ssize_t sent = send(channel->fd, p, n, MSG_NOSIGNAL);
+    ssize_t sent = channel_send(channel, p, n);
     if (sent >= 0)
         exchange_sent(x, (size_t)sent);
-    else if (errno == EAGAIN)
+    else if (sent == -EAGAIN)
         (void)may_send(b, x, channel);
-    else if (errno != EINTR)
-        not_sent(x, errno);
+    else if (sent != -EINTR)
+        not_sent(x, channel, (int)sent);
 }
 
 /* The writing side is done. An error is the reading side's to meet. */

@@ -17,6 +17,7 @@
 #include "exchange.h"
 #include "idle.h"
 #include "options.h"
+#include "tls.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -37,6 +38,7 @@ enum told {
 struct blocking {
     const struct options *options;
     struct idle *idle;
+    struct tls *tls;
     char *buffer; /* BLOCKING_CHUNK bytes */
 
     /* The mask to wait with. Whoever sets `told` then sends a signal that is

@@ -2,6 +2,7 @@
 #include "exchange.h"
 
 #include "clock.h"
+#include "tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,12 @@ struct exchange {
 static bool is_http(const struct url *url)
 {
     return url->scheme == SCHEME_HTTP || url->scheme == SCHEME_HTTPS;
+}
+
+static bool is_spoken(const struct url *url, const char **cause)
+{
+    *cause = "this build was made without OpenSSL";
+    return url->scheme != SCHEME_HTTPS || tls_is_built_in;
 }
 
 static bool is_datagram(const struct exchange *x)
@@ -147,12 +154,10 @@ struct exchange *exchange_new(const struct options *options, const char *url,
     x->outcome = OUTCOME_NONE;
     const char *cause;
     enum result result = url_parse(&x->given, url, n, &cause);
-    if (result == RESULT_OK && x->given.scheme == SCHEME_HTTPS) {
+    if (result == RESULT_OK && !is_spoken(&x->given, &cause))
         result = RESULT_UNSUPPORTED;
-        cause = "not in this build";
-    }
     if (result == RESULT_OK && options->upload != NULL &&
-        x->given.scheme != SCHEME_HTTP) {
+        !is_http(&x->given)) {
         result = RESULT_UNSUPPORTED;
         cause = "nothing can be uploaded there";
     }
@@ -306,6 +311,8 @@ static void judge_redirect(struct exchange *x)
         result = RESULT_UNSUPPORTED;
         cause = "to another scheme";
     }
+    if (result == RESULT_OK && !is_spoken(&x->next, &cause))
+        result = RESULT_UNSUPPORTED;
     if (result != RESULT_OK) {
         char words[sizeof x->outcome.cause];
         snprintf(words, sizeof words, "in a redirect: %s", cause);
@@ -448,6 +455,15 @@ void exchange_eof(struct exchange *x, int64_t now)
         exchange_failed(x, x->http.result, x->http.cause, now);
     else
         response_complete(x, false, now);
+}
+
+void exchange_cut(struct exchange *x, int64_t now)
+{
+    if (receives(x) && !x->complete && x->http.state == HTTP_UNTIL_CLOSE)
+        exchange_failed(x, RESULT_TRUNCATED,
+                        "the server closed without close_notify", now);
+    else
+        exchange_eof(x, now);
 }
 
 /* --- Failing ------------------------------------------------------------ */

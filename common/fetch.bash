@@ -9,7 +9,7 @@ _triptych_fetch()
     -d | --directory)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         ;;
-    -i | --input | -T | --upload | --report)
+    -i | --input | -T | --upload | --report | --cacert)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         ;;
     --progress)
@@ -25,7 +25,7 @@ _triptych_fetch()
         mapfile -t COMPREPLY < <(compgen -W "none 64K" -- "$word")
         ;;
     *)
-        local schemes="http:// file:/// tcp:// udp://"
+        local schemes="http:// https:// file:/// tcp:// udp://"
         if [[ $word == -* ]]; then
             local options
             options=$("$1" --help 2>/dev/null | grep -oE -- '--[a-z-]+')

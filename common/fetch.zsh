@@ -5,4 +5,5 @@
 _arguments '*:URL:_urls' \
     {-d,--directory}':directory:_files -/' {-i,--input}':list:_files' \
     {-T,--upload}':file:_files' '--report:file:_files' \
+    '--cacert:file:_files' \
     '--progress:when:(auto always never)' --

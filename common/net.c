@@ -2,6 +2,7 @@
 #include "net.h"
 
 #include "regular.h"
+#include "tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,9 +61,9 @@ int net_connect(const struct addrinfo *address)
     return -error;
 }
 
-bool net_is_decided(int fd)
+bool net_has_news(int fd)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN | POLLOUT};
     return poll(&poll_fd, 1, 0) == 1;
 }
 
@@ -105,6 +106,10 @@ enum result net_result_of_connect(int error, const struct addrinfo *address)
     case ENOBUFS:
     case EAGAIN: /* no local port is left, says connect(2) */
         return RESULT_NO_RESOURCES;
+    case TLS_BROKEN:
+        return RESULT_TLS;
+    case TLS_CUT: /* in the handshake: before the first byte */
+        return RESULT_RESET;
     case EADDRNOTAVAIL:
         return can_be_routed(address) ? RESULT_NO_RESOURCES
                                       : RESULT_UNREACHABLE;
@@ -120,6 +125,8 @@ enum result net_result_of_transfer(int error, const struct url *url)
     switch (error) {
     case ECONNREFUSED: /* a datagram found nobody: ICMP says so later */
         return RESULT_REFUSED;
+    case TLS_BROKEN:
+        return RESULT_TLS;
     case EMSGSIZE:
         return RESULT_UNSUPPORTED; /* more than a datagram can carry */
     case ETIMEDOUT:

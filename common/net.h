@@ -38,8 +38,9 @@ int net_socket_type(const struct url *url);
  */
 int net_connect(const struct addrinfo *address);
 
-/* True when the connecting has come to an end, good or bad. */
-bool net_is_decided(int fd);
+/* True when the connecting has come to an end, good or bad; or, once it has,
+ * when something has arrived. */
+bool net_has_news(int fd);
 
 /* How it came out: 0 or a negative errno. */
 int net_connect_result(int fd);

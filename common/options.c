@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "http.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -42,7 +43,7 @@ static const struct option_row {
     const char *name;
     const char *argument; /* NULL: takes none */
     const char *models;   /* NULL: all three have it */
-    bool later;           /* not in this build */
+    bool of_tls;          /* only where that is built in */
     const char *help;
 } table[] = {
     {'i', "input", "FILE", NULL, false,
@@ -69,13 +70,13 @@ static const struct option_row {
     {O_SPAWN, "spawn", "pool|each", "threads processes", false,
      "workers made once, or for each request"},
     {O_BACKEND, "backend", "NAME", "evloop", false, "epoll, poll or select"},
-    {O_LOOPS, "loops", "N", "evloop", true, "loops, a thread each (1)"},
+    {O_LOOPS, "loops", "N", "evloop", false, "loops, a thread each (1)"},
     {O_CACERT, "cacert", "FILE", NULL, true,
      "https: trust the certificates in FILE"},
     {O_INSECURE, "insecure", NULL, NULL, true, "https: verify nothing"},
     {O_REPORT, "report", "FILE", NULL, false,
      "write a line of values for every request"},
-    {O_TRACE, "trace", "FILE", NULL, true, "write a timeline for Perfetto"},
+    {O_TRACE, "trace", "FILE", NULL, false, "write a timeline for Perfetto"},
     {O_PROGRESS, "progress", "WHEN", NULL, false,
      "a progress line: auto, always, never"},
     {'q', "quiet", NULL, NULL, false, "errors only"},
@@ -92,6 +93,11 @@ static const struct option_row *row_of(int code)
             return &table[i];
     }
     return NULL;
+}
+
+static bool is_built_in(const struct option_row *row)
+{
+    return !row->of_tls || tls_is_built_in;
 }
 
 /* --- Values ------------------------------------------------------------- */
@@ -236,6 +242,12 @@ static bool take_value(struct options *o, int code, char *value)
     case O_BACKEND:
         o->backend = value;
         return find_word(value, backends, 3) != -1;
+    case O_CACERT:
+        o->cacert = value;
+        return *value != '\0';
+    case O_INSECURE:
+        o->insecure = true;
+        return true;
     case O_REPORT:
         o->report = value;
         return *value != '\0';
@@ -312,8 +324,9 @@ static int take_option(struct options *o, const char *model, int code,
                      row->models);
         return -EINVAL;
     }
-    if (row->later) {
-        snprintf(message, size, "--%s: not in this build", row->name);
+    if (!is_built_in(row)) {
+        snprintf(message, size, "--%s: this build was made without OpenSSL",
+                 row->name);
         return -EINVAL;
     }
     if (code == 'i' && o->input != NULL) {
@@ -432,13 +445,15 @@ void options_help(const char *model, FILE *out)
             "Usage: fetch-%s [OPTION]... [URL]...\n"
             "Fetch many URLs in parallel; write the bodies to standard "
             "output, whole and in\norder, or to files. URLs: "
-            "http://HOST/PATH, file:///PATH, tcp://HOST:PORT/TEXT,\n"
-            "udp://HOST:PORT/TEXT.\n\n",
-            model);
+            "http://HOST/PATH, %s file:///PATH,\n"
+            "tcp://HOST:PORT/TEXT, udp://HOST:PORT/TEXT.\n\n",
+            model,
+            tls_is_built_in ? "https://HOST/PATH,"
+                            : "(https is not built in),");
     for (size_t i = 0; i < ROWS; i++) {
         const struct option_row *row = &table[i];
         char left[40];
-        if (row->later ||
+        if (!is_built_in(row) ||
             (row->models != NULL && !has_word(row->models, model)))
             continue;
         int n = snprintf(left, sizeof left, "%c%c%c --%s",

@@ -44,6 +44,9 @@ struct options {
     bool spawn_each;     /* threads, processes: a worker for each request */
     const char *backend; /* evloop: how it waits; NULL: the best there is */
 
+    const char *cacert; /* NULL: the system's store */
+    bool insecure;
+
     const char *report; /* NULL: none */
     enum progress_mode progress;
     bool quiet;

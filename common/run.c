@@ -346,6 +346,10 @@ int run_open(struct run *run, struct options *options, char *message,
         cause = error != 0 ? regular_fault(error) : NULL;
     }
     if (error == 0) {
+        what = options->cacert;
+        error = tls_open(&run->tls, options, &cause);
+    }
+    if (error == 0) {
         what = options->directory;
         error = sink_open(&run->sink, options);
     }
@@ -402,6 +406,7 @@ int run_close(struct run *run)
 
     jobs_free(&run->jobs);
     sink_close(&run->sink);
+    tls_close(&run->tls);
     output_close(&run->output);
     output_close(&run->errors);
     if (run->input > STDIN_FILENO)

@@ -17,6 +17,7 @@
 #include "progress.h"
 #include "report.h"
 #include "sink.h"
+#include "tls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ struct run {
     const struct options *options;
     struct jobs jobs;
     struct sink sink;
+    struct tls tls;       /* what https sessions share */
     struct output output; /* standard output */
     int input;            /* descriptor of --input; -1: none, or at its end */
     int stop_fd;          /* polls as readable once the run is to stop */

@@ -26,20 +26,31 @@ static void close_idle(struct idle_node *node)
 
 /* --- Closing ------------------------------------------------------------ */
 
-/* Closes the socket at once: a descriptor is scarcer than memory. */
-static void drop_bufferevent(struct connection *c)
+/* Frees the bufferevent; its socket, or -1, is the caller's. libevent frees it
+ * on its next turn, and should not find a socket that is closed by then. */
+static evutil_socket_t detach(struct connection *c)
 {
-    if (c->bev == NULL)
-        return;
     evutil_socket_t fd = bufferevent_getfd(c->bev);
     bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
     bufferevent_disable(c->bev, EV_READ | EV_WRITE);
-    if (fd != -1) {
+    if (fd != -1)
         (void)bufferevent_setfd(c->bev, -1);
-        (void)close(fd);
-    }
     bufferevent_free(c->bev);
     c->bev = NULL;
+    return fd;
+}
+
+/* Closes the socket at once: a descriptor is scarcer than memory. */
+void connection_drop_bufferevent(struct connection *c)
+{
+    if (c->bev == NULL)
+        return;
+    tls_shutdown(c->tls);
+    evutil_socket_t fd = detach(c);
+    if (fd != -1)
+        (void)close(fd);
+    tls_free(c->tls);
+    c->tls = NULL;
 }
 
 /* Who closes may have been called from `readable`, by somebody who will look
@@ -89,10 +100,10 @@ bool connection_is_readable(const struct connection *c)
     return c->state == OPEN && c->owner != NULL && !c->paused;
 }
 
-/* Hands on what libevent has read. It is taken out of the evbuffer first: the
+/* What libevent has read is taken out of the evbuffer first: the
  * owner may be done with the connection before `readable` returns, and look
  * whether anything is left in it. */
-static void hand_on_input(struct connection *c)
+void connection_hand_on_input(struct connection *c)
 {
     while (connection_is_readable(c)) {
         int n = evbuffer_remove(bufferevent_get_input(c->bev), c->loop->chunk,
@@ -140,7 +151,7 @@ static void on_read(struct bufferevent *bev, void *arg)
     bool found_end = false;
     if (length < LIBEVENT_READ || length >= LOOP_CHUNK ||
         !connection_is_readable(c)) {
-        hand_on_input(c);
+        connection_hand_on_input(c);
         return;
     }
     int have = evbuffer_remove(input, c->loop->chunk, LOOP_CHUNK);
@@ -157,7 +168,7 @@ static void read_arrived(struct connection *c)
     bool found_end = false;
     if (ioctl(bufferevent_getfd(c->bev), FIONREAD, &arrived) == -1)
         arrived = 0;
-    hand_on_input(c);
+    connection_hand_on_input(c);
     size_t left = (size_t)arrived + 1; /* the end itself counts as one */
     while (left > 0 && connection_is_readable(c)) {
         size_t part = left < LOOP_CHUNK ? left : LOOP_CHUNK;
@@ -169,22 +180,23 @@ static void read_arrived(struct connection *c)
         c->owner->ended(c->arg, 0);
 }
 
-static void pause_reading(struct connection *c)
+void connection_pause_bufferevent(struct connection *c)
 {
     /* Not the read high-watermark: with that, libevent 2.1.12 spins. */
     (void)bufferevent_disable(c->bev, EV_READ);
 }
 
-static void resume_reading(struct connection *c)
+void connection_resume_bufferevent(struct connection *c)
 {
     /* libevent will not tell again of what it has read already. */
-    hand_on_input(c);
+    connection_hand_on_input(c);
     if (connection_is_readable(c))
         (void)bufferevent_enable(c->bev, EV_READ);
 }
 
 static const struct connection_kind socket_kind = {
-    pause_reading, resume_reading, read_arrived, drop_bufferevent};
+    connection_pause_bufferevent, connection_resume_bufferevent, read_arrived,
+    connection_drop_bufferevent};
 
 /* --- Of every kind ------------------------------------------------------ */
 
@@ -207,12 +219,9 @@ void connection_read_arrived(struct connection *c)
 
 /* --- A bufferevent's end ------------------------------------------------ */
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+void connection_ended(struct connection *c, bool writing, int error)
 {
-    struct connection *c = arg;
-    int error = (what & BEV_EVENT_ERROR) != 0 ? -EVUTIL_SOCKET_ERROR() : 0;
-    (void)bev;
-    if ((what & BEV_EVENT_WRITING) != 0) {
+    if (writing) {
         /* The peer takes no more. It may have answered before; what that was,
          * and the end, the reading side will see. */
         stream_lost(c->stream, error != 0 ? error : -EPIPE);
@@ -220,9 +229,16 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
             (void)bufferevent_enable(c->bev, EV_READ);
         return;
     }
-    hand_on_input(c);
+    connection_hand_on_input(c);
     if (c->state == OPEN && c->owner != NULL)
         c->owner->ended(c->arg, error);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    int error = (what & BEV_EVENT_ERROR) != 0 ? -EVUTIL_SOCKET_ERROR() : 0;
+    (void)bev;
+    connection_ended(arg, (what & BEV_EVENT_WRITING) != 0, error);
 }
 
 /* --- Connecting --------------------------------------------------------- */
@@ -239,7 +255,10 @@ void connection_address_failed(struct connection *c, int error)
 {
     c->error = error;
     c->result = net_result_of_connect(-error, c->address);
+    const char *cause = tls_cause(c->tls, -error);
     c->kind->drop(c);
+    c->kind = &socket_kind;
+    c->state = CONNECTING;
     if (c->result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
         try_address(c); /* an idle connection's place will do */
         return;
@@ -248,7 +267,7 @@ void connection_address_failed(struct connection *c, int error)
     if (c->address != NULL)
         try_address(c);
     else
-        c->owner->failed(c->arg, c->result, strerror(-c->error));
+        c->owner->failed(c->arg, c->result, cause);
 }
 
 /* The look-up found none, or all have been tried (connection_open). */
@@ -262,6 +281,7 @@ static void tell_no_address(struct connection *c)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
+    static const struct timeval at_once = {0, 0};
     struct connection *c = arg;
     (void)fd;
     (void)what;
@@ -274,9 +294,12 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         }
         return;
     }
-    /* After a SIGCONT the answer may be here, and the time over as well. */
-    if (net_is_decided(bufferevent_getfd(c->bev)))
-        event_active(&c->timer, EV_TIMEOUT, 1); /* libevent will tell first */
+    /* After a SIGCONT the answer may be here, and the time over as well: then
+     * libevent, which is given one more turn, will tell first. */
+    bool was_late = c->late;
+    c->late = true;
+    if (!was_late && net_has_news(bufferevent_getfd(c->bev)))
+        (void)event_add(&c->timer, &at_once);
     else
         connection_address_failed(c, -ETIMEDOUT);
 }
@@ -289,14 +312,23 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
         connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
         return;
     }
+    if (c->node.scheme == SCHEME_HTTPS) {
+        secure_open(c, detach(c));
+        return;
+    }
     event_del(&c->timer);
-    c->stream = stream_new(bev);
+    bufferevent_setcb(bev, on_read, NULL, on_event, c);
+    connection_has_stream(c);
+}
+
+void connection_has_stream(struct connection *c)
+{
+    c->stream = c->tls != NULL ? stream_new_lazy(c->bev) : stream_new(c->bev);
     if (c->stream == NULL) {
         c->owner->failed(c->arg, RESULT_NO_RESOURCES, strerror(ENOMEM));
         return;
     }
-    bufferevent_setcb(bev, on_read, NULL, on_event, c);
-    (void)bufferevent_enable(bev, EV_READ);
+    (void)bufferevent_enable(c->bev, EV_READ);
     connection_is_open(c);
 }
 
@@ -310,6 +342,7 @@ void connection_is_open(struct connection *c)
 static void try_address(struct connection *c)
 {
     struct timeval limit = timeval_of(c->loop->connect_timeout_us);
+    c->late = false;
     if (c->address->ai_socktype == SOCK_DGRAM) {
         datagram_open(c);
         return;
@@ -421,7 +454,7 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
     struct idle_node *node;
     while ((node = idle_take(&loop->idle, url)) != NULL) {
         struct connection *c = (struct connection *)node;
-        if (net_is_quiet(bufferevent_getfd(c->bev))) {
+        if (net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls)) {
             c->owner = owner;
             c->arg = arg;
             (void)bufferevent_enable(c->bev, EV_READ);
@@ -446,11 +479,11 @@ void connection_keep(struct connection *c)
     idle_put(&c->loop->idle, &c->node);
 }
 
-int loop_open(struct loop *loop, struct event_base *base,
+int loop_open(struct loop *loop, struct event_base *base, struct tls *tls,
               int64_t connect_timeout_us, size_t idle_limit)
 {
-    *loop =
-        (struct loop){.base = base, .connect_timeout_us = connect_timeout_us};
+    *loop = (struct loop){
+        .base = base, .tls = tls, .connect_timeout_us = connect_timeout_us};
     loop->chunk = malloc(LOOP_CHUNK);
     if (loop->chunk == NULL)
         return -ENOMEM;

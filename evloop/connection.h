@@ -1,8 +1,9 @@
 /*
  * connection: where a response comes from, from looking up to closing.
  *
- * There are three kinds: a bufferevent over a socket (tcp and http), a plain
- * event over a socket (datagrams), and a file, which a helper thread reads.
+ * There are four kinds: a bufferevent over a socket (tcp and http), one over
+ * TLS (https), a plain event over a socket (datagrams), and a file, which a
+ * helper thread reads.
  *
  * What libevent tells of it in several callbacks - the name server's answer,
  * connected, readable, end, error, time-outs - comes out here as the calls of
@@ -11,14 +12,18 @@
  * the loop later, so either may be called from anywhere.
  *
  *     RESOLVING --> CONNECTING --> OPEN --> (idle, and OPEN again)
- *         |           |  ^          |
- *         |           +--+ next     |
- *         v               address   v
+ *         |         | ^      |     ^ |
+ *         |         | |      v     | |
+ *         |         | |    SECURING  |
+ *         |         | +----- | next  |
+ *         |         +-+      | address
+ *         v                  v       v
  *       failed <----- (none left)  ended
  *
  *     state        is left by
  *     RESOLVING    on_resolved
  *     CONNECTING   on_connect_event, on_timer
+ *     SECURING     on_handshake_event, on_timer
  *     OPEN         on_event (the end), connection_close
  *
  * Nothing here waits. A connection belongs to its loop's thread.
@@ -30,6 +35,7 @@
 #include "net.h"
 #include "reader.h"
 #include "stream.h"
+#include "tls.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -43,6 +49,7 @@ struct loop {
     struct evdns_base *dns; /* NULL until a name must be looked up */
     unsigned lookups;       /* under way, or cancelled and not yet answered */
     struct idle idle;
+    struct tls *tls;
     int64_t connect_timeout_us;
     char *chunk;               /* LOOP_CHUNK bytes, to read into */
     struct reader reader;      /* of files */
@@ -54,7 +61,7 @@ struct loop {
 #define LOOP_CHUNK ((size_t)64 * 1024)
 
 /* Prepares a loop; `base` is the caller's. 0 or a negative errno. */
-int loop_open(struct loop *loop, struct event_base *base,
+int loop_open(struct loop *loop, struct event_base *base, struct tls *tls,
               int64_t connect_timeout_us, size_t idle_limit);
 
 /* Closes the idle connections and frees what is left. */
@@ -68,11 +75,12 @@ struct connection_owner {
     /* `n` bytes have come; they are gone on return. */
     void (*readable)(void *arg, const char *p, size_t n);
     /* The peer has closed (0), or the connection is broken (a negative
-     * errno); what had come before was passed to `readable`. */
+     * errno, or one of tls.h); what had come before was passed to
+     * `readable`. */
     void (*ended)(void *arg, int error);
 };
 
-enum connection_state { RESOLVING, CONNECTING, OPEN, CLOSED };
+enum connection_state { RESOLVING, CONNECTING, SECURING, OPEN, CLOSED };
 
 /* What differs between the kinds, once a connection is open. */
 struct connection_kind {
@@ -90,6 +98,7 @@ struct connection {
     void *arg;
     const struct connection_kind *kind;
     struct bufferevent *bev;
+    struct ssl_st *tls;      /* NULL: none */
     struct stream *stream;   /* the writing side, once OPEN; NULL: not a
                               * bufferevent */
     int fd;                  /* of datagrams; -1: none */
@@ -98,6 +107,7 @@ struct connection {
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
     struct event timer; /* limit on connecting to one address */
+    bool late;          /* that has passed; what has arrived is looked at */
     struct evdns_getaddrinfo_request *lookup;
     unsigned tried; /* addresses to pass over */
     struct addrinfo *addresses;
@@ -148,6 +158,23 @@ void connection_address_failed(struct connection *c, int error);
 
 /* It is open: the owner is told. */
 void connection_is_open(struct connection *c);
+
+/* The bufferevent is connected: it gets its stream, and then it is open. */
+void connection_has_stream(struct connection *c);
+
+/* Hands on what libevent has read. */
+void connection_hand_on_input(struct connection *c);
+
+/* The bufferevent's reading side has ended, or its writing side is broken. */
+void connection_ended(struct connection *c, bool writing, int error);
+
+/* What bufferevents have in common, whatever they stand on. */
+void connection_pause_bufferevent(struct connection *c);
+void connection_resume_bufferevent(struct connection *c);
+void connection_drop_bufferevent(struct connection *c);
+
+/* Takes a connected socket over, and has TLS on it. */
+void secure_open(struct connection *c, int fd);
 
 /* Starts to "connect" to c->address for datagrams; and to read a file: 0 or a
  * negative errno. */

@@ -265,8 +265,8 @@ static int step_start(struct fetch *fetch, struct run *run)
     struct event_base *base = make_base(backend);
     if (base == NULL)
         return -ENOMEM;
-    error = loop_open(&fetch->loop, base, run->options->connect_timeout_us,
-                      run->options->jobs);
+    error = loop_open(&fetch->loop, base, &run->tls,
+                      run->options->connect_timeout_us, run->options->jobs);
     if (error != 0) {
         event_base_free(base);
         return error;

@@ -42,10 +42,12 @@ static void on_ended(void *arg, int error)
     struct request *r = arg;
     if (error == 0)
         exchange_eof(r->x, clock_us());
+    else if (error == -TLS_CUT)
+        exchange_cut(r->x, clock_us());
     else
         exchange_failed(r->x,
                         net_result_of_transfer(-error, exchange_url(r->x)),
-                        strerror(-error), clock_us());
+                        tls_cause(r->connection->tls, -error), clock_us());
     request_advance(r);
 }
 

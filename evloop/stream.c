@@ -22,6 +22,7 @@ struct stream {
 
     int64_t high;
     int64_t low;
+    bool lazy;   /* nothing is sent past the bufferevent */
     bool paused; /* stashed > high was seen, stashed <= low not yet */
     bool eof;    /* nothing more will be written */
     bool shut;   /* ... and the peer knows */
@@ -359,7 +360,7 @@ int stream_writev(struct stream *s, const struct iovec *parts, int n)
         return 0;
     /* Eager: mostly the kernel has room, and then nothing is copied, and
      * nothing waits for a turn of the loop. But never past what is stashed. */
-    if (stream_buffered(s) == 0)
+    if (stream_buffered(s) == 0 && !s->lazy)
         sent = send_now(s, parts, n);
     if (is_later(sent))
         sent = 0;
@@ -418,6 +419,14 @@ int stream_wait_closed(struct stream *s, struct stream_waiter *waiter)
 struct stream *stream_new(struct bufferevent *bev)
 {
     return new_stream(bufferevent_get_base(bev), bev, NULL, NULL);
+}
+
+struct stream *stream_new_lazy(struct bufferevent *bev)
+{
+    struct stream *s = stream_new(bev);
+    if (s != NULL)
+        s->lazy = true;
+    return s;
 }
 
 struct stream *stream_new_over(struct event_base *base,

@@ -92,6 +92,11 @@ struct stream_transport {
  * an error, call stream_lost. NULL when memory is short. */
 struct stream *stream_new(struct bufferevent *bev);
 
+/* The same over a bufferevent whose bytes do not reach the socket as they are
+ * (TLS): all that is written is stashed, and libevent sends it. Its writing
+ * side cannot be shut alone: not for stream_write_eof. */
+struct stream *stream_new_lazy(struct bufferevent *bev);
+
 /* A stream over anything else. NULL when memory is short. */
 struct stream *stream_new_over(struct event_base *base,
                                const struct stream_transport *transport,

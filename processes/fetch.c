@@ -201,6 +201,7 @@ static void work(void *context, int jobs_fd, int results_fd)
     struct fetch *fetch = context;
     struct worker_setting setting = {.options = fetch->run->options,
                                      .sink = &fetch->run->sink,
+                                     .tls = &fetch->run->tls,
                                      .jobs_fd = jobs_fd,
                                      .results_fd = results_fd};
     worker_main(&setting);

@@ -174,6 +174,7 @@ void worker_main(const struct worker_setting *setting)
     w.setting = setting;
     w.blocking.options = setting->options;
     w.blocking.idle = &w.idle;
+    w.blocking.tls = setting->tls;
     w.blocking.deliver = step_deliver;
     w.blocking.restart = restart;
     set_signals(&w);

@@ -12,10 +12,12 @@
 
 #include "options.h"
 #include "sink.h"
+#include "tls.h"
 
 struct worker_setting {
     const struct options *options;
     struct sink *sink;
+    struct tls *tls;
     int jobs_fd;    /* FRAME_JOBs come from here */
     int results_fd; /* FRAME_BODY and FRAME_RESULT go there */
 };

@@ -214,6 +214,7 @@ static void make_ready(struct worker *w, struct fetch *fetch)
 {
     w->blocking.options = fetch->run->options;
     w->blocking.idle = &fetch->idle;
+    w->blocking.tls = &fetch->run->tls;
     w->blocking.deliver = step_deliver;
     w->blocking.restart = restart;
     (void)pthread_sigmask(SIG_SETMASK, NULL, &w->blocking.wait_mask);

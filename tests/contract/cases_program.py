@@ -608,7 +608,7 @@ def completion_in_bash(model):
     equal(complete("--ret"), ["--retries"], "an option")
     check(set(complete("--")) >= {"--jobs", "--upload", "--report"}, "options")
     equal(complete("--progress", "a"), ["auto", "always"], "a value")
-    equal(complete("ht"), ["http://"], "a scheme")
+    equal(complete("ht"), ["http://", "https://"], "a scheme")
     equal(complete("-d", "/us"), ["/usr"], "a directory")
     ours = "--backend" if model == "evloop" else "--spawn"
     equal(complete(ours[:-2]), [ours], "an option of the model's own")

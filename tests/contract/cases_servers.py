@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 
+from authority import Authority
 from harness import (Origin, Skip, Workplace, case, check, content, equal,
                      expect, main, run, wait_for)
 
@@ -43,7 +44,9 @@ http {{
   scgi_temp_path {place}/t5;
   keepalive_requests 100;
   server {{
-    listen 127.0.0.1:{port} backlog=1024;
+    listen 127.0.0.1:{port} {tls} backlog=1024;
+    ssl_certificate {pair};
+    ssl_certificate_key {pair};
     root {root};
     location /moved/ {{ return 301 /; }}
     location /chunked/ {{ ssi on; ssi_types *; alias {root}/; }}
@@ -108,7 +111,7 @@ def write(path, text):
 
 def command_of(server, settings):
     place = settings["place"]
-    if server == "nginx":
+    if server in ("nginx", "nginx-tls"):
         return [find("nginx"), "-p", place, "-g", "daemon off;", "-c",
                 write(f"{place}/nginx.conf", NGINX.format(**settings))]
     if server == "apache":
@@ -127,6 +130,21 @@ def free_port():
         return sock.getsockname()[1]
 
 
+AUTHORITY = []
+
+
+def certificate():
+    """A right one, with its key; TRUST says whom to believe."""
+    if not AUTHORITY:
+        AUTHORITY.append(Authority())
+        atexit.register(AUTHORITY[0].remove)
+        TRUST[:] = ["--cacert", AUTHORITY[0].ca]
+    return AUTHORITY[0].issue("server")
+
+
+TRUST = []
+
+
 class RealServer:
     def __init__(self, server):
         # Its workers run as another user and must be able to read.
@@ -138,10 +156,12 @@ class RealServer:
         user = "www-data" if os.geteuid() == 0 else str(os.geteuid())
         port = free_port()
         settings = {"place": self.place.path, "root": root, "port": port,
-                    "user": user, "group": user,
+                    "user": user, "group": user, "pair": certificate(),
+                    "tls": "ssl" if server == "nginx-tls" else "",
                     "modules": "/usr/lib/apache2/modules"}
         self.root = root
-        self.http = f"http://127.0.0.1:{port}"
+        scheme = "https" if server == "nginx-tls" else "http"
+        self.http = f"{scheme}://127.0.0.1:{port}"
         self.errors = self.place.join("stderr")
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(
@@ -184,18 +204,19 @@ def thousand_files(model, server):
         urls = [f"{real.http}/f{i}" for i in range(COUNT)]
         lines = "\n".join(urls).encode()
         saved = place.join("saved")
-        r = run(model, "-j", "50", "-i", "-", "-d", saved, stdin=lines)
+        r = run(model, *TRUST, "-j", "50", "-i", "-", "-d", saved,
+                stdin=lines)
         equal(set(r.words), {"ok"}, r.err)
         subprocess.run(["sh", "-ec", 'for f in "$0"/*; do cmp "$f" '
                         '"$1/${f##*/}"; done', real.root, saved], check=True)
-        r = run(model, "-j", "50", "-i", "-", stdin=lines)
+        r = run(model, *TRUST, "-j", "50", "-i", "-", stdin=lines)
         equal(set(r.words), {"ok"}, r.err)
         whole = b""
         for i in range(COUNT):
             with open(f"{real.root}/f{i}", "rb") as file:
                 whole += file.read()
         check(r.out == whole, "standard output differs")
-        r = run(model, f"{real.http}/missing", f"{real.http}/moved/",
+        r = run(model, *TRUST, f"{real.http}/missing", f"{real.http}/moved/",
                 f"{real.http}/f2", "-n", "--max-redirects", "0")
         moved = "200" if server == "python" else "301"
         if server != "python":
@@ -206,6 +227,11 @@ def thousand_files(model, server):
 @case
 def nginx(model):
     return thousand_files(model, "nginx")
+
+
+@case
+def nginx_over_tls(model):
+    return thousand_files(model, "nginx-tls")
 
 
 @case

@@ -12,6 +12,11 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../contract"))
 sys.dont_write_bytecode = True
 
+import atexit
+import socket
+import ssl
+
+from authority import Authority, say_goodbye, slam
 from harness import CASES, Server, check, equal, main, run
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -246,6 +251,99 @@ ROWS += [
 ]
 
 
+# --- Wrong TLS -------------------------------------------------------------
+
+AUTHORITY = Authority()
+atexit.register(AUTHORITY.remove)
+RIGHT = AUTHORITY.issue("right")
+HELLO = b"\x16\x03\x03"  # a record of the handshake
+ALERT = b"\x15\x03\x03\x00\x02\x02"
+
+
+def in_handshake(data, then=stall):
+    """Sends what is no answer to a client's hello."""
+    def act(c):
+        c.sock.recv(10000)
+        c.send(data)
+        then(c)
+    return act
+
+
+def shut(c):
+    """The end, but not a reset because of what was not read."""
+    c.sock.shutdown(socket.SHUT_WR)
+    c.hold()
+
+
+def secured(pair, data=OK + b"Content-Length: 5\r\n\r\nevil!", then=stall,
+            **settings):
+    """Shakes hands with this certificate, and answers."""
+    def act(c):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pair)
+        for name, value in settings.items():
+            setattr(context, name, value)
+        try:
+            c.sock = context.wrap_socket(c.sock, server_side=True)
+        except (OSError, ValueError):
+            return
+        c.request()
+        c.send(data)
+        then(c)
+    return act
+
+
+def plain_after(c):
+    """Goes on without TLS, in the middle of it."""
+    with socket.socket(fileno=os.dup(c.sock.fileno())) as raw:
+        raw.sendall(b"5\r\nevil!\r\n0\r\n\r\n")
+    c.hold()
+
+
+AUTHORITY.root("unknown")
+TLS_ROWS = [
+    ("tls-stall-in-handshake", in_handshake(b""), "timeout"),
+    ("tls-fin-in-handshake", in_handshake(b"", shut), "reset"),
+    ("tls-rst-in-handshake", in_handshake(b"", rst), "reset"),
+    ("tls-half-a-record", in_handshake(HELLO + b"\x00\x50\x02", shut),
+     "reset"),
+    ("tls-half-a-record-and-stall", in_handshake(HELLO + b"\x00\x50\x02"),
+     "timeout"),
+    ("tls-answers-http", in_handshake(OK + b"Content-Length: 5\r\n\r\nevil!"),
+     "tls"),
+    ("tls-record-too-long", in_handshake(HELLO + b"\xff\xff" + b"x" * 70000),
+     "tls"),
+    ("tls-record-empty", in_handshake(HELLO + b"\x00\x00"), "timeout"),
+    ("tls-hello-nonsense", in_handshake(HELLO + b"\x00\x04\x02\x00\x00\x00"),
+     "tls"),
+    ("tls-finished-first", in_handshake(HELLO + b"\x00\x04\x14\x00\x00\x00"),
+     "tls"),
+    ("tls-data-first", in_handshake(b"\x17\x03\x03\x00\x05evil!"), "tls"),
+    ("tls-alert-handshake-failure", in_handshake(ALERT + b"\x28"), "tls"),
+    ("tls-alert-unrecognized-name", in_handshake(ALERT + b"\x70"), "tls"),
+    ("tls-alert-of-no-meaning", in_handshake(ALERT + b"\xf7"), "tls"),
+    ("tls-close-notify-first",
+     in_handshake(b"\x15\x03\x03\x00\x02\x01\x00", shut), None),
+    ("tls-expired", secured(AUTHORITY.issue("expired", days=-1)), "tls"),
+    ("tls-wrong-name", secured(AUTHORITY.issue("wrong", alt="DNS:a.b")),
+     "tls"),
+    ("tls-self-signed", secured(AUTHORITY.self_signed("self")), "tls"),
+    ("tls-unknown-authority",
+     secured(AUTHORITY.issue("stranger", ca="unknown")), "tls"),
+    ("tls-nul-in-name",
+     secured(AUTHORITY.issue("nul", alt="DNS:127.0.0.1.evil")), "tls"),
+    ("tls-cut-until-close", secured(RIGHT, OK + b"\r\nwhole?", slam),
+     "truncated"),
+    ("tls-goodbye-until-close",
+     secured(RIGHT, OK + b"\r\nwhole!", say_goodbye), "ok"),
+    ("tls-plain-bytes-in-the-midst",
+     secured(RIGHT, OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+             plain_after), "tls"),
+] + [(f"tls-{how.__name__}-in-{stage}", secured(RIGHT, data, how),
+      "reset" if stage == "nothing" else "truncated")
+     for stage, data in STAGES for how in (say_goodbye, slam)]
+
+
 # --- Running ---------------------------------------------------------------
 
 def make_case(name, act, word):
@@ -276,9 +374,34 @@ def make_case(name, act, word):
     return case
 
 
+def make_tls_case(name, act, word):
+    """Whoever comes with TLS gets the hostile answer; /fine goes without."""
+    def script(c):
+        if c.sock.recv(1, socket.MSG_PEEK) == b"\x16":
+            act(c)
+        while c.request():
+            c.ok(FINE)
+
+    def case(model):
+        with Server(script) as server:
+            url = server.http.replace("http:", "https:")
+            r = run(model, "--cacert", AUTHORITY.ca, "-j1", "-t", "1",
+                    f"{url}/hostile", f"{server.http}/fine")
+        if word is not None:
+            equal(r.words[0], word, f"{name}: {r.err}")
+        equal(r.words[1], "ok", f"{name}: the next one: {r.err}")
+        check(b"evil" not in r.out, f"{name}: {r.out!r}")
+        return r.words, r.out if r.words[0] == "ok" else None
+    case.__name__ = name
+    return case
+
+
 for row in ROWS:
     CASES.append((make_case(*row), ("threads", "processes", "evloop")))
+for row in TLS_ROWS:
+    CASES.append((make_tls_case(*row), ("threads", "processes", "evloop")))
 
 if __name__ == "__main__":
-    check(len({row[0] for row in ROWS}) == len(ROWS), "a name is there twice")
+    check(len({row[0] for row in ROWS + TLS_ROWS}) ==
+          len(ROWS + TLS_ROWS), "a name is there twice")
     main()

@@ -1,0 +1,101 @@
+"""A certificate authority for the tests, made anew with openssl(1): right
+certificates, and wrong ones of every kind; and servers that use them."""
+
+import os
+import ssl
+import subprocess
+
+from harness import Server, Workplace
+
+
+def openssl(*args):
+    subprocess.run(["openssl", *args], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+class Authority:
+    """Issues certificates in a directory of its own."""
+
+    def __init__(self):
+        self.place = Workplace()
+        self.ca = self.root("ca")
+
+    def root(self, name):
+        """A self-signed certificate; returns its file."""
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", f"/CN=Triptych {name}",
+                "-keyout", self.place.join(name + ".key"),
+                "-out", self.place.join(name + ".pem"))
+        return self.place.join(name + ".pem")
+
+    def issue(self, name, alt="IP:127.0.0.1,IP:::1,DNS:localhost", ca="ca",
+              days=2):
+        """A certificate and its key in one file, signed by `ca`."""
+        at = self.place.join
+        with open(at(name + ".ext"), "w", encoding="ascii") as file:
+            file.write(f"subjectAltName={alt}\nbasicConstraints=CA:FALSE\n")
+        openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                "-keyout", at(name + ".key"), "-out", at(name + ".csr"))
+        openssl("x509", "-req", "-in", at(name + ".csr"), "-CA",
+                at(ca + ".pem"), "-CAkey", at(ca + ".key"),
+                "-CAcreateserial", "-days", str(days), "-extfile",
+                at(name + ".ext"), "-out", at(name + ".crt"))
+        return self.join(name, at(name + ".crt"), at(name + ".key"))
+
+    def self_signed(self, name):
+        self.root(name)
+        at = self.place.join
+        return self.join(name + "-pair", at(name + ".pem"), at(name + ".key"))
+
+    def join(self, name, *parts):
+        path = self.place.join(name + ".pair")
+        with open(path, "wb") as pair:
+            for part in parts:
+                with open(part, "rb") as file:
+                    pair.write(file.read())
+        return path
+
+    def remove(self):
+        self.place.__exit__()
+
+
+class TlsServer(Server):
+    """A scripted server that speaks TLS: the script's connection has the
+    secured socket. What goes wrong in a handshake is the client's to tell."""
+
+    def __init__(self, script, pair, settle=None, **more):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(pair)
+        if settle:
+            settle(self.context)
+        self.names = []
+        self.context.sni_callback = \
+            lambda sock, name, context: self.names.append(name)
+
+        def secured(connection):
+            try:
+                connection.sock = self.context.wrap_socket(
+                    connection.sock, server_side=True)
+            except (OSError, ValueError):
+                return
+            script(connection)
+
+        super().__init__(secured, **more)
+        self.https = self.http.replace("http:", "https:")
+        self.named = f"https://localhost:{self.port}"
+
+
+def say_goodbye(connection):
+    """Sends close_notify, as a server should, and closes."""
+    try:
+        connection.sock.unwrap()
+    except (OSError, ValueError):
+        pass
+    connection.sock.close()
+
+
+def slam(connection):
+    """Closes without a word of TLS."""
+    os.close(connection.sock.detach())
