@@ -177,6 +177,13 @@ struct attempt {
     const char *cause;
 };
 
+/* Step expire, its end: the limit has passed. */
+static void expire(struct blocking *b, struct exchange *x)
+{
+    trace_within(&b->lane, STEP_EXPIRE, trace_now(&b->lane));
+    exchange_expired(x, clock_us());
+}
+
 /* Tries one address. NULL, and *last says why, when it cannot be had. */
 static struct channel *dial(struct blocking *b, const struct url *url,
                             const struct addrinfo *address, int64_t deadline,
@@ -232,7 +239,7 @@ static struct channel *dial_host(struct blocking *b, struct exchange *x)
     if (last.error == -ECANCELED)
         told(x);
     else if (clock_us() >= deadline)
-        exchange_expired(x, clock_us());
+        expire(b, x);
     else
         exchange_failed(x, last.result, last.cause, clock_us());
     return NULL;
@@ -296,6 +303,7 @@ static void step_deliver(struct blocking *b, struct exchange *x,
     int64_t before = clock_us();
     int error = b->deliver(b, body.at, body.length);
     exchange_paused(x, clock_us() - before);
+    trace_within(&b->lane, STEP_DELIVER, before);
     if (error == -ECANCELED)
         told(x);
     else if (error != 0)
@@ -342,7 +350,7 @@ static void step_receive(struct blocking *b, struct exchange *x,
                          struct channel *channel)
 {
     if (step_expire(channel, x)) {
-        exchange_expired(x, clock_us());
+        expire(b, x);
         return;
     }
     bool late = channel->grace >= 0;
@@ -367,7 +375,7 @@ static void step_receive(struct blocking *b, struct exchange *x,
         exchange_eof(x, clock_us());
     } else if (n == -EAGAIN) {
         if (late)
-            exchange_expired(x, clock_us());
+            expire(b, x);
     } else if (n != -EINTR) {
         broken(x, channel, (int)n);
     }
@@ -459,6 +467,7 @@ void blocking_fetch(struct blocking *b, struct exchange *x)
         /* A server that never makes us wait is no reason not to listen. */
         if (atomic_load(&b->told) != TOLD_NOTHING)
             told(x);
+        trace_step(&b->lane, exchange_step(x));
         switch (exchange_want(x)) {
         case WANT_CONNECT:
             channel = step_connect(b, x);

@@ -18,6 +18,7 @@
 #include "idle.h"
 #include "options.h"
 #include "tls.h"
+#include "trace.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -39,7 +40,8 @@ struct blocking {
     const struct options *options;
     struct idle *idle;
     struct tls *tls;
-    char *buffer; /* BLOCKING_CHUNK bytes */
+    struct lane lane; /* of --trace */
+    char *buffer;     /* BLOCKING_CHUNK bytes */
 
     /* The mask to wait with. Whoever sets `told` then sends a signal that is
      * blocked everywhere but in this mask, so it is seen in blocking_wait:

@@ -185,6 +185,23 @@ enum want exchange_want(const struct exchange *x)
     return x->want;
 }
 
+enum step exchange_step(const struct exchange *x)
+{
+    switch (x->want) {
+    case WANT_CONNECT:
+        return STEP_CONNECT;
+    case WANT_SEND:
+    case WANT_SHUT:
+        return STEP_SEND;
+    case WANT_RECEIVE:
+        return STEP_RECEIVE;
+    case WANT_WAIT:
+        return STEP_RETRY;
+    default:
+        return STEP_DELIVER; /* whatever is left of the body */
+    }
+}
+
 const struct url *exchange_url(const struct exchange *x)
 {
     return x->led_to.text != NULL ? &x->led_to : &x->given;

@@ -34,6 +34,7 @@
 #include "http.h"
 #include "options.h"
 #include "result.h"
+#include "trace.h"
 #include "url.h"
 
 enum want {
@@ -56,6 +57,9 @@ struct exchange *exchange_new(const struct options *options, const char *url,
 void exchange_free(struct exchange *x);
 
 enum want exchange_want(const struct exchange *x);
+
+/* The step that the want is dealt with in. */
+enum step exchange_step(const struct exchange *x);
 
 /* Where to connect now. Valid until the next call that changes the want. */
 const struct url *exchange_url(const struct exchange *x);

@@ -9,7 +9,7 @@ _triptych_fetch()
     -d | --directory)
         mapfile -t COMPREPLY < <(compgen -d -- "$word")
         ;;
-    -i | --input | -T | --upload | --report | --cacert)
+    -i | --input | -T | --upload | --report | --trace | --cacert)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         ;;
     --progress)

@@ -4,6 +4,6 @@
 
 _arguments '*:URL:_urls' \
     {-d,--directory}':directory:_files -/' {-i,--input}':list:_files' \
-    {-T,--upload}':file:_files' '--report:file:_files' \
+    {-T,--upload}':file:_files' '--report:file:_files' '--trace:file:_files' \
     '--cacert:file:_files' \
     '--progress:when:(auto always never)' --

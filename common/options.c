@@ -251,6 +251,9 @@ static bool take_value(struct options *o, int code, char *value)
     case O_REPORT:
         o->report = value;
         return *value != '\0';
+    case O_TRACE:
+        o->trace = value;
+        return *value != '\0';
     case O_PROGRESS:
         return read_progress(value, &o->progress);
     case 'q':

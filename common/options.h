@@ -48,6 +48,7 @@ struct options {
     bool insecure;
 
     const char *report; /* NULL: none */
+    const char *trace;  /* NULL: none */
     enum progress_mode progress;
     bool quiet;
     bool help;

@@ -203,6 +203,7 @@ void run_started(struct run *run, struct job *job, int worker)
     pthread_mutex_lock(&run->lock);
     run->progress.started++;
     run->progress.in_flight++;
+    trace_in_flight(&run->trace, run->progress.in_flight);
     pthread_mutex_unlock(&run->lock);
 }
 
@@ -220,6 +221,7 @@ void run_given_back(struct run *run, struct job *job)
     job->start_us = -1;
     pthread_mutex_lock(&run->lock);
     run->progress.in_flight--;
+    trace_in_flight(&run->trace, run->progress.in_flight);
     pthread_mutex_unlock(&run->lock);
 }
 
@@ -243,8 +245,10 @@ uint64_t run_finish(struct run *run, struct job *job)
     struct progress *progress = &run->progress;
     enum result result = job->outcome.result;
     pthread_mutex_lock(&run->lock);
-    if (job->start_us >= 0)
+    if (job->start_us >= 0) {
         progress->in_flight--;
+        trace_in_flight(&run->trace, progress->in_flight);
+    }
     progress->finished++;
     if (result == RESULT_OK)
         progress->succeeded++;
@@ -357,6 +361,13 @@ int run_open(struct run *run, struct options *options, char *message,
         what = options->report;
         error = report_open(&run->report, options->report);
     }
+    if (error == 0) {
+        char program[40];
+        snprintf(program, sizeof program, "fetch-%s", model_name);
+        what = options->trace;
+        error =
+            trace_open(&run->trace, options->trace, program, options->jobs);
+    }
     if (error != 0)
         snprintf(message, size, "%s: %s", what,
                  cause != NULL ? cause : strerror(-error));
@@ -394,6 +405,9 @@ int run_close(struct run *run)
     int error = report_close(&run->report);
     if (error != 0)
         run_fail(run, "%s: %s", run->options->report, strerror(-error));
+    error = trace_close(&run->trace);
+    if (error != 0)
+        run_fail(run, "%s: %s", run->options->trace, strerror(-error));
     print_summary(run);
     int signal_number = atomic_load(&run->signal);
     int status = 0;

@@ -18,6 +18,7 @@
 #include "report.h"
 #include "sink.h"
 #include "tls.h"
+#include "trace.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ struct run {
     const struct options *options;
     struct jobs jobs;
     struct sink sink;
-    struct tls tls;       /* what https sessions share */
+    struct tls tls; /* what https sessions share */
+    struct trace trace;
     struct output output; /* standard output */
     int input;            /* descriptor of --input; -1: none, or at its end */
     int stop_fd;          /* polls as readable once the run is to stop */

@@ -1,10 +1,10 @@
 /*
  * tls: what https needs, over OpenSSL.
  *
- * A session stands on a connected socket, which stays the caller's. The three functions that do I/O never wait: they say
- * -EAGAIN, and in *events what to poll the socket for before calling again.
- * (That can be POLLOUT for reading, and POLLIN for writing: TLS has messages
- * of its own.)
+ * A session stands on a connected socket, which stays the caller's. The three
+ * functions that do I/O never wait: they say -EAGAIN, and in *events what to
+ * poll the socket for before calling again. (That can be POLLOUT for reading:
+ * TLS has messages of its own.)
  *
  * The peer's certificate and the host's name in it are verified, unless
  * --insecure says otherwise. TLS 1.2 is the oldest version spoken.

@@ -422,7 +422,7 @@ static void look_up(struct connection *c, const struct url *url)
 struct connection *connection_open(struct loop *loop, const struct url *url,
                                    unsigned tried,
                                    const struct connection_owner *owner,
-                                   void *arg)
+                                   void *arg, const struct lane *lane)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (c == NULL || idle_name(&c->node, url) != 0) {
@@ -432,6 +432,7 @@ struct connection *connection_open(struct loop *loop, const struct url *url,
     c->loop = loop;
     c->owner = owner;
     c->arg = arg;
+    c->lane = lane;
     c->tried = tried;
     c->fd = -1;
     c->kind = &socket_kind;
@@ -479,21 +480,18 @@ void connection_keep(struct connection *c)
     idle_put(&c->loop->idle, &c->node);
 }
 
-int loop_open(struct loop *loop, struct event_base *base, struct tls *tls,
-              int64_t connect_timeout_us, size_t idle_limit)
+int loop_open(struct loop *loop, size_t idle_limit)
 {
-    *loop = (struct loop){
-        .base = base, .tls = tls, .connect_timeout_us = connect_timeout_us};
     loop->chunk = malloc(LOOP_CHUNK);
     if (loop->chunk == NULL)
         return -ENOMEM;
     int error = idle_open(&loop->idle, idle_limit, close_idle);
     if (error != 0)
         goto no_idle;
-    error = reader_open(&loop->reader, base);
+    error = reader_open(&loop->reader, loop->base, loop->trace);
     if (error != 0)
         goto no_reader;
-    event_assign(&loop->reaper, base, -1, 0, on_reap, loop);
+    event_assign(&loop->reaper, loop->base, -1, 0, on_reap, loop);
     return 0;
 
 no_reader:

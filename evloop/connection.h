@@ -36,6 +36,7 @@
 #include "reader.h"
 #include "stream.h"
 #include "tls.h"
+#include "trace.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -50,6 +51,7 @@ struct loop {
     unsigned lookups;       /* under way, or cancelled and not yet answered */
     struct idle idle;
     struct tls *tls;
+    struct trace *trace;
     int64_t connect_timeout_us;
     char *chunk;               /* LOOP_CHUNK bytes, to read into */
     struct reader reader;      /* of files */
@@ -60,9 +62,9 @@ struct loop {
 /* Read at once, at most. */
 #define LOOP_CHUNK ((size_t)64 * 1024)
 
-/* Prepares a loop; `base` is the caller's. 0 or a negative errno. */
-int loop_open(struct loop *loop, struct event_base *base, struct tls *tls,
-              int64_t connect_timeout_us, size_t idle_limit);
+/* Prepares a loop that has its base, tls, trace and connect_timeout_us; these
+ * are the caller's. 0 or a negative errno. */
+int loop_open(struct loop *loop, size_t idle_limit);
 
 /* Closes the idle connections and frees what is left. */
 void loop_close(struct loop *loop);
@@ -104,6 +106,7 @@ struct connection {
     int fd;                  /* of datagrams; -1: none */
     struct event arrived;    /* ... and there is one */
     struct reading *reading; /* of a file */
+    const struct lane *lane; /* ... for whom it is read */
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
     struct event timer; /* limit on connecting to one address */
@@ -118,11 +121,12 @@ struct connection {
 };
 
 /* Begins to connect to the URL's host, passing over the first `tried` of its
- * addresses; or to read the URL's file. NULL when memory is short. */
+ * addresses; or to read the URL's file. `lane` is the owner's, of --trace. NULL
+ * when memory is short. */
 struct connection *connection_open(struct loop *loop, const struct url *url,
                                    unsigned tried,
                                    const struct connection_owner *owner,
-                                   void *arg);
+                                   void *arg, const struct lane *lane);
 
 /* An idle connection to the URL's origin, now with this owner. NULL: none. */
 struct connection *connection_reuse(struct loop *loop, const struct url *url,

@@ -22,6 +22,9 @@ static ssize_t out_send(void *context, const struct iovec *parts, int n)
         return -EAGAIN;
     ssize_t sent = output_send(&r->fetch->run->output, parts, n);
     if (sent > 0) {
+        size_t held = stream_buffered(r->out);
+        trace_buffered(&r->lane,
+                       held > (size_t)sent ? held - (size_t)sent : 0);
         r->written += (size_t)sent;
         run_count(r->fetch->run, (size_t)sent);
     }
@@ -53,6 +56,7 @@ void deliver_free(struct request *r)
 {
     if (r->out == NULL)
         return;
+    trace_buffered(&r->lane, 0);
     stream_cancel(r->out, &r->waiter);
     stream_free(r->out);
     r->out = NULL;
@@ -72,6 +76,7 @@ static void on_drained(void *arg, int error)
 {
     struct request *r = arg;
     exchange_paused(r->x, clock_us() - r->paused_us);
+    trace_within(&r->lane, STEP_DELIVER, r->deliver_us);
     r->paused_us = -1;
     if (error != 0) {
         out_failed(r, error);
@@ -93,7 +98,7 @@ static int open_out(struct request *r)
 }
 
 /* To standard output: write, drain, and do not read on before it says so. */
-static void deliver_ordered(struct request *r, struct span body)
+static void deliver_ordered(struct request *r, struct span body, int64_t now)
 {
     int error = r->out == NULL ? open_out(r) : 0;
     if (error == 0) {
@@ -101,6 +106,7 @@ static void deliver_ordered(struct request *r, struct span body)
         if (r->peak < in_hand)
             r->peak = in_hand;
         error = stream_write(r->out, body.at, body.length);
+        trace_buffered(&r->lane, stream_buffered(r->out));
     }
     if (error != 0) {
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
@@ -113,6 +119,7 @@ static void deliver_ordered(struct request *r, struct span body)
     error = stream_drain(r->out, &r->waiter);
     if (error == STREAM_WAITS) {
         r->paused_us = clock_us();
+        r->deliver_us = now;
         connection_pause(r->connection);
     } else if (error != 0) {
         out_failed(r, error);
@@ -122,9 +129,13 @@ static void deliver_ordered(struct request *r, struct span body)
 void step_deliver(struct request *r, struct span body)
 {
     struct run *run = r->fetch->run;
+    int64_t before = trace_now(&r->lane);
     if (is_ordered(r)) {
-        deliver_ordered(r, body);
-        return;
+        bool was_paused = r->paused_us >= 0;
+        deliver_ordered(r, body, before);
+        if (r->paused_us < 0 || was_paused)
+            trace_within(&r->lane, STEP_DELIVER, before);
+        return; /* else on_drained says how long it took */
     }
     int error = sink_write(&run->sink, &r->file, r->job, body.at, body.length);
     if (r->peak < body.length)
@@ -134,6 +145,7 @@ void step_deliver(struct request *r, struct span body)
     else
         exchange_failed(r->x, sink_result(error), strerror(-error),
                         clock_us());
+    trace_within(&r->lane, STEP_DELIVER, before);
 }
 
 /* --- The end of a body -------------------------------------------------- */

@@ -37,6 +37,7 @@ static void open_failed(struct connection *c, int error)
 static void on_read(struct reading *r, void *arg)
 {
     struct connection *c = arg;
+    trace_take_over(c->lane, PARCEL_BODY, r->parcel);
     if (c->state != OPEN && r->length < 0) {
         open_failed(c, (int)r->length);
         return;
@@ -78,7 +79,7 @@ static const struct connection_kind diskfile_kind = {
 int diskfile_open(struct connection *c, const char *path)
 {
     c->kind = &diskfile_kind;
-    c->reading = reading_new(path, on_read, c);
+    c->reading = reading_new(path, c->lane->id, on_read, c);
     if (c->reading == NULL)
         return -ENOMEM;
     return reading_next(&c->loop->reader, c->reading);

@@ -85,6 +85,8 @@ void step_finish(struct request *r)
     outcome->peak_buffered = r->peak;
     outcome->done_us = clock_us();
     r->job->outcome = *outcome;
+    trace_step(&r->lane, STEP_FINISH);
+    trace_finish(&r->lane, r->job);
     event_del(&fetch->output);
     fetch->turn = run_finish(fetch->run, unlink_request(r));
     on_output(-1, 0, fetch); /* the next in line may write */
@@ -133,6 +135,7 @@ static void begin_later(struct fetch *fetch, struct job *job)
 static void step_take(struct fetch *fetch)
 {
     struct run *run = fetch->run;
+    trace_step(&fetch->lane, STEP_TAKE);
     while (fetch->in_flight < fetch->limit && !run_stopping(run)) {
         struct job *job = NULL;
         int got = jobs_next(&run->jobs, &job);
@@ -141,7 +144,7 @@ static void step_take(struct fetch *fetch)
         else if (got == 0 && run->input == -1)
             break;
         else if (got == 0 && event_add(&fetch->input, NULL) == 0)
-            return;
+            break; /* on_input goes on */
         else if (got == 0)
             got = run_read_input(run); /* a file: it is always ready */
         if (got < 0) {
@@ -151,6 +154,7 @@ static void step_take(struct fetch *fetch)
     }
     if (run_stopping(run) || (fetch->in_flight == 0 && jobs_done(&run->jobs)))
         event_base_loopbreak(fetch->loop.base);
+    trace_step(&fetch->lane, STEP_NONE);
 }
 
 static void on_take(evutil_socket_t fd, short what, void *arg)
@@ -255,6 +259,8 @@ static int step_start(struct fetch *fetch, struct run *run)
 {
     struct timeval tick = {.tv_usec = RUN_TICK_MS * 1000L};
     *fetch = (struct fetch){.run = run, .limit = run->options->jobs};
+    trace_name(&run->trace, &fetch->lane, 0, "loop");
+    trace_step(&fetch->lane, STEP_START);
     event_set_log_callback(discard_log);
     int error = has_descriptors_for_a_loop();
     if (error != 0)
@@ -265,10 +271,15 @@ static int step_start(struct fetch *fetch, struct run *run)
     struct event_base *base = make_base(backend);
     if (base == NULL)
         return -ENOMEM;
-    error = loop_open(&fetch->loop, base, &run->tls,
-                      run->options->connect_timeout_us, run->options->jobs);
+    fetch->loop =
+        (struct loop){.base = base,
+                      .tls = &run->tls,
+                      .trace = &run->trace,
+                      .connect_timeout_us = run->options->connect_timeout_us};
+    error = loop_open(&fetch->loop, run->options->jobs);
     if (error != 0) {
         event_base_free(base);
+        fetch->loop.base = NULL;
         return error;
     }
     event_assign(&fetch->take, base, -1, 0, on_take, fetch);
@@ -289,6 +300,7 @@ static void step_stop(struct fetch *fetch)
 {
     struct event *const events[] = {&fetch->take, &fetch->input, &fetch->stop,
                                     &fetch->output, &fetch->tick};
+    trace_step(&fetch->lane, STEP_STOP);
     while (fetch->first != NULL)
         request_cancel(fetch->first);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
@@ -296,6 +308,7 @@ static void step_stop(struct fetch *fetch)
     loop_close(&fetch->loop);
     event_base_free(fetch->loop.base);
     libevent_global_shutdown();
+    trace_step(&fetch->lane, STEP_NONE);
 }
 
 void model_run(struct run *run)

@@ -14,9 +14,11 @@
 /* --- In the thread ------------------------------------------------------ */
 
 /* Opens the file if need be, and reads a chunk. */
-static void read_chunk(struct reading *r)
+static void read_chunk(struct reader *reader, struct reading *r)
 {
     uint64_t size;
+    int64_t before = trace_now(&reader->lane);
+    trace_about(&reader->lane, r->id);
     if (r->fd == -1) {
         int fd = regular_open(r->path, &size);
         if (fd < 0) {
@@ -32,6 +34,8 @@ static void read_chunk(struct reading *r)
         r->length = -errno;
     else
         r->offset += (uint64_t)r->length;
+    trace_hand_over(&reader->lane, PARCEL_BODY, r->parcel);
+    trace_within(&reader->lane, STEP_RECEIVE, before);
 }
 
 /* Waits for something to read. NULL when there will be nothing any more. */
@@ -67,7 +71,7 @@ static void *run(void *arg)
     struct reader *reader = arg;
     struct reading *r;
     while ((r = take(reader)) != NULL) {
-        read_chunk(r);
+        read_chunk(reader, r);
         give_back(reader, r);
     }
     return NULL;
@@ -118,6 +122,7 @@ static int start_thread(struct reader *reader)
                  EV_READ | EV_PERSIST, on_told, reader);
     int error = event_add(&reader->event, NULL) == 0 ? 0 : -ENOMEM;
     if (error == 0) {
+        trace_add(reader->trace, &reader->lane, "reader of files");
         sigfillset(&all);
         (void)pthread_sigmask(SIG_SETMASK, &all, &before);
         error = -pthread_create(&reader->thread, NULL, run, reader);
@@ -131,9 +136,10 @@ static int start_thread(struct reader *reader)
     return error;
 }
 
-int reader_open(struct reader *reader, struct event_base *base)
+int reader_open(struct reader *reader, struct event_base *base,
+                struct trace *trace)
 {
-    *reader = (struct reader){.base = base, .told = -1};
+    *reader = (struct reader){.base = base, .trace = trace, .told = -1};
     int error = -pthread_mutex_init(&reader->lock, NULL);
     if (error != 0)
         return error;
@@ -169,7 +175,7 @@ void reader_close(struct reader *reader)
     (void)pthread_mutex_destroy(&reader->lock);
 }
 
-struct reading *reading_new(const char *path,
+struct reading *reading_new(const char *path, uint64_t id,
                             void (*done)(struct reading *reading, void *arg),
                             void *arg)
 {
@@ -179,6 +185,7 @@ struct reading *reading_new(const char *path,
     r->done = done;
     r->arg = arg;
     r->fd = -1;
+    r->id = id;
     r->path = strdup(path);
     r->chunk = malloc(READING_CHUNK);
     if (r->path == NULL || r->chunk == NULL) {
@@ -195,6 +202,7 @@ int reading_next(struct reader *reader, struct reading *r)
         return error;
     r->busy = true;
     r->next = NULL;
+    r->parcel = ++reader->parcels;
     pthread_mutex_lock(&reader->lock);
     if (reader->last != NULL)
         reader->last->next = r;

@@ -25,13 +25,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "trace.h"
+
 struct event_base;
 
 struct reader {
     struct event_base *base;
+    struct trace *trace;
     struct event event; /* the thread has told something */
     int told;           /* the eventfd; -1 until the thread is made */
     pthread_t thread;
+    uint64_t parcels; /* chunks asked for */
+    struct lane lane; /* the thread's, of --trace */
 
     /* Behind `lock`: */
     pthread_mutex_t lock;
@@ -54,6 +59,8 @@ struct reading {
     char *path;
     int fd; /* -1: not open yet */
     uint64_t offset;
+    uint64_t id;     /* of the request; the same for ... */
+    uint64_t parcel; /* ... the chunk: by this it is told apart */
     bool busy;
     bool dropped;
     struct reading *next;
@@ -64,15 +71,16 @@ struct reading {
 
 /* Prepares a reader. The thread is made when it is first needed. 0 or a
  * negative errno. */
-int reader_open(struct reader *reader, struct event_base *base);
+int reader_open(struct reader *reader, struct event_base *base,
+                struct trace *trace);
 
 /* Ends the thread, after the read that it is at. No reading may be left but
  * dropped ones. */
 void reader_close(struct reader *reader);
 
-/* Begins with the file `path`, which is copied; nothing is opened yet. NULL
- * when memory is short. */
-struct reading *reading_new(const char *path,
+/* Begins with the file `path`, which is copied, for request `id`; nothing is
+ * opened yet. NULL when memory is short. */
+struct reading *reading_new(const char *path, uint64_t id,
                             void (*done)(struct reading *reading, void *arg),
                             void *arg);
 

@@ -82,8 +82,8 @@ static void step_connect(struct request *r)
             return;
         }
     }
-    r->connection =
-        connection_open(loop, url, exchange_tried(r->x), &connection_owner, r);
+    r->connection = connection_open(loop, url, exchange_tried(r->x),
+                                    &connection_owner, r, &r->lane);
     if (r->connection == NULL)
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(ENOMEM),
                         clock_us());
@@ -214,6 +214,7 @@ static void step_expire(struct request *r)
         connection_read_arrived(r->connection);
         return;
     }
+    trace_within(&r->lane, STEP_EXPIRE, trace_now(&r->lane));
     exchange_expired(r->x, clock_us());
     request_advance(r);
 }
@@ -284,6 +285,7 @@ void request_advance(struct request *r)
 {
     for (;;) {
         enum want want = exchange_want(r->x);
+        trace_step(&r->lane, exchange_step(r->x));
         if (r->connection != NULL &&
             (want == WANT_CONNECT || want == WANT_WAIT || want == WANT_DONE))
             leave_connection(r);
@@ -330,6 +332,9 @@ int request_begin(struct fetch *fetch, struct job *job)
     }
     r->fetch = fetch;
     r->job = job;
+    trace_lend(&fetch->run->trace, &r->lane, "place");
+    trace_about(&r->lane, job->id);
+    trace_step(&r->lane, STEP_TAKE);
     r->file = FILE_NONE;
     r->paused_us = -1;
     evtimer_assign(&r->timer, fetch->loop.base, on_timer, r);
@@ -342,6 +347,7 @@ int request_begin(struct fetch *fetch, struct job *job)
 struct job *request_free(struct request *r)
 {
     struct job *job = r->job;
+    trace_return(&r->lane);
     event_del(&r->timer);
     event_del(&r->again);
     deliver_free(r);

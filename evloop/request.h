@@ -47,6 +47,7 @@ struct fetch {
     struct event stop;   /* the run is to stop */
     struct event output; /* standard output takes something again */
     struct event tick;   /* the progress line */
+    struct lane lane;    /* the loop's, of --trace */
 };
 
 struct request {
@@ -54,6 +55,7 @@ struct request {
     struct request *next;
     struct request *previous;
     struct job *job;
+    struct lane lane; /* of --trace */
     struct exchange *x;
     struct connection *connection; /* NULL: none */
     struct event timer;            /* for exchange_deadline */
@@ -66,6 +68,7 @@ struct request {
     uint64_t written;              /* body bytes that standard output took */
     size_t peak;                   /* most body bytes in hand */
     int64_t paused_us;             /* since when; -1: not paused */
+    int64_t deliver_us;            /* when the chunk came that paused it */
     bool late; /* the limit has passed, and what had arrived is being read */
 };
 

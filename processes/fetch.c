@@ -96,6 +96,8 @@ static bool dispatch(struct fetch *fetch, struct job *job)
 {
     struct run *run = fetch->run;
     struct pool_worker *worker = NULL;
+    trace_about(&fetch->lane, job->id);
+    trace_step(&fetch->lane, STEP_TAKE);
     int error = pool_get(&fetch->pool, &worker);
     warn_of_capacity(fetch);
     if (error == 0) {
@@ -149,6 +151,7 @@ static void step_take(struct fetch *fetch)
         int got = jobs_next(&run->jobs, &job);
         if (got == 1 && !dispatch(fetch, job))
             break;
+        trace_step(&fetch->lane, STEP_NONE);
         if (got == 0 && (run->input == -1 || watch_input(fetch)))
             return;
         if (got == 0)
@@ -159,6 +162,7 @@ static void step_take(struct fetch *fetch)
             break; /* until something has finished */
         }
     }
+    trace_step(&fetch->lane, STEP_NONE);
     unwatch_input(fetch);
 }
 
@@ -196,12 +200,14 @@ static void on_event(struct fetch *fetch, uint64_t about)
 
 /* --- Steps start and stop ----------------------------------------------- */
 
-static void work(void *context, int jobs_fd, int results_fd)
+static void work(void *context, int slot, int jobs_fd, int results_fd)
 {
     struct fetch *fetch = context;
     struct worker_setting setting = {.options = fetch->run->options,
                                      .sink = &fetch->run->sink,
                                      .tls = &fetch->run->tls,
+                                     .trace = &fetch->run->trace,
+                                     .slot = slot,
                                      .jobs_fd = jobs_fd,
                                      .results_fd = results_fd};
     worker_main(&setting);
@@ -212,6 +218,8 @@ static int step_start(struct fetch *fetch, struct run *run)
 {
     size_t limit = run->options->jobs;
     *fetch = (struct fetch){.run = run, .limit = limit};
+    trace_name(&run->trace, &fetch->lane, 0, "parent");
+    trace_step(&fetch->lane, STEP_START);
     fetch->requests = calloc(limit, sizeof *fetch->requests);
     if (fetch->requests == NULL)
         return -ENOMEM;
@@ -221,6 +229,7 @@ static int step_start(struct fetch *fetch, struct run *run)
         goto no_epoll;
     fetch->kept_fds[0] = run->sink.directory;
     fetch->kept_fds[1] = run->options->upload_fd;
+    fetch->kept_fds[2] = run->trace.fd;
     error = pool_open(&fetch->pool, limit, fetch->kept_fds, work, fetch);
     if (error != 0)
         goto no_pool;
@@ -256,6 +265,7 @@ static void step_stop(struct fetch *fetch)
     int64_t deadline = clock_us() + GRACE_MS * INT64_C(1000);
     struct pollfd deaths = {.fd = fetch->pool.signal_fd, .events = POLLIN};
     int status;
+    trace_step(&fetch->lane, STEP_STOP);
     pool_terminate(&fetch->pool);
     while (fetch->pool.alive > 0 && clock_us() < deadline) {
         collect_all(fetch); /* also: whoever sleeps in write goes on */
@@ -273,6 +283,7 @@ static void step_stop(struct fetch *fetch)
     (void)close(fetch->epoll_fd);
     pool_free(&fetch->pool);
     free(fetch->requests);
+    trace_step(&fetch->lane, STEP_NONE);
 }
 
 void model_run(struct run *run)

@@ -12,7 +12,8 @@
 #define PIPE_MOST ((size_t)1 << 30)
 
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
-              void (*work)(void *context, int jobs_fd, int results_fd),
+              void (*work)(void *context, int slot, int jobs_fd,
+                           int results_fd),
               void *context)
 {
     sigset_t child;
@@ -81,20 +82,22 @@ static void leave_standard_streams(void)
     (void)close(null);
 }
 
-static _Noreturn void run_child(struct pool *pool, int jobs_fd, int results_fd)
+static _Noreturn void run_child(struct pool *pool, int slot, int jobs_fd,
+                                int results_fd)
 {
     int keep[2 + POOL_KEPT] = {jobs_fd, results_fd};
     for (int i = 0; i < POOL_KEPT; i++)
         keep[2 + i] = pool->kept_fds[i];
     close_all_but(keep, 2 + POOL_KEPT);
     leave_standard_streams();
-    pool->work(pool->context, jobs_fd, results_fd);
+    pool->work(pool->context, slot, jobs_fd, results_fd);
     _exit(70); /* not reached */
 }
 
 /* Forks with all signals blocked: a signal meant for the parent must not run
  * the parent's handlers in the child, before it has set its own. */
-static pid_t fork_quietly(struct pool *pool, int jobs_fd, int results_fd)
+static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
+                          int results_fd)
 {
     sigset_t all;
     sigset_t before;
@@ -103,7 +106,7 @@ static pid_t fork_quietly(struct pool *pool, int jobs_fd, int results_fd)
     pid_t pid = fork();
     int error = errno;
     if (pid == 0)
-        run_child(pool, jobs_fd, results_fd);
+        run_child(pool, slot, jobs_fd, results_fd);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     errno = error;
     return pid;
@@ -148,7 +151,7 @@ static int make_worker(struct pool *pool, struct pool_worker *worker)
     if (error == 0)
         error = set_nonblocking(results[0]);
     if (error == 0) {
-        worker->pid = fork_quietly(pool, jobs[0], results[1]);
+        worker->pid = fork_quietly(pool, worker->slot, jobs[0], results[1]);
         if (worker->pid == -1)
             error = -errno;
     }

@@ -40,7 +40,7 @@ struct pool {
     int signal_fd; /* polls as readable when some worker may have died */
     sigset_t mask; /* the signal mask to go back to */
     /* What a worker does, in the child; it does not return. */
-    void (*work)(void *context, int jobs_fd, int results_fd);
+    void (*work)(void *context, int slot, int jobs_fd, int results_fd);
     void *context;
     const int *kept_fds; /* POOL_KEPT descriptors that the workers need; each
                           * may be -1: none */
@@ -49,12 +49,13 @@ struct pool {
     size_t capacity;
 };
 
-#define POOL_KEPT 2
+#define POOL_KEPT 3
 
 /* Prepares a pool of at most `limit` workers; none is made yet. SIGCHLD is
  * blocked from now on. 0 or a negative errno. */
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
-              void (*work)(void *context, int jobs_fd, int results_fd),
+              void (*work)(void *context, int slot, int jobs_fd,
+                           int results_fd),
               void *context);
 
 /* Gets an idle worker, or makes one. 0; -EBUSY when all are at work; or the

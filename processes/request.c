@@ -47,6 +47,7 @@ int request_send(struct fetch *fetch, struct request *r, struct job *job)
                             {job->name, name}};
     /* Before the worker can have begun. */
     run_started(fetch->run, job, r->mailbox.worker->slot);
+    trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
     int error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 3);
     if (error != 0) {
         mailbox_clear(&r->mailbox);
@@ -94,6 +95,8 @@ static void step_finish(struct fetch *fetch, struct request *r)
     }
     outcome->attempts += r->job->crashes;
     fetch->in_flight--;
+    trace_about(&fetch->lane, r->job->id);
+    trace_finish(&fetch->lane, r->job);
     fetch->turn = run_finish(fetch->run, r->job);
     free_slot(fetch, r);
 }
@@ -128,6 +131,8 @@ static void abandon(struct fetch *fetch, struct request *r, enum result result,
 static void step_retry(struct fetch *fetch, struct request *r, int status)
 {
     char cause[60];
+    trace_about(&fetch->lane, r->job->id);
+    trace_within(&fetch->lane, STEP_RETRY, trace_now(&fetch->lane));
     if (r->written == 0 && r->job->crashes == 0) {
         r->job->crashes++;
         give_back(fetch, r);
@@ -183,10 +188,14 @@ static void take_result(struct fetch *fetch, struct request *r,
     struct outcome outcome;
     memcpy(&outcome, frame->at, sizeof outcome);
     r->job->outcome = outcome;
+    trace_about(&fetch->lane, r->job->id);
+    trace_step(&fetch->lane, STEP_FINISH);
+    trace_take_over(&fetch->lane, PARCEL_RESULT, r->job->id);
     if (outcome.result == RESULT_NO_RESOURCES && give_way(fetch, r))
         run_warn_shortage(fetch->run, outcome.cause, fetch->limit);
     else
         step_finish(fetch, r);
+    trace_step(&fetch->lane, STEP_NONE);
 }
 
 /* Step deliver: body bytes to standard output, as many as it takes. */
@@ -196,7 +205,12 @@ static enum served step_deliver(struct fetch *fetch, struct request *r,
     struct iovec part = {(void *)body->at, body->length};
     if (r->peak < body->length)
         r->peak = body->length;
+    trace_about(&fetch->lane, r->job->id);
+    int64_t before = trace_now(&fetch->lane);
+    if (r->written == 0)
+        trace_take_over(&fetch->lane, PARCEL_BODY, r->job->id);
     ssize_t sent = output_send(&fetch->run->output, &part, 1);
+    trace_within(&fetch->lane, STEP_DELIVER, before);
     if (sent == -EAGAIN)
         return NEEDS_OUTPUT;
     if (sent < 0) {

@@ -33,6 +33,7 @@ struct fetch {
     struct run *run;
     struct pool pool;
     struct request *requests; /* one a slot */
+    struct lane lane;         /* the parent's, of --trace */
     int epoll_fd;
     int kept_fds[POOL_KEPT]; /* that the workers need, too */
     uint64_t turn;           /* whose body may go to standard output */

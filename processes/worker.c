@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@ struct worker {
     char *strings;  /* ... and this is their memory */
     struct file file;
     size_t peak;
+    bool has_sent; /* a part of the body, to the parent */
 };
 
 /* For the signal handler. */
@@ -62,6 +64,15 @@ static void set_signals(struct worker *w)
 
 /* --- Step deliver ------------------------------------------------------- */
 
+/* For --trace: how full the pipe is. */
+static void trace_pipe(struct worker *w)
+{
+    int bytes = 0;
+    if (w->setting->trace->on &&
+        ioctl(w->setting->results_fd, FIONREAD, &bytes) == 0)
+        trace_in_pipe(&w->blocking.lane, (size_t)bytes);
+}
+
 static int step_deliver(struct blocking *blocking, const char *p, size_t n)
 {
     struct worker *w = (struct worker *)blocking;
@@ -72,7 +83,13 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
         return sink_write(setting->sink, &w->file, &w->job, p, n);
     /* Sleeps here while the parent does not read. When it never will again -
      * it is stopping, or dead - there is nothing left to do. */
+    if (!w->has_sent)
+        trace_hand_over(&blocking->lane, PARCEL_BODY, w->job.id);
+    w->has_sent = true;
+    trace_buffered(&blocking->lane, n);
     int error = frame_write(setting->results_fd, FRAME_BODY, p, n);
+    trace_buffered(&blocking->lane, 0);
+    trace_pipe(w);
     return error == -EPIPE ? -ECANCELED : error;
 }
 
@@ -86,6 +103,7 @@ static void restart(struct blocking *blocking)
 static void complete_body(struct worker *w, struct outcome *outcome)
 {
     struct sink *sink = w->setting->sink;
+    trace_step(&w->blocking.lane, STEP_DELIVER);
     outcome->bytes = w->file.bytes;
     outcome->peak_buffered = w->peak;
     if (outcome->result == RESULT_OK &&
@@ -108,6 +126,7 @@ static void go(struct worker *w)
     struct outcome outcome = OUTCOME_NONE;
     w->file = FILE_NONE;
     w->peak = 0;
+    w->has_sent = false;
     if (w->blocking.buffer != NULL || blocking_open(&w->blocking) == 0)
         x = exchange_new(w->setting->options, w->job.url, w->job.url_length,
                          clock_us());
@@ -119,8 +138,11 @@ static void go(struct worker *w)
     } else {
         outcome_set(&outcome, RESULT_NO_RESOURCES, "out of memory");
     }
+    trace_step(&w->blocking.lane, STEP_FINISH);
+    trace_hand_over(&w->blocking.lane, PARCEL_RESULT, w->job.id);
     (void)frame_write(w->setting->results_fd, FRAME_RESULT, &outcome,
                       sizeof outcome);
+    trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
 }
 
 /* Reads until a whole FRAME_JOB is there. False when there will be none. */
@@ -165,6 +187,8 @@ static bool step_take(struct worker *w)
                           .url = w->strings,
                           .url_length = fixed.url_length,
                           .name = fixed.name_length > 0 ? name : NULL};
+    trace_about(&w->blocking.lane, fixed.id);
+    trace_take_over(&w->blocking.lane, PARCEL_JOB, fixed.id);
     return true;
 }
 
@@ -177,12 +201,16 @@ void worker_main(const struct worker_setting *setting)
     w.blocking.tls = setting->tls;
     w.blocking.deliver = step_deliver;
     w.blocking.restart = restart;
+    trace_name(setting->trace, &w.blocking.lane, setting->slot + 1,
+               "worker %d", setting->slot);
+    trace_step(&w.blocking.lane, STEP_TAKE);
     set_signals(&w);
     if (idle_open(&w.idle, setting->options->jobs, blocking_close_idle) == 0) {
         while (atomic_load(&w.blocking.told) == TOLD_NOTHING && step_take(&w))
             go(&w);
         idle_close(&w.idle);
     }
+    trace_step(&w.blocking.lane, STEP_NONE);
     frame_free(&w.reader);
     free(w.strings);
     blocking_close(&w.blocking);

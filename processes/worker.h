@@ -13,11 +13,14 @@
 #include "options.h"
 #include "sink.h"
 #include "tls.h"
+#include "trace.h"
 
 struct worker_setting {
     const struct options *options;
     struct sink *sink;
     struct tls *tls;
+    struct trace *trace;
+    int slot;
     int jobs_fd;    /* FRAME_JOBs come from here */
     int results_fd; /* FRAME_BODY and FRAME_RESULT go there */
 };

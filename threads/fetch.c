@@ -48,6 +48,7 @@ struct fetch {
     struct pool pool;
     struct places places;
     struct idle idle;
+    struct lane lane;       /* the main thread's, of --trace */
     struct worker *workers; /* one a slot of the pool */
     void *reserve;          /* memory for when there is none; NULL: used */
 };
@@ -65,6 +66,7 @@ static void forget_body(struct worker *w)
 {
     sink_abort(&w->fetch->run->sink, &w->file, w->job);
     bytes_free(&w->held);
+    trace_buffered(&w->blocking.lane, 0);
 }
 
 /* --- Step deliver ------------------------------------------------------- */
@@ -78,6 +80,7 @@ static int write_out(struct worker *w, const char *p, size_t n)
         struct iovec part = {(void *)p, n};
         if (run_stopping(run)) /* perhaps by the body before this one */
             return -ECANCELED;
+        trace_buffered(&w->blocking.lane, n);
         ssize_t sent = output_send(&run->output, &part, 1);
         if (sent == -EAGAIN) {
             int ready = blocking_wait(&w->blocking, run->output.fd, POLLOUT,
@@ -94,6 +97,7 @@ static int write_out(struct worker *w, const char *p, size_t n)
             n -= (size_t)sent;
         }
     }
+    trace_buffered(&w->blocking.lane, 0);
     return 0;
 }
 
@@ -122,8 +126,10 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
     }
     /* Up to the high mark a body may run ahead of its turn. */
     size_t room = run->options->high_water - w->held.length;
-    if (n <= room && !place_has_turn(&w->place))
+    if (n <= room && !place_has_turn(&w->place)) {
+        trace_buffered(&w->blocking.lane, w->held.length + n);
         return bytes_append(&w->held, p, n);
+    }
     int error = flush_held(w);
     return error == 0 ? write_out(w, p, n) : error;
 }
@@ -138,6 +144,7 @@ static void complete_body(struct worker *w)
 {
     struct run *run = w->fetch->run;
     struct outcome *outcome = &w->job->outcome;
+    trace_step(&w->blocking.lane, STEP_DELIVER);
     if (outcome->result == RESULT_OK) {
         int error = ordered(w) ? flush_held(w)
                                : sink_commit(&run->sink, &w->file, w->job);
@@ -179,6 +186,8 @@ static void go(struct worker *w)
 /* Step finish: records the result and passes the turn on. */
 static void step_finish(struct worker *w)
 {
+    trace_step(&w->blocking.lane, STEP_FINISH);
+    trace_finish(&w->blocking.lane, w->job);
     uint64_t turn = run_finish(w->fetch->run, w->job);
     place_leave(&w->place, turn);
 }
@@ -210,13 +219,15 @@ static int prepare(size_t slot, void *context)
 }
 
 /* The first job of a slot: what its worker needs for good. */
-static void make_ready(struct worker *w, struct fetch *fetch)
+static void make_ready(struct worker *w, struct fetch *fetch, int slot)
 {
     w->blocking.options = fetch->run->options;
     w->blocking.idle = &fetch->idle;
     w->blocking.tls = &fetch->run->tls;
     w->blocking.deliver = step_deliver;
     w->blocking.restart = restart;
+    trace_name(&fetch->run->trace, &w->blocking.lane, slot + 1, "worker %d",
+               slot);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &w->blocking.wait_mask);
     sigdelset(&w->blocking.wait_mask, SIGUSR1);
     /* It fails only where conditions need resources, not on Linux. */
@@ -230,8 +241,11 @@ static void work(struct pool_thread *thread, void *item, void *context)
     struct fetch *fetch = context;
     struct worker *w = &fetch->workers[thread->slot];
     if (w->fetch == NULL)
-        make_ready(w, fetch);
+        make_ready(w, fetch, (int)thread->slot);
     w->job = item;
+    trace_about(&w->blocking.lane, w->job->id);
+    trace_step(&w->blocking.lane, STEP_TAKE);
+    trace_take_over(&w->blocking.lane, PARCEL_JOB, w->job->id);
     run_started(fetch->run, w->job, (int)thread->slot);
     do {
         if (!place_enter(&w->place, w->job->id) || run_stopping(fetch->run)) {
@@ -242,6 +256,7 @@ static void work(struct pool_thread *thread, void *item, void *context)
         go(w);
     } while (starts_over(w));
     step_finish(w);
+    trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
 }
 
 /* --- The main thread ---------------------------------------------------- */
@@ -250,6 +265,8 @@ static void work(struct pool_thread *thread, void *item, void *context)
 static int step_start(struct fetch *fetch, struct run *run)
 {
     *fetch = (struct fetch){.run = run};
+    trace_name(&run->trace, &fetch->lane, 0, "main");
+    trace_step(&fetch->lane, STEP_START);
     fetch->workers = calloc(run->options->jobs, sizeof *fetch->workers);
     if (fetch->workers == NULL)
         return -ENOMEM;
@@ -299,11 +316,16 @@ static bool wait_for_input(struct run *run)
 static struct job *step_take(struct fetch *fetch)
 {
     struct run *run = fetch->run;
+    trace_step(&fetch->lane, STEP_NONE);
+    trace_step(&fetch->lane, STEP_TAKE);
     while (!run_stopping(run)) {
         struct job *job;
         int got = jobs_next(&run->jobs, &job);
-        if (got == 1)
+        if (got == 1) {
+            trace_about(&fetch->lane, job->id);
+            trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
             return job;
+        }
         if (got == 0 && jobs_done(&run->jobs))
             return NULL;
         if (got == 0 && wait_for_input(run))
@@ -346,6 +368,7 @@ static bool submit(struct fetch *fetch, struct job *job)
 static void step_stop(struct fetch *fetch)
 {
     struct run *run = fetch->run;
+    trace_step(&fetch->lane, STEP_STOP);
     pool_finish(&fetch->pool);
     while (!pool_wait(&fetch->pool, RUN_TICK_MS)) {
         run_tick(run);
@@ -353,12 +376,15 @@ static void step_stop(struct fetch *fetch)
             places_stop(&fetch->places);
     }
     pool_free(&fetch->pool);
-    for (unsigned i = 0; i < run->options->jobs; i++)
+    for (unsigned i = 0; i < run->options->jobs; i++) {
+        trace_step(&fetch->workers[i].blocking.lane, STEP_NONE);
         blocking_close(&fetch->workers[i].blocking);
+    }
     places_close(&fetch->places);
     idle_close(&fetch->idle);
     (void)use_reserve(fetch);
     free(fetch->workers);
+    trace_step(&fetch->lane, STEP_NONE);
 }
 
 void model_run(struct run *run)
