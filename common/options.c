@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define JOBS_MOST    100000
+#define LOOPS_MOST   1024
 #define SECONDS_MOST 1e9
 
 static const char *const backends[] = {"epoll", "poll", "select"};
@@ -248,6 +249,8 @@ static bool take_value(struct options *o, int code, char *value)
     case O_INSECURE:
         o->insecure = true;
         return true;
+    case O_LOOPS:
+        return take_count(&o->loops, value, 1, LOOPS_MOST);
     case O_REPORT:
         o->report = value;
         return *value != '\0';
@@ -403,6 +406,7 @@ int options_parse(struct options *o, const char *model, int argc, char **argv,
     make_getopt_table(longs, letters + 1);
     *o = (struct options){
         .jobs = 8,
+        .loops = 1,
         .upload_fd = -1,
         .timeout_us = 30 * CLOCK_SECOND,
         .connect_timeout_us = 10 * CLOCK_SECOND,

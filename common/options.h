@@ -42,6 +42,7 @@ struct options {
     size_t low_water;
 
     bool spawn_each;     /* threads, processes: a worker for each request */
+    unsigned loops;      /* evloop: how many */
     const char *backend; /* evloop: how it waits; NULL: the best there is */
 
     const char *cacert; /* NULL: the system's store */

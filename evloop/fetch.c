@@ -1,34 +1,31 @@
 /*
  * fetch-evloop: one thread, one libevent loop, a bufferevent a connection.
+ * (Or, with --loops, several of these, which share what is in loops.c.)
  *
- * Here is what the requests share: the loop, the places, the turn on standard
- * output, the events that belong to no request. What one request does from
- * connect to its body's end is in request.c. Nothing ever waits; callbacks
+ * Here is what the requests of a loop share: the loop, the places, the turn on
+ * standard output, the events that belong to no request. What one request does
+ * from connect to its body's end is in request.c. Nothing ever waits; callbacks
  * translate what happened into a step, and touch nothing after it.
  */
+#include "base.h"
 #include "clock.h"
 #include "model.h"
 #include "request.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/select.h>
-#include <unistd.h>
 
 const char model_name[] = "evloop";
-
-/* Of the descriptors that select can wait for: not for connections. */
-#define SELECT_SPARE 32
 
 /* --- The turn on standard output ---------------------------------------- */
 
 bool fetch_has_turn(const struct request *r)
 {
-    return r->job->id == r->fetch->turn;
+    return r->job->id == atomic_load(&r->fetch->loops->turn);
 }
 
 void fetch_watch_output(struct fetch *fetch, bool on)
@@ -51,6 +48,16 @@ static void on_output(evutil_socket_t fd, short what, void *arg)
 
 /* --- Requests in flight ------------------------------------------------- */
 
+static uint64_t first_id(const struct fetch *fetch)
+{
+    return fetch->first != NULL ? fetch->first->job->id : NO_ID;
+}
+
+static uint64_t last_id(const struct fetch *fetch)
+{
+    return fetch->last != NULL ? fetch->last->job->id : 0;
+}
+
 void fetch_link(struct request *r)
 {
     struct fetch *fetch = r->fetch;
@@ -62,10 +69,12 @@ void fetch_link(struct request *r)
     *(r->next != NULL ? &r->next->previous : &fetch->last) = r;
     *(before != NULL ? &before->next : &fetch->first) = r;
     fetch->in_flight++;
-    run_started(fetch->run, r->job, 0);
+    run_started(fetch->run, r->job, (int)fetch->number);
+    loops_note(fetch->loops, fetch->number, first_id(fetch), last_id(fetch));
 }
 
-/* Takes the request out of flight. Its place is free. */
+/* Takes the request out of flight. Its place is free once that is told to
+ * loops_leave. */
 static struct job *unlink_request(struct request *r)
 {
     struct fetch *fetch = r->fetch;
@@ -88,7 +97,10 @@ void step_finish(struct request *r)
     trace_step(&r->lane, STEP_FINISH);
     trace_finish(&r->lane, r->job);
     event_del(&fetch->output);
-    fetch->turn = run_finish(fetch->run, unlink_request(r));
+    uint64_t turn = run_finish(fetch->run, unlink_request(r));
+    loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
+                NULL);
+    loops_pass_turn(fetch->loops, fetch->number, turn);
     on_output(-1, 0, fetch); /* the next in line may write */
 }
 
@@ -98,20 +110,23 @@ static void give_back(struct request *r)
     struct fetch *fetch = r->fetch;
     struct job *job = unlink_request(r);
     run_given_back(fetch->run, job);
-    jobs_give_back(&fetch->run->jobs, job);
+    loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
+                job);
 }
 
 bool fetch_give_way(struct request *r)
 {
     struct fetch *fetch = r->fetch;
-    struct request *newest = fetch->last;
-    if (fetch->in_flight == 1 || r->written > 0)
+    bool own;
+    size_t left = r->written > 0
+                      ? 0
+                      : loops_find_newest(fetch->loops, fetch->number, &own);
+    if (left == 0)
         return false;
-    fetch->limit = fetch->in_flight - 1;
-    run_warn_shortage(fetch->run, exchange_outcome(r->x)->cause, fetch->limit);
-    if (newest != r)
-        give_back(newest);
-    give_back(r); /* it is taken again at once */
+    run_warn_shortage(fetch->run, exchange_outcome(r->x)->cause, left);
+    if (own && fetch->last != r)
+        give_back(fetch->last);
+    give_back(r); /* it is the next that is taken */
     return true;
 }
 
@@ -120,14 +135,23 @@ bool fetch_give_way(struct request *r)
 /* There is not even the memory to begin. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
-    if (job != NULL)
-        jobs_give_back(&fetch->run->jobs, job);
-    if (fetch->in_flight == 0) {
+    size_t left = loops_begin_later(fetch->loops, job);
+    if (left == 0)
         run_fail(fetch->run, "%s", strerror(ENOMEM));
-        return;
-    }
-    fetch->limit = fetch->in_flight;
-    run_warn_shortage(fetch->run, strerror(ENOMEM), fetch->limit);
+    else
+        run_warn_shortage(fetch->run, strerror(ENOMEM), left);
+}
+
+/* For loop 0. Sees to it that --input is read as soon as it has something. A
+ * file always has, and is read at once: then true. */
+static bool ask_for_input(struct fetch *fetch)
+{
+    struct run *run = fetch->run;
+    if (run->input == -1 || event_add(&fetch->input, NULL) == 0)
+        return false; /* on_input goes on */
+    if (loops_read_input(fetch->loops) != 0)
+        begin_later(fetch, NULL);
+    return true;
 }
 
 /* Step take: jobs for all places. --input is read only when a job is missing,
@@ -136,23 +160,21 @@ static void step_take(struct fetch *fetch)
 {
     struct run *run = fetch->run;
     trace_step(&fetch->lane, STEP_TAKE);
-    while (fetch->in_flight < fetch->limit && !run_stopping(run)) {
+    while (fetch->in_flight < fetch->share && !run_stopping(run)) {
         struct job *job = NULL;
-        int got = jobs_next(&run->jobs, &job);
+        int got = loops_take(fetch->loops, fetch->number, &job);
         if (got == 1)
             got = request_begin(fetch, job);
-        else if (got == 0 && run->input == -1)
+        else if (got == -EAGAIN && fetch->number == 0 && ask_for_input(fetch))
+            continue;
+        else if (got != -ENOMEM)
             break;
-        else if (got == 0 && event_add(&fetch->input, NULL) == 0)
-            break; /* on_input goes on */
-        else if (got == 0)
-            got = run_read_input(run); /* a file: it is always ready */
-        if (got < 0) {
+        if (got == -ENOMEM) {
             begin_later(fetch, job);
             break;
         }
     }
-    if (run_stopping(run) || (fetch->in_flight == 0 && jobs_done(&run->jobs)))
+    if (run_stopping(run) || loops_are_done(fetch->loops, fetch->number))
         event_base_loopbreak(fetch->loop.base);
     trace_step(&fetch->lane, STEP_NONE);
 }
@@ -169,7 +191,20 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     struct fetch *fetch = arg;
     (void)fd;
     (void)what;
-    (void)run_read_input(fetch->run); /* -ENOMEM: tried again */
+    (void)loops_read_input(fetch->loops); /* -ENOMEM: tried again */
+    step_take(fetch);
+}
+
+/* Another loop has done something that concerns this one. */
+static void on_bell(evutil_socket_t fd, short what, void *arg)
+{
+    struct fetch *fetch = arg;
+    if (loops_must_give_way(fetch->loops, fetch->number) &&
+        fetch->last != NULL && !fetch_has_turn(fetch->last))
+        give_back(fetch->last);
+    if (fetch->number == 0 && loops_want_input(fetch->loops))
+        (void)ask_for_input(fetch);
+    on_output(fd, what, fetch);
     step_take(fetch);
 }
 
@@ -191,97 +226,24 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 /* --- Steps start and stop ----------------------------------------------- */
 
-/* libevent's own words on standard error; every call that can fail is checked
- * here, and said in ours. */
-static void discard_log(int severity, const char *message)
+static void name_lane(struct fetch *fetch)
 {
-    (void)severity;
-    (void)message;
+    char name[30];
+    snprintf(name, sizeof name, "loop %zu", fetch->number);
+    if (fetch->number == 0)
+        trace_name(&fetch->run->trace, &fetch->lane, 0, "%s", name);
+    else
+        trace_add(&fetch->run->trace, &fetch->lane, name);
 }
 
-/* A new loop takes four descriptors. libevent 2.1.12 ends the whole program
- * when one of them cannot be had, so we look before. */
-static int has_descriptors_for_a_loop(void)
-{
-    int first[2];
-    int second[2];
-    if (pipe2(first, O_CLOEXEC) == -1)
-        return -errno;
-    int error = pipe2(second, O_CLOEXEC) == -1 ? -errno : 0;
-    if (error == 0) {
-        (void)close(second[0]);
-        (void)close(second[1]);
-    }
-    (void)close(first[0]);
-    (void)close(first[1]);
-    return error;
-}
-
-/* A set of select(2) has room for so many descriptors; libevent would write
- * past its end. With the process's limit there, the next one cannot be had:
- * a shortage like any other. */
-static void heed_limit_of_select(struct fetch *fetch)
-{
-    struct rlimit limit;
-    size_t most = FD_SETSIZE - SELECT_SPARE;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur < FD_SETSIZE)
-        return;
-    limit.rlim_cur = FD_SETSIZE;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (fetch->limit <= most)
-        return;
-    run_warn(fetch->run,
-             "select can wait for %d descriptors only: no more "
-             "than %zu requests are in flight",
-             FD_SETSIZE, most);
-    fetch->limit = most;
-}
-
-/* Makes a loop that waits as --backend says. NULL: it cannot be had. */
-static struct event_base *make_base(const char *backend)
-{
-    static const char *const methods[] = {"epoll", "poll", "select"};
-    struct event_config *config = event_config_new();
-    struct event_base *base = NULL;
-    if (config == NULL)
-        return NULL;
-    for (size_t i = 0; i < 3; i++) {
-        if (backend != NULL && strcmp(methods[i], backend) != 0)
-            (void)event_config_avoid_method(config, methods[i]);
-    }
-    base = event_base_new_with_config(config);
-    event_config_free(config);
-    return base;
-}
-
-/* Step start: makes the loop and the events that are not a request's. */
-static int step_start(struct fetch *fetch, struct run *run)
+/* The events that are not a request's. */
+static int add_events(struct fetch *fetch)
 {
     struct timeval tick = {.tv_usec = RUN_TICK_MS * 1000L};
-    *fetch = (struct fetch){.run = run, .limit = run->options->jobs};
-    trace_name(&run->trace, &fetch->lane, 0, "loop");
-    trace_step(&fetch->lane, STEP_START);
-    event_set_log_callback(discard_log);
-    int error = has_descriptors_for_a_loop();
-    if (error != 0)
-        return error;
-    const char *backend = run->options->backend;
-    if (backend != NULL && strcmp(backend, "select") == 0)
-        heed_limit_of_select(fetch);
-    struct event_base *base = make_base(backend);
-    if (base == NULL)
-        return -ENOMEM;
-    fetch->loop =
-        (struct loop){.base = base,
-                      .tls = &run->tls,
-                      .trace = &run->trace,
-                      .connect_timeout_us = run->options->connect_timeout_us};
-    error = loop_open(&fetch->loop, run->options->jobs);
-    if (error != 0) {
-        event_base_free(base);
-        fetch->loop.base = NULL;
-        return error;
-    }
+    struct run *run = fetch->run;
+    struct event_base *base = fetch->loop.base;
+    struct event *bell = &fetch->loops->members[fetch->number].bell;
+    event_assign(bell, base, -1, 0, on_bell, fetch);
     event_assign(&fetch->take, base, -1, 0, on_take, fetch);
     event_assign(&fetch->input, base, run->input, EV_READ, on_input, fetch);
     event_assign(&fetch->stop, base, run->stop_fd, EV_READ, on_stop, fetch);
@@ -289,36 +251,130 @@ static int step_start(struct fetch *fetch, struct run *run)
                  fetch);
     event_assign(&fetch->tick, base, -1, EV_PERSIST, on_tick, fetch);
     event_active(&fetch->take, EV_TIMEOUT, 1);
+    bool ticks = run->shows_progress && fetch->number == 0;
     if (event_add(&fetch->stop, NULL) != 0 ||
-        (run->shows_progress && event_add(&fetch->tick, &tick) != 0))
+        (ticks && event_add(&fetch->tick, &tick) != 0))
         return -ENOMEM; /* step_stop frees it all */
+    loops_set_awake(fetch->loops, fetch->number, true);
     return 0;
+}
+
+/* Step start: makes a loop. */
+static int step_start(struct fetch *fetch, struct loops *loops, size_t number)
+{
+    const struct options *options = loops->run->options;
+    *fetch = (struct fetch){.run = loops->run,
+                            .loops = loops,
+                            .number = number,
+                            .share = (options->jobs + loops->count - 1) /
+                                     loops->count};
+    name_lane(fetch);
+    trace_step(&fetch->lane, STEP_START);
+    struct event_base *base;
+    int error = base_open(&base, options);
+    if (error != 0)
+        return error;
+    fetch->loop =
+        (struct loop){.base = base,
+                      .tls = &loops->run->tls,
+                      .trace = &loops->run->trace,
+                      .connect_timeout_us = options->connect_timeout_us};
+    error = loop_open(&fetch->loop, options->jobs);
+    if (error == 0)
+        return add_events(fetch);
+    event_base_free(base);
+    fetch->loop.base = NULL;
+    return error;
 }
 
 /* Step stop: cancels what is in flight and frees the loop. */
 static void step_stop(struct fetch *fetch)
 {
-    struct event *const events[] = {&fetch->take, &fetch->input, &fetch->stop,
-                                    &fetch->output, &fetch->tick};
+    struct event *const events[] = {&fetch->loops->members[fetch->number].bell,
+                                    &fetch->take,
+                                    &fetch->input,
+                                    &fetch->stop,
+                                    &fetch->output,
+                                    &fetch->tick};
+    if (fetch->loop.base == NULL)
+        return;
     trace_step(&fetch->lane, STEP_STOP);
+    loops_set_awake(fetch->loops, fetch->number, false);
     while (fetch->first != NULL)
         request_cancel(fetch->first);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         event_del(events[i]);
     loop_close(&fetch->loop);
     event_base_free(fetch->loop.base);
-    libevent_global_shutdown();
     trace_step(&fetch->lane, STEP_NONE);
+}
+
+/* What one loop does, from its first turn to its last. */
+static void *dispatch(void *arg)
+{
+    struct fetch *fetch = arg;
+    if (event_base_dispatch(fetch->loop.base) == -1)
+        run_fail(fetch->run, "the event loop: %s", strerror(EIO));
+    step_stop(fetch);
+    return NULL;
+}
+
+/* A thread for a loop. Signals are the main thread's. */
+static int start_thread(struct fetch *fetch)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = -pthread_create(&fetch->thread, NULL, dispatch, fetch);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+/* Loop 0 is this thread's; without it nothing goes. Of the others as many are
+ * made as can be. */
+static void run_loops(struct loops *loops, struct fetch *all)
+{
+    size_t made = 1;
+    int error = step_start(&all[0], loops, 0);
+    if (error != 0) {
+        run_fail(loops->run, "the event loop: %s", strerror(-error));
+        step_stop(&all[0]);
+        return;
+    }
+    for (; made < loops->count && error == 0; made++) {
+        error = step_start(&all[made], loops, made);
+        if (error == 0)
+            error = start_thread(&all[made]);
+        if (error != 0) {
+            step_stop(&all[made]);
+            run_warn(loops->run, "no more loops than %zu can be made: %s",
+                     made, strerror(-error));
+            break;
+        }
+    }
+    (void)dispatch(&all[0]);
+    while (--made > 0)
+        (void)pthread_join(all[made].thread, NULL);
 }
 
 void model_run(struct run *run)
 {
-    struct fetch fetch;
-    int error = step_start(&fetch, run);
-    if (error == 0 && event_base_dispatch(fetch.loop.base) == -1)
-        error = -EIO;
-    if (error != 0)
-        run_fail(run, "the event loop: %s", strerror(-error));
-    if (fetch.loop.base != NULL)
-        step_stop(&fetch);
+    struct loops loops;
+    size_t count = run->options->loops;
+    if (count > run->options->jobs)
+        count = run->options->jobs;
+    struct fetch *all = calloc(count, sizeof *all);
+    int error = all != NULL ? base_prepare(count > 1) : -ENOMEM;
+    if (error == 0)
+        error = loops_open(&loops, run, count);
+    if (error == 0) {
+        loops.limit = base_most(run, loops.limit);
+        run_loops(&loops, all);
+        loops_close(&loops);
+    } else {
+        run_fail(run, "%s", strerror(-error));
+    }
+    libevent_global_shutdown();
+    free(all);
 }

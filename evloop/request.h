@@ -28,22 +28,25 @@
 
 #include "connection.h"
 #include "exchange.h"
+#include "loops.h"
 #include "run.h"
 #include "stream.h"
 
 #include <event2/event_struct.h>
 
-/* What the requests share. */
+/* What the requests of one loop share. */
 struct fetch {
     struct run *run;
+    struct loops *loops; /* what it shares with the others */
+    size_t number;       /* of the loop, from 0 */
+    pthread_t thread;    /* of all loops but 0 */
     struct loop loop;
     struct request *first; /* in flight, by rising id */
     struct request *last;
     size_t in_flight;
-    size_t limit;        /* of those; a shortage lowers it */
-    uint64_t turn;       /* whose body may go to standard output */
+    size_t share;        /* the most that may be in flight here */
     struct event take;   /* a place is free */
-    struct event input;  /* --input has something */
+    struct event input;  /* --input has something; loop 0 */
     struct event stop;   /* the run is to stop */
     struct event output; /* standard output takes something again */
     struct event tick;   /* the progress line */

@@ -1,4 +1,4 @@
-"""Every shape of each model: --spawn, --backend."""
+"""Every shape of each model: --spawn, --backend, --loops."""
 
 import os
 import re
@@ -20,7 +20,8 @@ SHAPES = {
     "threads": (["--spawn", "pool"], ["--spawn", "each"]),
     "processes": (["--spawn", "pool"], ["--spawn", "each"]),
     "evloop": (["--backend", "epoll"], ["--backend", "poll"],
-               ["--backend", "select"]),
+               ["--backend", "select"], ["--loops", "2"],
+               ["--loops", "5", "--backend", "poll"]),
 }
 
 
@@ -137,13 +138,94 @@ def workers_of_one_request_are_killed(model):
 @case
 def values_that_will_not_do(model):
     for option, value in (("--spawn", "none"), ("--spawn", ""),
-                          ("--backend", "kqueue"), ("--backend", "")):
+                          ("--backend", "kqueue"), ("--backend", ""),
+                          ("--loops", "0"), ("--loops", "2000")):
         r = run(model, option, value, "http://127.0.0.1:9/")
         equal(r.status, 2, f"{option} {value}: exit status")
-        ours = (option == "--backend") == (model == "evloop")
+        ours = (option != "--spawn") == (model == "evloop")
         words = f"{option} {value}: not a value it can have" if ours else \
             f"{option} is an option of fetch-"
         check(words in r.err, r.err)
+
+
+# --- Loops -----------------------------------------------------------------
+
+@case(models=("evloop",))
+def each_loop_is_a_thread(model):
+    """As many as are asked for, but no more than there are jobs; and each has
+    a share of the requests."""
+    go = threading.Event()
+
+    def script(c):
+        c.request()
+        go.wait(60)
+        c.ok(b"x")
+    own = 2 if SANITIZED else 1
+    for loops, jobs, wanted in (1, 8, 1), (4, 8, 4), (9, 3, 3), (7, 1, 1):
+        go.clear()
+        with Server(script) as server:
+            with Running(model, "--loops", loops, "-j", jobs, "-n",
+                         *[server.http] * 40) as running:
+                wait_for(lambda: len(server.requests) == jobs, "requests")
+                threads = count_threads(running.pid)
+                check(wanted <= threads <= wanted + own - 1,
+                      f"{threads} threads for {loops} loops")
+                equal(len(server.requests), jobs, "in flight")
+                go.set()
+                r = running.finish()
+        equal(r.words, ["ok"] * 40, r.err)
+        check(set(r.column("worker")) <= set(map(str, range(wanted))),
+              r.column("worker"))
+
+
+@case(models=("evloop",))
+def loops_take_from_a_slow_list(model):
+    """URLs come one by one, and many at once; the list ends; all loops find
+    out."""
+    with Origin() as origin:
+        with Running(model, "--loops", "3", "-j", "6", "-i", "-",
+                     stdin=subprocess.PIPE, stdout=subprocess.PIPE) \
+                as running:
+            out = b""
+            for i in range(30):
+                lines = b"%s/bytes/%d\n" % (origin.http.encode(), i + 1)
+                running.process.stdin.write(lines * (1 + i % 7 * 5))
+                running.process.stdin.flush()
+                wanted = content(i + 1) * (1 + i % 7 * 5)
+                while len(out) < len(wanted):
+                    out += os.read(running.process.stdout.fileno(), 65536)
+                check(out == wanted, "the bodies differ")
+                out = b""
+            running.process.stdin.close()
+            equal(set(running.finish().words), {"ok"}, "results")
+
+
+@case(models=("evloop",))
+def loops_pass_the_turn(model):
+    """Each body waits for that before it, whichever loop has that."""
+    with Origin() as origin:
+        urls = [f"{origin.http}/bytes/{50000 + i}?delay={(i * 37) % 41}"
+                for i in range(200)]
+        for loops in 2, 3, 8:
+            r = run(model, "--loops", loops, "-j", "20", *urls)
+            expect(r, ["ok"] * 200,
+                   b"".join(content(50000 + i) for i in range(200)))
+
+
+@case(models=("evloop",))
+def loops_in_a_shortage(model):
+    """The newest gives way, whichever loop has it: one warning, all done."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    with Origin() as origin:
+        for loops in 2, 4:
+            urls = [f"{origin.http}/bytes/{70000 + i}?delay=10"
+                    for i in range(150)]
+            r = run(model, "--loops", loops, "-j", "100", "--no-keep-alive",
+                    *urls, preexec_fn=limit)
+            expect(r, ["ok"] * 150,
+                   b"".join(content(70000 + i) for i in range(150)))
+            equal(r.err.count("warning"), 1, r.err)
 
 
 # --- Limits ----------------------------------------------------------------

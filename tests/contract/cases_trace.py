@@ -12,7 +12,7 @@ from harness import (Origin, Running, Server, Workplace, case, check,
 SHAPES = {
     "threads": ([], ["--spawn", "each"]),
     "processes": ([], ["--spawn", "each"]),
-    "evloop": ([],),
+    "evloop": ([], ["--loops", "3"]),
 }
 STEPS = ("start take connect send receive deliver finish expire retry "
          "stop").split()

@@ -1,0 +1,88 @@
+/* base: libevent's event_base. See base.h. */
+#include "base.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/thread.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+/* Of the descriptors that select can wait for: not for connections. */
+#define SELECT_SPARE 32
+
+/* libevent's own words on standard error; every call that can fail is checked
+ * here, and said in ours. */
+static void discard_log(int severity, const char *message)
+{
+    (void)severity;
+    (void)message;
+}
+
+int base_prepare(bool threads)
+{
+    event_set_log_callback(discard_log);
+    return threads && evthread_use_pthreads() != 0 ? -ENOMEM : 0;
+}
+
+/* A new loop takes four descriptors. libevent 2.1.12 ends the whole program
+ * when one of them cannot be had, so we look before. */
+static int has_descriptors_for_a_loop(void)
+{
+    int first[2];
+    int second[2];
+    if (pipe2(first, O_CLOEXEC) == -1)
+        return -errno;
+    int error = pipe2(second, O_CLOEXEC) == -1 ? -errno : 0;
+    if (error == 0) {
+        (void)close(second[0]);
+        (void)close(second[1]);
+    }
+    (void)close(first[0]);
+    (void)close(first[1]);
+    return error;
+}
+
+/* A set of select(2) has room for so many descriptors; libevent would write
+ * past its end. With the process's limit there, the next one cannot be had:
+ * a shortage like any other. */
+size_t base_most(struct run *run, size_t limit)
+{
+    const char *backend = run->options->backend;
+    struct rlimit rlimit;
+    size_t most = FD_SETSIZE - SELECT_SPARE;
+    if (backend == NULL || strcmp(backend, "select") != 0 ||
+        getrlimit(RLIMIT_NOFILE, &rlimit) == -1 ||
+        rlimit.rlim_cur < FD_SETSIZE)
+        return limit;
+    rlimit.rlim_cur = FD_SETSIZE;
+    (void)setrlimit(RLIMIT_NOFILE, &rlimit);
+    if (limit <= most)
+        return limit;
+    run_warn(run,
+             "select can wait for %d descriptors only: no more than %zu "
+             "requests are in flight",
+             FD_SETSIZE, most);
+    return most;
+}
+
+int base_open(struct event_base **base, const struct options *options)
+{
+    static const char *const methods[] = {"epoll", "poll", "select"};
+    int error = has_descriptors_for_a_loop();
+    if (error != 0)
+        return error;
+    struct event_config *config = event_config_new();
+    if (config == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < 3; i++) {
+        if (options->backend != NULL &&
+            strcmp(methods[i], options->backend) != 0)
+            (void)event_config_avoid_method(config, methods[i]);
+    }
+    *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return *base != NULL ? 0 : -ENOMEM;
+}

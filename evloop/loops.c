@@ -1,0 +1,190 @@
+/* loops: what the event loops of one run share. See loops.h. */
+#include "loops.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+
+int loops_open(struct loops *loops, struct run *run, size_t count)
+{
+    *loops = (struct loops){
+        .run = run, .count = count, .limit = run->options->jobs};
+    loops->members = calloc(count, sizeof *loops->members);
+    if (loops->members == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        loops->members[i].first = NO_ID;
+    int error = -pthread_mutex_init(&loops->lock, NULL);
+    if (error != 0)
+        free(loops->members);
+    return error;
+}
+
+void loops_close(struct loops *loops)
+{
+    (void)pthread_mutex_destroy(&loops->lock);
+    free(loops->members);
+}
+
+/* --- Bells -------------------------------------------------------------- */
+
+static void ring_locked(struct loops *loops, size_t number)
+{
+    struct member *member = &loops->members[number];
+    if (member->awake)
+        event_active(&member->bell, EV_TIMEOUT, 1);
+}
+
+static void ring_others_locked(struct loops *loops, size_t self)
+{
+    for (size_t i = 0; i < loops->count; i++) {
+        if (i != self)
+            ring_locked(loops, i);
+    }
+}
+
+void loops_set_awake(struct loops *loops, size_t self, bool awake)
+{
+    pthread_mutex_lock(&loops->lock);
+    loops->members[self].awake = awake;
+    pthread_mutex_unlock(&loops->lock);
+}
+
+/* --- Places ------------------------------------------------------------- */
+
+int loops_take(struct loops *loops, size_t self, struct job **job)
+{
+    int got = 0;
+    pthread_mutex_lock(&loops->lock);
+    if (loops->in_flight < loops->limit) {
+        got = jobs_next(&loops->run->jobs, job);
+        if (got == 1)
+            loops->in_flight++;
+        if (got == 0)
+            got = -EAGAIN;
+        if (got == -EAGAIN && loops->run->input != -1 && self != 0) {
+            loops->input_wanted = true;
+            ring_locked(loops, 0);
+        }
+    }
+    pthread_mutex_unlock(&loops->lock);
+    return got;
+}
+
+static void note_locked(struct loops *loops, size_t self, uint64_t first,
+                        uint64_t last)
+{
+    loops->members[self].first = first;
+    loops->members[self].last = last;
+}
+
+void loops_note(struct loops *loops, size_t self, uint64_t first,
+                uint64_t last)
+{
+    pthread_mutex_lock(&loops->lock);
+    note_locked(loops, self, first, last);
+    pthread_mutex_unlock(&loops->lock);
+}
+
+void loops_leave(struct loops *loops, size_t self, uint64_t first,
+                 uint64_t last, struct job *returned)
+{
+    pthread_mutex_lock(&loops->lock);
+    loops->in_flight--;
+    note_locked(loops, self, first, last);
+    if (returned != NULL)
+        jobs_give_back(&loops->run->jobs, returned);
+    pthread_mutex_unlock(&loops->lock);
+}
+
+bool loops_are_done(struct loops *loops, size_t self)
+{
+    pthread_mutex_lock(&loops->lock);
+    bool done = loops->in_flight == 0 && jobs_done(&loops->run->jobs);
+    if (done)
+        ring_others_locked(loops, self);
+    pthread_mutex_unlock(&loops->lock);
+    return done;
+}
+
+/* --- The turn ----------------------------------------------------------- */
+
+void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn)
+{
+    pthread_mutex_lock(&loops->lock);
+    /* Of two loops that finish at once, the slower may bring an older turn. */
+    if (turn > atomic_load(&loops->turn)) {
+        atomic_store(&loops->turn, turn);
+        for (size_t i = 0; i < loops->count; i++) {
+            if (i != self && loops->members[i].first == turn)
+                ring_locked(loops, i);
+        }
+    }
+    pthread_mutex_unlock(&loops->lock);
+}
+
+/* --- Shortages ---------------------------------------------------------- */
+
+size_t loops_begin_later(struct loops *loops, struct job *job)
+{
+    pthread_mutex_lock(&loops->lock);
+    if (job != NULL) {
+        loops->in_flight--;
+        jobs_give_back(&loops->run->jobs, job);
+    }
+    size_t left = loops->in_flight;
+    if (left > 0)
+        loops->limit = left;
+    pthread_mutex_unlock(&loops->lock);
+    return left;
+}
+
+size_t loops_find_newest(struct loops *loops, size_t self, bool *own)
+{
+    size_t newest = self;
+    pthread_mutex_lock(&loops->lock);
+    for (size_t i = 0; i < loops->count; i++) {
+        if (loops->members[i].last > loops->members[newest].last)
+            newest = i;
+    }
+    *own = newest == self;
+    size_t left = loops->in_flight - 1;
+    if (left > 0) {
+        loops->limit = left;
+        if (!*own) {
+            loops->members[newest].give_way = true;
+            ring_locked(loops, newest);
+        }
+    }
+    pthread_mutex_unlock(&loops->lock);
+    return left;
+}
+
+bool loops_must_give_way(struct loops *loops, size_t self)
+{
+    pthread_mutex_lock(&loops->lock);
+    bool must = loops->members[self].give_way;
+    loops->members[self].give_way = false;
+    pthread_mutex_unlock(&loops->lock);
+    return must;
+}
+
+/* --- Input -------------------------------------------------------------- */
+
+int loops_read_input(struct loops *loops)
+{
+    pthread_mutex_lock(&loops->lock);
+    int error = run_read_input(loops->run);
+    loops->input_wanted = false;
+    ring_others_locked(loops, 0);
+    pthread_mutex_unlock(&loops->lock);
+    return error;
+}
+
+bool loops_want_input(struct loops *loops)
+{
+    pthread_mutex_lock(&loops->lock);
+    bool wanted = loops->input_wanted;
+    pthread_mutex_unlock(&loops->lock);
+    return wanted;
+}
