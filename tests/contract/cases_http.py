@@ -693,5 +693,54 @@ def names_from_the_hosts_file(model):
     return expect(r, ["ok"] * 2, content(9) * 2)
 
 
+
+# --- Injection -------------------------------------------------------------
+
+@case
+def nothing_is_injected(model):
+    """CR, LF and NUL reach the wire neither from a URL, nor from a header,
+    nor from a redirect; what is percent-encoded stays so."""
+    evil = [b"\r\nEvil: 1", b"\nEvil: 1", b"\rEvil: 1", b"\0Evil: 1", b"\t",
+            b" HTTP/1.1\r\nHost: evil\r\n\r\nGET /evil", b" evil", b"\x7f"]
+
+    def script(c):
+        while head := c.request():
+            if b"GET /lead" in head:
+                c.send(b"HTTP/1.1 302 Found\r\nLocation: /a\0b\r\n"
+                       b"Content-Length: 0\r\n\r\n")
+            else:
+                c.ok(b"fine")
+    with Server(script) as server:
+        base = server.http.encode()
+        places = [base + b"/x%s", base + b"/?%s", base + b"%s/",
+                  b"http://127.0.0.1%s:1/"]
+        given = [place % piece for place in places for piece in evil
+                 if b"\0" not in piece]
+        r = run(model, "-n", *given)
+        equal(set(r.words), {"bad-url"}, r.err)
+        # A line ends at LF, and TAB begins a name; the rest may be tried.
+        lines = [place % piece for place in places for piece in evil
+                 if b"\n" not in piece and b"\t" not in piece]
+        r = run(model, "-n", "-i", "-", stdin=b"\n".join(lines))
+        equal(set(r.words), {"bad-url"}, r.err)
+        equal(len(r.words), len(lines), "requests")
+        for piece in evil:
+            if b"\0" in piece or piece in (b"\t", b" evil"):
+                continue
+            for header in b"A: b" + piece, b"A" + piece + b": b":
+                r = run(model, "-H", header, server.http, report=False)
+                equal(r.status, 2, f"{header!r}: exit status")
+        equal(server.requests, [], "what was sent")
+        r = run(model, "-n", server.http + "/lead")
+        check(r.words[0] in ("bad-url", "protocol"), r.err)
+        r = run(model, server.http + "/%0d%0aEvil:%201%00")
+        equal(len(server.requests), 2, "requests sent")
+        check(server.requests[1].startswith(
+            b"GET /%0d%0aEvil:%201%00 HTTP/1.1\r\n"), server.requests[1])
+        check(not any(b"\nEvil" in head for head in server.requests),
+              "it was injected")
+        return expect(r, ["ok"], b"fine")
+
+
 if __name__ == "__main__":
     main()

@@ -350,7 +350,7 @@ def run(model, *args, stdin=None, directory=None, timeout=PATIENCE, wrap=(),
             command += ["--report", path]
         if directory:
             command += ["-d", directory]
-        command += [str(a) for a in args]
+        command += [a if isinstance(a, bytes) else str(a) for a in args]
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE if stdin is not None
             else subprocess.DEVNULL, stdout=subprocess.PIPE,
