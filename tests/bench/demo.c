@@ -192,10 +192,11 @@ static int race(const char *directory, const char *list, unsigned total,
         char *const argv[] = {path,         (char *)"-q", (char *)"-j",
                               (char *)JOBS, (char *)"-i", (char *)"-",
                               NULL};
+        struct measure_setting setting = {.input = list};
         printf("  fetch-%-10s %u URLs, %s in flight ... ", models[i], total,
                JOBS);
         (void)fflush(stdout);
-        int error = measure_run(argv, list, &all[i]);
+        int error = measure_run(argv, &setting, &all[i]);
         if (error != 0) {
             printf("%s%s\n", "could not be run: ", strerror(-error));
             return 1;
@@ -219,7 +220,7 @@ static int demo(const char *directory, const char *origin)
     char base[100];
     char list_path[] = P_tmpdir "/triptych-demo-XXXXXX";
     pid_t pid = -1;
-    int error = practice_start(origin, &pid, base, sizeof base);
+    int error = practice_start(origin, NULL, &pid, base, sizeof base);
     if (error != 0) {
         fprintf(stderr, "triptych-demo: %s: %s\n", origin, strerror(-error));
         return 3;

@@ -113,7 +113,8 @@ static int start_lane(const struct setting *setting, struct lane *lane,
                           (char *)"--high-water",
                           (char *)(lane->bounded ? "64K" : "none"),
                           NULL};
-    int error = measure_start(argv, list, &lane->pid, &lane->fd);
+    struct measure_setting from = {.input = list};
+    int error = measure_start(argv, &from, &lane->pid, &lane->fd);
     if (error != 0)
         return error;
     /* We look at it every few milliseconds only: room for what comes at that
@@ -294,7 +295,8 @@ static int drain(const struct setting *setting)
            "%s in flight:\n\n",
            SOURCES, (double)setting->size / MIB, setting->rate / 1e6, JOBS);
     (void)fflush(stdout);
-    int error = practice_start(setting->origin, &origin, base, sizeof base);
+    int error =
+        practice_start(setting->origin, NULL, &origin, base, sizeof base);
     if (error != 0) {
         fprintf(stderr, "triptych-drain: %s: %s\n", setting->origin,
                 strerror(-error));

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,43 +147,113 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-static _Noreturn void become(char *const argv[], const char *input, int out)
+static _Noreturn void become(char *const argv[],
+                             const struct measure_setting *setting, int out)
 {
+    const char *input = setting->input;
     int in = open(input != NULL ? input : "/dev/null", O_RDONLY);
     if (in == -1 || dup2(in, STDIN_FILENO) == -1 ||
         dup2(out, STDOUT_FILENO) == -1)
         _exit(126);
     (void)close(in);
     (void)close(out);
+    if (setting->errors != NULL) {
+        int errors = open(setting->errors, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+        if (errors == -1 || dup2(errors, STDERR_FILENO) == -1)
+            _exit(126);
+        (void)close(errors);
+    }
+    if (setting->core_count > 0) {
+        cpu_set_t cores;
+        CPU_ZERO(&cores);
+        for (unsigned i = 0; i < setting->core_count; i++)
+            CPU_SET(setting->first_core + i, &cores);
+        if (sched_setaffinity(0, sizeof cores, &cores) == -1)
+            _exit(126);
+    }
     execv(argv[0], argv);
     _exit(127);
 }
 
+/* Kills one of its children, or, when it never has any, the program. */
+static void kill_something(pid_t pid)
+{
+    static pid_t family[FAMILY_MOST];
+    size_t count = find_family(pid, family);
+    size_t which = count > 1 ? 1 + (size_t)rand() % (count - 1) : 0;
+    (void)kill(family[which], SIGKILL);
+}
+
+/* When the next of several things is due; 0: never. */
+struct moments {
+    double look;
+    double kill;
+    double read; /* again, at a limited rate */
+    double end;
+};
+
+/* Does what is due. Returns how long there is until the next thing, in ms. */
+static int do_due(pid_t pid, const struct measure_setting *setting,
+                  struct moments *next, struct measure *out)
+{
+    double now = seconds_now();
+    if (now >= next->look) {
+        look(pid, out);
+        double took = seconds_now() - now;
+        double pause = MEASURE_LOOK_MS / 1000.0;
+        next->look = now + took + (pause > 20 * took ? pause : 20 * took);
+    }
+    if (next->kill != 0 && now >= next->kill) {
+        kill_something(pid);
+        next->kill = now + setting->kill_ms / 1000.0;
+    }
+    if (next->end != 0 && now >= next->end)
+        (void)kill(pid, SIGKILL);
+    double soonest = next->look;
+    if (next->kill != 0 && next->kill < soonest)
+        soonest = next->kill;
+    if (next->read > now && next->read < soonest)
+        soonest = next->read;
+    int ms = (int)((soonest - seconds_now()) * 1000) + 1;
+    return ms > 0 ? ms : 0;
+}
+
 /* Reads its output until that ends, and looks at it meanwhile. */
-static int follow(pid_t pid, int fd, struct measure *out)
+static int follow(pid_t pid, int fd, const struct measure_setting *setting,
+                  struct measure *out)
 {
     char *chunk = malloc(CHUNK);
-    double next = 0;
-    ssize_t n;
+    double begun = seconds_now();
+    struct moments next = {
+        .kill = setting->kill_ms > 0 ? begun + setting->kill_ms / 1000.0 : 0,
+        .end = setting->limit > 0 ? begun + setting->limit : 0};
+    ssize_t n = 1;
     if (chunk == NULL)
         return -ENOMEM;
-    do {
-        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    while (n > 0 || (n == -1 && errno == EINTR)) {
+        int ms = do_due(pid, setting, &next, out);
+        bool reads = seconds_now() >= next.read;
+        struct pollfd poll_fd = {.fd = reads ? fd : -1, .events = POLLIN};
         n = 1;
-        if (poll(&poll_fd, 1, MEASURE_LOOK_MS) > 0)
-            n = read(fd, chunk, CHUNK);
-        if (n > 0 && poll_fd.revents != 0)
-            measure_hash(&out->hash, &out->bytes, chunk, (size_t)n);
-        if (seconds_now() >= next) {
-            look(pid, out);
-            next = seconds_now() + MEASURE_LOOK_MS / 1000.0;
+        if (poll(&poll_fd, 1, ms) <= 0)
+            continue;
+        n = read(fd, chunk, CHUNK);
+        if (n > 0 && out->bytes < sizeof out->text - 1) {
+            size_t room = sizeof out->text - 1 - (size_t)out->bytes;
+            memcpy(out->text + out->bytes, chunk,
+                   (size_t)n < room ? (size_t)n : room);
         }
-    } while (n > 0 || (n == -1 && errno == EINTR));
+        if (n > 0)
+            measure_hash(&out->hash, &out->bytes, chunk, (size_t)n);
+        if (setting->rate > 0)
+            next.read = begun + (double)out->bytes / setting->rate;
+    }
     free(chunk);
     return 0;
 }
 
-int measure_start(char *const argv[], const char *input, pid_t *pid, int *fd)
+int measure_start(char *const argv[], const struct measure_setting *setting,
+                  pid_t *pid, int *fd)
 {
     int ends[2];
     if (access(argv[0], X_OK) != 0 || pipe2(ends, O_CLOEXEC) == -1)
@@ -190,7 +261,7 @@ int measure_start(char *const argv[], const char *input, pid_t *pid, int *fd)
     *pid = fork();
     int error = *pid == -1 ? -errno : 0;
     if (*pid == 0)
-        become(argv, input, ends[1]);
+        become(argv, setting, ends[1]);
     (void)close(ends[1]);
     *fd = ends[0];
     if (error != 0)
@@ -198,7 +269,8 @@ int measure_start(char *const argv[], const char *input, pid_t *pid, int *fd)
     return error;
 }
 
-int measure_run(char *const argv[], const char *input, struct measure *out)
+int measure_run(char *const argv[], const struct measure_setting *setting,
+                struct measure *out)
 {
     int status;
     int fd;
@@ -206,10 +278,10 @@ int measure_run(char *const argv[], const char *input, struct measure *out)
     struct rusage usage;
     *out = (struct measure){0};
     double begun = seconds_now();
-    int error = measure_start(argv, input, &pid, &fd);
+    int error = measure_start(argv, setting, &pid, &fd);
     if (error != 0)
         return error;
-    error = follow(pid, fd, out);
+    error = follow(pid, fd, setting, out);
     (void)close(fd);
     while (wait4(pid, &status, 0, &usage) == -1) {
         if (errno != EINTR)

@@ -9,7 +9,8 @@
  * each, so that the sum over a family of forked workers is what they really
  * take.
  *
- * Looking costs CPU, too, and what comes and goes between two looks is missed.
+ * Looking costs CPU, too: after each look there is a pause twenty times as
+ * long. What comes and goes in between is missed.
  */
 #ifndef TRIPTYCH_MEASURE_H
 #define TRIPTYCH_MEASURE_H
@@ -19,8 +20,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How often it is looked, in milliseconds. */
+/* How often it is looked at most, in milliseconds. */
 #define MEASURE_LOOK_MS 20
+
+/* How to run it. All zeroes will do. */
+struct measure_setting {
+    const char *input;   /* file for standard input; NULL: /dev/null */
+    double rate;         /* bytes a second read from its output; 0: all */
+    unsigned kill_ms;    /* so often something of it is killed; 0: never */
+    double limit;        /* seconds after which it is killed; 0: none */
+    unsigned first_core; /* it may run on these ... */
+    unsigned core_count; /* ... only; 0: on all */
+    const char *errors;  /* file for standard error; NULL: ours */
+};
 
 struct measure {
     int status;  /* the exit status; 128 + the signal if one killed it */
@@ -35,20 +47,23 @@ struct measure {
     unsigned descriptors;
     long voluntary; /* context switches */
     long involuntary;
+    char text[4096]; /* how its standard output begins; ends with a NUL */
 };
 
 /*
- * Runs argv[0] with its standard input from the file `input` (NULL: /dev/null)
- * and reads all of its standard output. Standard error is ours. Returns when
- * it has ended: 0, or a negative errno if it could not be run. Not for more
- * than one at a time.
+ * Runs argv[0] and reads all of its standard output. What is killed, if that is
+ * asked for, is one of its children, or, if it has none, the program itself.
+ * Returns when it has ended: 0, or a negative errno if it could not be run. Not
+ * for more than one at a time.
  */
-int measure_run(char *const argv[], const char *input, struct measure *out);
+int measure_run(char *const argv[], const struct measure_setting *setting,
+                struct measure *out);
 
 /* Starts a program in the same way, for a caller who looks at it himself:
  * gives its pid, and the descriptor that its standard output is read from. 0
  * or a negative errno. */
-int measure_start(char *const argv[], const char *input, pid_t *pid, int *fd);
+int measure_start(char *const argv[], const struct measure_setting *setting,
+                  pid_t *pid, int *fd);
 
 /* A running hash over bytes in pieces of any size: start with hash 0 and
  * length 0, pass both on. */

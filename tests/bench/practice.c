@@ -1,8 +1,6 @@
 /* practice: a practice server of one's own. See practice.h. */
 #include "practice.h"
 
-#include "measure.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,12 +8,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int practice_start(const char *path, pid_t *pid, char *base, size_t size)
+int practice_start(const char *path, const struct measure_setting *setting,
+                   pid_t *pid, char *base, size_t size)
 {
     char *const argv[] = {(char *)path, (char *)"--port=0", NULL};
     char line[100] = "";
     int fd;
-    int error = measure_start(argv, NULL, pid, &fd);
+    static const struct measure_setting usual = {0};
+    int error =
+        measure_start(argv, setting != NULL ? setting : &usual, pid, &fd);
     if (error != 0)
         return error;
     FILE *out = fdopen(fd, "r");

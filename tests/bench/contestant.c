@@ -1,0 +1,213 @@
+/* contestant: a program that takes part. See contestant.h. */
+#include "contestant.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct contestant contestants[] = {
+    {.name = "threads", .program = "fetch-threads", .saves = true},
+    {.name = "processes", .program = "fetch-processes", .saves = true},
+    {.name = "evloop", .program = "fetch-evloop", .saves = true},
+    {.name = "threads", .program = "digest-threads", .digests_only = true},
+    {.name = "processes", .program = "digest-processes", .digests_only = true},
+    {.name = "evloop", .program = "digest-evloop", .digests_only = true},
+    {.name = "floor", .kind = FLOOR, .program = "triptych-floor"},
+    {.name = "curl", .kind = PEER, .program = "curl", .saves = true},
+    {.name = "wget2", .kind = PEER, .program = "wget2"},
+    {.name = "aria2c", .kind = PEER, .program = "aria2c", .saves = true},
+    {.name = "xargs-curl", .kind = PEER, .program = "xargs"},
+    {.name = "wrk", .kind = PEER, .program = "wrk"},
+    {.name = "h2load", .kind = PEER, .program = "h2load"},
+    {.name = "py-threading", .kind = PEER, .program = "with_threading.py"},
+    {.name = "py-multiprocessing",
+     .kind = PEER,
+     .program = "with_multiprocessing.py"},
+    {.name = "py-asyncio", .kind = PEER, .program = "with_asyncio.py"},
+    {.name = "py-aiohttp", .kind = PEER, .program = "with_aiohttp.py"},
+};
+
+const size_t contestant_count = sizeof contestants / sizeof *contestants;
+
+/* --- Finding ------------------------------------------------------------ */
+
+static bool is_script(const struct contestant *c)
+{
+    return strstr(c->program, ".py") != NULL;
+}
+
+static bool look_in(const char *directory, size_t length, const char *program,
+                    char path[PATH_MAX])
+{
+    int n =
+        snprintf(path, PATH_MAX, "%.*s/%s", (int)length, directory, program);
+    if (n > 0 && n < PATH_MAX && access(path, X_OK) == 0)
+        return true;
+    path[0] = '\0';
+    return false;
+}
+
+static bool look_along_path(const char *program, char path[PATH_MAX])
+{
+    const char *at = getenv("PATH");
+    while (at != NULL && *at != '\0') {
+        size_t length = strcspn(at, ":");
+        if (look_in(at, length, program, path))
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+/* The script of aiohttp is there, but is that? */
+static bool runs(const char *path)
+{
+    char command[PATH_MAX + 40];
+    snprintf(command, sizeof command, "'%s' --check >/dev/null 2>&1", path);
+    return system(command) == 0;
+}
+
+void contestants_find(const char *ours, const char *tools, const char *scripts)
+{
+    for (size_t i = 0; i < contestant_count; i++) {
+        struct contestant *c = &contestants[i];
+        if (c->kind == OURS && !c->digests_only) {
+            (void)look_in(ours, strlen(ours), c->program, c->path);
+        } else if (c->kind != PEER) {
+            (void)look_in(tools, strlen(tools), c->program, c->path);
+        } else if (is_script(c)) {
+            (void)look_in(scripts, strlen(scripts), c->program, c->path);
+            if (c->path[0] != '\0' && !runs(c->path))
+                c->path[0] = '\0';
+        } else {
+            (void)look_along_path(c->program, c->path);
+        }
+    }
+}
+
+bool contestant_can(const struct contestant *c, const struct workload *w)
+{
+    bool is_http = w->path != NULL && !w->uploads;
+    if (c->kind == OURS)
+        return c->digests_only == w->digests;
+    if (c->kind == FLOOR)
+        return is_http && w->destination == TO_NOWHERE && w->option == NULL &&
+               !w->kills && !w->digests;
+    return w->peers && (w->destination != TO_FILES || c->saves);
+}
+
+/* --- Commands ----------------------------------------------------------- */
+
+static void add(struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(struct command *command, const char *format, ...)
+{
+    va_list arguments;
+    if (command->count + 1 >= ARGUMENTS_MOST)
+        return;
+    char *text = command->text[command->count];
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof command->text[0], format, arguments);
+    va_end(arguments);
+    command->argv[command->count++] = text;
+    command->argv[command->count] = NULL;
+}
+
+static void ours(const struct task *task, struct command *command)
+{
+    const struct workload *w = task->workload;
+    add(command, "-q");
+    add(command, "-j%u", task->jobs);
+    add(command, "-i%s", task->list);
+    add(command, "--timeout=600");
+    add(command, "--report=%s", task->report);
+    if (w->destination == TO_NOWHERE)
+        add(command, "-n");
+    if (w->destination == TO_FILES)
+        add(command, "-d%s", task->directory);
+    if (w->option != NULL)
+        add(command, "%s", w->option);
+    if (w->uploads)
+        add(command, "-T%s", task->upload);
+    if (task->trace != NULL)
+        add(command, "--trace=%s", task->trace);
+}
+
+static void first_url(const char *list, char *url, size_t size)
+{
+    FILE *file = fopen(list, "re");
+    url[0] = '\0';
+    if (file == NULL)
+        return;
+    if (fgets(url, (int)size, file) != NULL)
+        url[strcspn(url, "\n")] = '\0';
+    (void)fclose(file);
+}
+
+static void peer(const char *name, const struct task *task,
+                 struct command *command)
+{
+    char url[PATH_MAX];
+    first_url(task->list, url, sizeof url);
+    if (strcmp(name, "curl") == 0) {
+        add(command, "-Zs");
+        add(command, "--parallel-max");
+        add(command, "%u", task->jobs);
+        add(command, "-K%s", task->curl_list);
+    } else if (strcmp(name, "wget2") == 0) {
+        add(command, "-q");
+        add(command, "--max-threads=%u", task->jobs);
+        add(command, "-O/dev/null");
+        add(command, "-i%s", task->list);
+    } else if (strcmp(name, "aria2c") == 0) {
+        add(command, "-q");
+        add(command, "-j%u", task->jobs);
+        add(command, "-x1");
+        add(command, "--allow-overwrite=true");
+        add(command, "--file-allocation=none");
+        add(command, "-d%s", task->directory);
+        add(command, "-i%s", task->list);
+    } else if (strcmp(name, "xargs-curl") == 0) {
+        /* Some URLs to each, or it would be all forking. */
+        add(command, "-P%u", task->jobs);
+        add(command, "-n20");
+        add(command, "curl");
+        add(command, "-s");
+        add(command, "-o/dev/null");
+        add(command, "--remote-name-all");
+        command->reads_input = true;
+    } else if (strcmp(name, "wrk") == 0) {
+        add(command, "-t1");
+        add(command, "-c%u", task->jobs);
+        add(command, "-d1s");
+        add(command, "%s", url);
+    } else if (strcmp(name, "h2load") == 0) {
+        add(command, "--h1");
+        add(command, "-t1");
+        add(command, "-c%u", task->jobs);
+        add(command, "-n%u", task->requests);
+        add(command, "%s", url);
+    } else {
+        add(command, "%u", task->jobs);
+        add(command, "%s", task->list);
+    }
+}
+
+void contestant_command(const struct contestant *c, const struct task *task,
+                        struct command *command)
+{
+    command->count = 0;
+    command->reads_input = false;
+    add(command, "%s", c->path);
+    if (c->kind == OURS) {
+        ours(task, command);
+    } else if (c->kind == FLOOR) {
+        add(command, "%u", task->jobs);
+        add(command, "%s", task->list);
+    } else {
+        peer(c->name, task, command);
+    }
+}

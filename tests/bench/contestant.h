@@ -1,0 +1,65 @@
+/*
+ * contestant: a program that takes part, and how it is told what to do.
+ *
+ * The three fetchers; the floor, which does the least that can be done; and
+ * peers, where they are installed: other people's programs, and three of ours
+ * in Python, whose models these are.
+ */
+#ifndef TRIPTYCH_CONTESTANT_H
+#define TRIPTYCH_CONTESTANT_H
+
+#include "workload.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum contestant_kind { OURS, FLOOR, PEER };
+
+struct contestant {
+    const char *name;
+    enum contestant_kind kind;
+    const char *program; /* looked for among ours, or along PATH */
+    bool saves;          /* it can save each body as a file */
+    bool digests_only;   /* takes part only where bodies are digested */
+    char path[PATH_MAX]; /* where it was found; "": it was not */
+};
+
+extern struct contestant contestants[];
+extern const size_t contestant_count;
+
+/* Looks for all of them: ours in the directories `ours` and `tools`, and our
+ * Python programs in `scripts`. */
+void contestants_find(const char *ours, const char *tools,
+                      const char *scripts);
+
+/* True if it can do this workload. */
+bool contestant_can(const struct contestant *contestant,
+                    const struct workload *workload);
+
+/* One run's particulars. */
+struct task {
+    const struct workload *workload;
+    unsigned jobs;
+    unsigned requests;
+    const char *list;      /* file of URLs */
+    const char *directory; /* for files to be saved in */
+    const char *report;    /* ours: where the report goes */
+    const char *trace;     /* ours: NULL, or where the trace goes */
+    const char *upload;    /* file to be sent */
+    const char *curl_list; /* the list again, for curl */
+};
+
+#define ARGUMENTS_MOST 32
+
+struct command {
+    char *argv[ARGUMENTS_MOST];
+    char text[ARGUMENTS_MOST][PATH_MAX + 40];
+    size_t count;
+    bool reads_input; /* the list is its standard input */
+};
+
+void contestant_command(const struct contestant *contestant,
+                        const struct task *task, struct command *command);
+
+#endif

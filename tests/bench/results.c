@@ -1,0 +1,189 @@
+/* results: what was measured. See results.h. */
+#include "results.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[COLUMNS] = {
+    "status",      "requests",        "ok",        "bytes",       "wall_s",
+    "ideal_s",     "requests_s",      "mb_s",      "p50_us",      "p90_us",
+    "p99_us",      "p99_9_us",        "max_us",    "user_s",      "system_s",
+    "pss",         "threads",         "processes", "descriptors", "voluntary",
+    "involuntary", "calls_a_request",
+};
+
+#define NOTE "# "
+
+int results_add(struct results *results, const struct row *row)
+{
+    if (results->count == results->size) {
+        size_t size = results->size * 2 + 64;
+        struct row *rows = realloc(results->rows, size * sizeof *rows);
+        if (rows == NULL)
+            return -ENOMEM;
+        results->rows = rows;
+        results->size = size;
+    }
+    results->rows[results->count++] = *row;
+    return 0;
+}
+
+void results_free(struct results *results)
+{
+    free(results->rows);
+    *results = (struct results){0};
+}
+
+/* --- The file ----------------------------------------------------------- */
+
+void results_write_head(FILE *file, const char *machine)
+{
+    fputs(machine, file);
+    fputs("workload\tjobs\tprogram\tround", file);
+    for (int i = 0; i < COLUMNS; i++)
+        fprintf(file, "\t%s", names[i]);
+    (void)putc('\n', file);
+}
+
+void results_write_row(FILE *file, const struct row *row)
+{
+    fprintf(file, "%s\t%u\t%s\t%u", row->workload, row->jobs, row->program,
+            row->round);
+    for (int i = 0; i < COLUMNS; i++) {
+        if (row->values[i] < 0)
+            fputs("\t-", file);
+        else
+            fprintf(file, "\t%.10g", row->values[i]);
+    }
+    (void)putc('\n', file);
+}
+
+static bool read_row(char *line, struct row *row)
+{
+    int used = 0;
+    *row = (struct row){0};
+    if (sscanf(line, "%23[^\t]\t%u\t%23[^\t]\t%u%n", row->workload, &row->jobs,
+               row->program, &row->round, &used) != 4)
+        return false;
+    char *at = line + used;
+    for (int i = 0; i < COLUMNS; i++) {
+        if (*at++ != '\t')
+            return false;
+        char *end = at + 1;
+        row->values[i] = *at == '-' ? -1 : strtod(at, &end);
+        if (end == at)
+            return false;
+        at = end;
+    }
+    return *at == '\n';
+}
+
+int results_read(struct results *results, const char *path)
+{
+    char line[2000];
+    bool in_rows = false;
+    int error = 0;
+    *results = (struct results){0};
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return -errno;
+    while (error == 0 && fgets(line, sizeof line, file) != NULL) {
+        struct row row;
+        size_t held = strlen(results->machine);
+        if (!in_rows && strncmp(line, NOTE, strlen(NOTE)) == 0)
+            snprintf(results->machine + held, sizeof results->machine - held,
+                     "%s", line);
+        else if (!in_rows)
+            in_rows = true; /* the names of the columns */
+        else if (read_row(line, &row))
+            error = results_add(results, &row);
+        else
+            error = -EINVAL;
+    }
+    if (error == 0 && !in_rows)
+        error = -EINVAL;
+    (void)fclose(file);
+    if (error != 0)
+        results_free(results);
+    return error;
+}
+
+/* --- What it comes to --------------------------------------------------- */
+
+#define ROUNDS_MOST 1000
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static struct summary summarize(double *values, size_t n)
+{
+    struct summary summary = {.rounds = n};
+    if (n == 0)
+        return summary;
+    qsort(values, n, sizeof *values, by_size);
+    summary.least = values[0];
+    summary.most = values[n - 1];
+    summary.median = (values[(n - 1) / 2] + values[n / 2]) / 2;
+    return summary;
+}
+
+static bool is_of(const struct row *row, const char *workload, unsigned jobs,
+                  const char *program)
+{
+    return row->jobs == jobs && strcmp(row->workload, workload) == 0 &&
+           strcmp(row->program, program) == 0;
+}
+
+struct summary results_summary(const struct results *results,
+                               const char *workload, unsigned jobs,
+                               const char *program, enum column column)
+{
+    double values[ROUNDS_MOST];
+    size_t n = 0;
+    for (size_t i = 0; i < results->count && n < ROUNDS_MOST; i++) {
+        const struct row *row = &results->rows[i];
+        if (is_of(row, workload, jobs, program) && row->values[column] >= 0)
+            values[n++] = row->values[column];
+    }
+    return summarize(values, n);
+}
+
+static const struct row *find(const struct results *results,
+                              const char *workload, unsigned jobs,
+                              const char *program, unsigned round)
+{
+    for (size_t i = 0; i < results->count; i++) {
+        const struct row *row = &results->rows[i];
+        if (row->round == round && is_of(row, workload, jobs, program))
+            return row;
+    }
+    return NULL;
+}
+
+struct summary results_ratio(const struct results *results,
+                             const char *workload, unsigned jobs,
+                             const char *a, const char *b, enum column column)
+{
+    double values[ROUNDS_MOST];
+    size_t n = 0;
+    for (size_t i = 0; i < results->count && n < ROUNDS_MOST; i++) {
+        const struct row *row = &results->rows[i];
+        if (!is_of(row, workload, jobs, a))
+            continue;
+        const struct row *other = find(results, workload, jobs, b, row->round);
+        if (other != NULL && row->values[column] >= 0 &&
+            other->values[column] > 0)
+            values[n++] = row->values[column] / other->values[column];
+    }
+    return summarize(values, n);
+}
+
+bool summary_differs(const struct summary *ratio)
+{
+    return ratio->rounds > 1 && (ratio->least > 1 || ratio->most < 1);
+}

@@ -1,0 +1,165 @@
+/* server: whom the workloads ask. See server.h. */
+#include "server.h"
+
+#include "practice.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Debian's place for it is not along everybody's PATH. */
+static const char nginx[] = "/usr/sbin/nginx";
+
+static const char nginx_conf[] =
+    "daemon off; worker_processes 1; pid %1$s/nginx.pid;\n"
+    "error_log %1$s/nginx.log;\n"
+    "%2$s\n"
+    "events { worker_connections 20000; }\n"
+    "http {\n"
+    "  access_log off; sendfile on; open_file_cache max=100;\n"
+    "  keepalive_requests 10000000;\n"
+    "  client_body_temp_path %1$s/t1; proxy_temp_path %1$s/t2;\n"
+    "  fastcgi_temp_path %1$s/t3; uwsgi_temp_path %1$s/t4;\n"
+    "  scgi_temp_path %1$s/t5;\n"
+    "  server { listen 127.0.0.1:%3$d backlog=4096; root %1$s; }\n"
+    "}\n";
+
+bool server_has_nginx(void)
+{
+    return access(nginx, X_OK) == 0;
+}
+
+/* What is always the same, as files; that of all bodies no two are alike is
+ * of no interest here. */
+static bool is_static(const struct workload *workload)
+{
+    return workload->path != NULL && !workload->uploads &&
+           workload->delay_ms == 0 &&
+           strstr(workload->path, "delay") == NULL && !workload->kills &&
+           workload->destination != TO_READER;
+}
+
+static int free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int port = -1;
+    if (fd != -1 && bind(fd, (struct sockaddr *)&address, size) == 0 &&
+        getsockname(fd, (struct sockaddr *)&address, &size) == 0)
+        port = ntohs(address.sin_port);
+    if (fd != -1)
+        (void)close(fd);
+    return port;
+}
+
+static int write_file(const char *directory, const char *name,
+                      unsigned long long size)
+{
+    char path[PATH_MAX];
+    char block[4096];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    memset(block, 'x', sizeof block);
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return -errno;
+    for (unsigned long long done = 0; done < size; done += sizeof block) {
+        size_t part =
+            sizeof block < size - done ? sizeof block : (size_t)(size - done);
+        (void)fwrite(block, 1, part, file);
+    }
+    bool bad = ferror(file) != 0;
+    return fclose(file) != 0 || bad ? -EIO : 0;
+}
+
+static bool answers(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool yes = fd != -1 &&
+               connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd != -1)
+        (void)close(fd);
+    return yes;
+}
+
+/* Waits until it accepts; five seconds, at most. */
+static int await(int port)
+{
+    struct timespec pause = {.tv_nsec = 10000000};
+    for (int i = 0; i < 500; i++) {
+        if (answers(port))
+            return 0;
+        (void)nanosleep(&pause, NULL);
+    }
+    return -ETIMEDOUT;
+}
+
+static int start_nginx(struct server *server, const struct workload *workload,
+                       const char *directory,
+                       const struct measure_setting *setting)
+{
+    char conf[PATH_MAX];
+    char bytes[PATH_MAX];
+    char name[60];
+    int port = free_port();
+    int fd;
+    snprintf(bytes, sizeof bytes, "%s/bytes", directory);
+    snprintf(name, sizeof name, "bytes/%llu", workload->size);
+    snprintf(conf, sizeof conf, "%s/nginx.conf", directory);
+    if (mkdir(bytes, 0755) == -1 && errno != EEXIST)
+        return -errno;
+    int error = port == -1 ? -EADDRNOTAVAIL
+                           : write_file(directory, name, workload->size);
+    FILE *file = error == 0 ? fopen(conf, "we") : NULL;
+    if (file == NULL)
+        return error != 0 ? error : -errno;
+    fprintf(file, nginx_conf, directory, geteuid() == 0 ? "user root;" : "",
+            port);
+    if (fclose(file) != 0)
+        return -EIO;
+    char *const argv[] = {(char *)nginx, (char *)"-c",      conf,
+                          (char *)"-p",  (char *)directory, NULL};
+    error = measure_start(argv, setting, &server->pid, &fd);
+    if (error != 0)
+        return error;
+    (void)close(fd);
+    snprintf(server->base, sizeof server->base, "http://127.0.0.1:%d/", port);
+    server->name = "nginx";
+    error = await(port);
+    if (error != 0)
+        server_stop(server);
+    return error;
+}
+
+int server_start(struct server *server, const struct workload *workload,
+                 const char *origin, const char *directory,
+                 const struct measure_setting *setting)
+{
+    *server = (struct server){.name = "triptych-origin"};
+    if (workload->path == NULL) {
+        server->name = "none";
+        return 0;
+    }
+    if (is_static(workload) && server_has_nginx())
+        return start_nginx(server, workload, directory, setting);
+    return practice_start(origin, setting, &server->pid, server->base,
+                          sizeof server->base);
+}
+
+void server_stop(struct server *server)
+{
+    if (server->pid != 0)
+        practice_stop(server->pid);
+    server->pid = 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * server: whom the workloads ask: the practice server, and, where that is
+ * installed, nginx for what is always the same, for it is faster.
+ */
+#ifndef TRIPTYCH_SERVER_H
+#define TRIPTYCH_SERVER_H
+
+#include "measure.h"
+#include "workload.h"
+
+#include <sys/types.h>
+
+struct server {
+    pid_t pid; /* 0: none */
+    char base[100];
+    const char *name;
+};
+
+/* True if nginx is installed. */
+bool server_has_nginx(void);
+
+/* Starts a server that can serve the workload, with its files in `directory`;
+ * `origin` is the practice server's program. It is ready on return. 0 or a
+ * negative errno. */
+int server_start(struct server *server, const struct workload *workload,
+                 const char *origin, const char *directory,
+                 const struct measure_setting *setting);
+
+void server_stop(struct server *server);
+
+#endif

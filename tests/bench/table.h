@@ -1,0 +1,43 @@
+/*
+ * table: the results on a terminal, and what they say in words.
+ */
+#ifndef TRIPTYCH_TABLE_H
+#define TRIPTYCH_TABLE_H
+
+#include "results.h"
+#include "workload.h"
+
+#include <stdio.h>
+
+/* A workload's table: a row for each program, medians of all rounds, with the
+ * range of the wall time. */
+void table_print(FILE *out, const struct results *results,
+                 const struct workload *workload);
+
+/* The programs that were measured there, in the order of their rows. Returns
+ * how many. */
+size_t table_programs(const struct results *results, const char *workload,
+                      unsigned jobs, const char *programs[], size_t most);
+
+/*
+ * The verdict on the three models in one measure (less is better, as in
+ * C_WALL): "evloop least; threads 1.31 (1.22-1.40) times as much; processes no
+ * difference". Empty when not all three were measured.
+ */
+void table_verdict(const struct results *results, const char *workload,
+                   unsigned jobs, enum column column, char *out, size_t size);
+
+/* What has changed between two files of results, beyond the spread of each. */
+void table_compare(FILE *out, const struct results *before,
+                   const struct results *after);
+
+/* The line on the terminal that says what is being run; only there. */
+void progress_show(const char *workload, unsigned jobs, const char *program,
+                   unsigned round, unsigned rounds);
+void progress_clear(void);
+
+/* A message on standard error, in its place. */
+void progress_tell(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+#endif
