@@ -116,6 +116,7 @@ static void read_content_length(struct http *http, struct span value)
 static void read_transfer_encoding(struct http *http, struct span value)
 {
     struct span member;
+    http->coded = true;
     while (next_member(&value, &member)) {
         if (member.length == 0)
             continue;
@@ -220,19 +221,22 @@ static void end_of_fields(struct http *http)
     }
     if (http->status < 200) {
         /* 1xx: the real response is still to come. What counts against the
-         * limit stays counted, or 1xx without end would never stop. */
+         * limit stays counted, or 1xx without end would never stop; and a
+         * "close" stays said (9.6). */
         size_t head_size = http->head_size;
         struct bytes line = http->line;
         free(http->location);
         *http = (struct http){.begun = true,
                               .head_size = head_size,
                               .line = line,
+                              .close = http->close,
                               .status = http->status};
         return;
     }
     bool no_content = http->status == 204 || http->status == 304;
     if (no_content) {
         http->chunked = http->other_coding = http->bad_length = false;
+        http->coded = false;
         http->has_length = true;
         http->left = 0;
     }
@@ -258,9 +262,12 @@ static void end_of_fields(struct http *http)
         http->left = 0;
         http->size_part = SIZE_FIRST;
         http->state = HTTP_CHUNK_SIZE;
-    } else if (http->has_length) {
+    } else if (http->has_length && !http->coded) {
         http->state = http->left > 0 ? HTTP_LENGTH : HTTP_DONE;
     } else {
+        /* 6.3: a Transfer-Encoding overrides a length even if it is empty:
+         * another reader of the same bytes may see it so. */
+        http->has_length = false;
         http->keep_alive = false;
         http->state = HTTP_UNTIL_CLOSE;
     }

@@ -90,6 +90,7 @@ struct http {
     size_t head_size;   /* bytes that count against HTTP_HEAD_LIMIT */
     unsigned size_part; /* where in the chunk-size line: see http.c */
     bool chunked, other_coding, close, keep, bad_length;
+    bool coded; /* there is a Transfer-Encoding, if only an empty one */
     bool several_locations;
 };
 

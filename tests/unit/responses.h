@@ -91,6 +91,17 @@ static const struct response responses[] = {
      B("abc"), false},
     {"until close, empty", B("HTTP/1.1 200 OK\r\n\r\n"), true, RESULT_OK, 200,
      B(""), false},
+    {"an empty Transfer-Encoding overrides a length",
+     B("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding:\r\n\r\n"
+       "abc"),
+     true, RESULT_OK, 200, B("abc"), false},
+    {"a Transfer-Encoding of nothing but commas does, too",
+     B("HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\r\nContent-Length: "
+       "1\r\n\r\nabc"),
+     true, RESULT_OK, 200, B("abc"), false},
+    {"204 has no body, whatever its empty Transfer-Encoding says",
+     B("HTTP/1.1 204 No Content\r\nTransfer-Encoding:\r\n\r\n"), false,
+     RESULT_OK, 204, B(""), true},
     {"204 has no body", B("HTTP/1.1 204 No Content\r\n\r\n"), false, RESULT_OK,
      204, B(""), true},
     {"304 has no body, whatever its length says",
@@ -103,6 +114,10 @@ static const struct response responses[] = {
        "Content-Length: 7\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: "
        "1\r\n\r\na"),
      false, RESULT_OK, 200, B("a"), true},
+    {"a close in 1xx is a close",
+     B("HTTP/1.1 103 Early Hints\r\nConnection: close\r\n\r\n"
+       "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"),
+     false, RESULT_OK, 200, B("a"), false},
     {"bare LF", B("HTTP/1.1 200 OK\nContent-Length: 1\n\na"), false, RESULT_OK,
      200, B("a"), true},
     {"obs-fold",
