@@ -1,0 +1,397 @@
+"""Every call fails once, as SQLite tests itself: a short run of everything is
+made again and again, and each time another one of its system calls and
+allocations fails, or takes one byte only (shim.c, which is preloaded).
+
+Whatever it was, the program must end in good order: by itself, with an exit
+status of the contract, its report complete, bodies and files whole or absent,
+a message for each request that failed, no process left, nothing leaked (the
+build with sanitizers says so). And in isolation: one fault fails one request
+at most. A fault that nobody need notice - EINTR, a short read - must change
+nothing at all.
+
+    faults.py          takes samples where a function is called very often
+    faults.py full     every call of every function
+    faults.py threads files alloc:17:ENOMEM
+                       that fault; or, without the number, those of that name
+"""
+
+import concurrent.futures
+import os
+import re
+import struct
+import subprocess
+import sys
+import traceback
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../contract"))
+
+from harness import (BIN, MODELS, PATIENCE, Failure, Origin, Workplace, check,
+                     check_clean, content, equal, free_port, look_inside,
+                     program, read_files, read_report, session)
+
+SHIM = os.path.join(BIN, "tests", "faults-shim.so")
+
+# Runs at once. They sleep most of the time.
+PARALLEL = 6
+
+# Without `full`: so many calls of one function, at most, for each fault.
+SAMPLES = int(os.environ.get("TRIPTYCH_SAMPLES", "12"))
+
+# What can go wrong where, and the results that a request may have instead of
+# its own. None of them: the fault must not be seen at all.
+SHORT_OF = "no-resources"
+FAULTS = [
+    ("alloc", "ENOMEM", SHORT_OF),
+    ("read.file", "EIO", "file-error"),
+    ("read.file", "short", ""),  # a disk's call cannot be interrupted
+    ("read.pipe", "EINTR EAGAIN short", ""),
+    ("read.socket", "ECONNRESET", "reset truncated"),
+    ("read.socket", "EINTR EAGAIN short", ""),
+    ("readv.socket", "ECONNRESET", "reset truncated"),
+    ("readv.socket", "EINTR EAGAIN short", ""),
+    ("recv", "ECONNRESET", "reset truncated"),
+    ("recv", "EINTR EAGAIN short", ""),
+    ("pread", "EIO", "file-error"),
+    ("pread", "short", ""),
+    ("write.file", "ENOSPC", "write-failed"),
+    ("write.file", "short", ""),
+    ("write.pipe", "ENOMEM", SHORT_OF),
+    ("write.pipe", "EINTR EAGAIN short", ""),
+    ("writev.pipe", "ENOMEM", SHORT_OF + " write-failed"),
+    ("writev.pipe", "EINTR EAGAIN short", ""),
+    ("send", "ECONNRESET EPIPE", "reset truncated"),
+    ("send", "ENOBUFS", SHORT_OF),
+    ("send", "EINTR EAGAIN short", ""),
+    ("sendmsg", "ECONNRESET EPIPE", "reset truncated"),
+    ("sendmsg", "ENOBUFS", SHORT_OF),
+    ("sendmsg", "EINTR EAGAIN short", ""),
+    ("writev.socket", "ECONNRESET EPIPE", "reset truncated"),
+    ("writev.socket", "ENOBUFS", SHORT_OF),
+    ("writev.socket", "EINTR EAGAIN short", ""),
+    ("open", "EMFILE", SHORT_OF),
+    ("open", "EACCES", "file-error"),
+    ("openat", "EMFILE", SHORT_OF),
+    ("openat", "ENOSPC", "write-failed"),
+    ("fopen", "EMFILE EACCES", ""),
+    ("fclose", "ENOSPC", ""),
+    ("fstat", "EIO", "file-error"),
+    ("renameat", "ENOSPC", "write-failed"),
+    ("unlinkat", "EIO", ""),
+    ("mkdir", "EACCES ENOSPC", ""),
+    ("socket", "EMFILE ENOBUFS", SHORT_OF),
+    ("socket", "EACCES", "unreachable"),
+    ("connect", "ECONNREFUSED", "refused"),
+    ("connect", "ENETUNREACH", "unreachable"),
+    ("connect", "EADDRNOTAVAIL EAGAIN", SHORT_OF),
+    ("connect", "EINTR", ""),
+    ("getsockopt", "ENOBUFS", SHORT_OF),
+    ("getaddrinfo", "EAI_MEMORY", SHORT_OF),
+    ("getaddrinfo", "EAI_AGAIN EAI_NONAME", "dns"),
+    ("poll", "EINTR ENOMEM", ""),
+    ("ppoll", "EINTR ENOMEM", ""),
+    ("epoll_create", "EMFILE ENOMEM", ""),
+    ("epoll_ctl", "ENOMEM ENOSPC", SHORT_OF),
+    ("epoll_wait", "EINTR", ""),
+    ("eventfd", "EMFILE", SHORT_OF),
+    ("signalfd", "EMFILE", ""),
+    ("pipe2", "EMFILE", SHORT_OF),
+    ("fork", "EAGAIN ENOMEM", SHORT_OF),
+    ("waitpid", "EINTR", ""),
+    ("pipe_size", "EPERM", ""),
+    ("pthread_create", "EAGAIN", SHORT_OF),
+]
+
+
+# --- What is run -----------------------------------------------------------
+
+class Play:
+    """A run to be disturbed: a command line, and what it brings."""
+
+    def __init__(self, name, options, requests, stdin=b""):
+        self.name = name
+        self.options = options
+        self.stdin = stdin
+        self.urls = [url for url, _ in requests]
+        self.bodies = [body for _, body in requests]  # None: it fails
+
+    def names(self):
+        """Of the files in DIR."""
+        return [url.rpartition("/")[2].partition("?")[0] or "index"
+                for url in self.urls]
+
+
+def plays(origin, place, refused):
+    """Three: bodies in order, with what little there is of back-pressure and
+    a part of the URLs from standard input; into files; an upload."""
+    file = place.join("body")
+    with open(file, "wb") as f:
+        f.write(content(9000, 4))
+    local = origin.http.replace("127.0.0.1", "localhost")
+    requests = [
+        (f"{origin.http}/bytes/30000?seed=1", content(30000, 1)),
+        (f"{origin.http}/bytes/70000?seed=2&chunked=5000", content(70000, 2)),
+        (f"{origin.http}/bytes/10?redirect=1", content(10)),
+        (f"{origin.http}/nothing", None),
+        (f"http://127.0.0.1:{refused}/", None),
+        (f"{origin.tcp}/hello", b"hello"),
+        ("nonsense", None),
+        (f"file://{file}", content(9000, 4)),
+        (f"{origin.udp}/there", b"there"),
+        (f"{local}/bytes/100?seed=3", content(100, 3)),
+    ]
+    uploads = [(f"{origin.http}/echo", content(9000, 4)),
+               (f"{origin.http}/sink?status=507", None),
+               (f"{origin.http}/echo", content(9000, 4))]
+    given = [url for url, _ in requests]
+    listed = "".join(url + "\n" for url in given[5:]).encode()
+    return [
+        Play("order", ["-j", "3", "--high-water", "8K", "-i", "-",
+                       *given[:5]], requests, listed),
+        Play("files", ["-j", "4", "-d", None, *given], requests),
+        Play("upload", ["-j", "2", "-T", file, *[u for u, _ in uploads]],
+             uploads),
+    ]
+
+
+class Fault:
+    def __init__(self, point, number, how, words):
+        self.point = point
+        self.number = number
+        self.how = how
+        self.words = words
+
+    def __str__(self):
+        return f"{self.point}:{self.number}:{self.how}"
+
+    @property
+    def is_hidden(self):
+        """Nobody need notice it."""
+        return self.how in ("EINTR", "short") or (
+            self.how == "EAGAIN" and
+            self.point.startswith(("read", "write", "recv", "send")))
+
+
+class Run:
+    """What came of one run, and where the shim counted."""
+
+    def __init__(self, model, play, fault, environment):
+        self.model = model
+        self.play = play
+        with Workplace() as place:
+            report = place.join("report")
+            page = place.join("page")
+            directory = place.join("d")
+            options = [directory if o is None else o for o in play.options]
+            environment = dict(environment, TRIPTYCH_FAULT_PAGE=page)
+            if fault:
+                environment["TRIPTYCH_FAULT"] = str(fault)
+            child = subprocess.Popen(
+                [program(model), "-t", "20", "--report", report, *options],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, env=environment,
+                start_new_session=True)
+            try:
+                self.out, err = child.communicate(play.stdin, PATIENCE)
+            except subprocess.TimeoutExpired:
+                state = "".join(look_inside(p) for p in session(child.pid))
+                for pid in session(child.pid):
+                    os.kill(pid, 9)
+                _, err = child.communicate()
+                raise Failure(f"it hangs; standard error: {err!r}\n{state}")
+            self.left = session(child.pid)
+            self.err = err.decode("utf-8", "replace")
+            self.status = child.returncode
+            check_clean(self.status, self.err)
+            self.has_report = os.path.exists(report) and \
+                os.path.getsize(report) > 0
+            self.rows = read_report(report) if self.has_report else []
+            self.files = read_files(directory) if \
+                os.path.isdir(directory) else {}
+            self.calls, self.struck = read_page(page)
+
+    @property
+    def words(self):
+        return [row["result"] for row in self.rows]
+
+
+def read_page(path):
+    """How often each function was called, by the ways in which it could have
+    gone wrong; and whether one did. See struct record in shim.c."""
+    calls, struck = {}, False
+    with open(path, "rb") as file:
+        for name, *ways, hit in struct.iter_unpack("24s4Q", file.read()):
+            calls[name.rstrip(b"\0").decode()] = ways
+            struck = struck or hit > 0
+    return calls, struck
+
+
+# --- In good order ---------------------------------------------------------
+
+def check_order(run, base, fault):
+    """Whatever happened."""
+    equal(run.left, [], "processes left over")
+    check(run.status in (0, 1, 3), f"exit status {run.status}: {run.err}")
+    if run.status != 3:
+        check(run.has_report, "there is no report")
+    if run.has_report:
+        lines = len(run.rows), len(base.rows)
+        check(lines[0] == lines[1] or run.status == 3 and run.play.stdin,
+              f"{lines[0]} lines in the report, not {lines[1]}")
+        check_bodies(run)
+        check_messages(run, fault)
+    if run.status != 3:
+        failed = any(word != "ok" for word in run.words)
+        equal(run.status, 1 if failed else 0, "exit status")
+
+
+def check_bodies(run):
+    """Whole or absent; on standard output, of one that failed, as much as the
+    report says."""
+    files, out = {}, b""
+    for row, body, name in zip(run.rows, run.play.bodies, run.play.names()):
+        whole = row["result"] == "ok"
+        check(not whole or body is not None, f"cannot be ok: {row}")
+        if None in run.play.options and whole:
+            files[name] = body
+        elif None not in run.play.options and body is not None:
+            size = len(body) if whole else \
+                int(row["bytes"].replace("-", "0"))
+            out += body[:size]
+        if whole:
+            equal(int(row["bytes"]), len(body), "bytes")
+    equal(run.out, out, "standard output")
+    equal(run.files, files, "files")
+
+
+def check_messages(run, fault):
+    """One for each request that failed. But when the fault is that there is
+    none to be had: standard error, or its memory."""
+    said = re.findall(r"(?m)^fetch-\w+: (\S*): ([a-z-]+): .", run.err)
+    failed = [word for word in run.words if word not in ("ok", "cancelled")]
+    lost = len(failed) - len(said)
+    may_be_lost = fault and fault.point == "writev.pipe" and \
+        not fault.is_hidden
+    check(lost == 0 or (lost == 1 and may_be_lost), f"messages: {run.err}")
+
+
+def check_isolation(run, base, fault):
+    """One fault, one request at most; and that says what happened."""
+    hit = [i for i, (now, before) in enumerate(zip(run.words, base.words))
+           if now != before]
+    check(len(hit) <= 1, f"{run.words}, and not {base.words}; {run.err}")
+    for i in hit:
+        # Look-ups are the work of others, who know one failure only.
+        may_be = fault.words.split() + \
+            (["dns"] if "localhost" in run.play.urls[i] else [])
+        check(run.words[i] in may_be,
+              f"request {i}: {run.words[i]}; {run.err}")
+
+
+def check_end(run):
+    """Exit status 3: the program itself could not go on. It says why; and it
+    had not begun, or has lost standard output or the report."""
+    check(re.search(r"(?m)^fetch-\w+: ", run.err), f"no message: {run.err}")
+    begun = any(word != "cancelled" for word in run.words)
+    check(not begun or "standard output" in run.err or "/report:" in run.err,
+          f"it gave up: {run.err}, {run.words}")
+
+
+def same(run, base):
+    """Nothing is to be seen."""
+    equal(run.words, base.words, f"results ({run.err})")
+    equal([(row["status"], row["attempts"]) for row in run.rows],
+          [(row["status"], row["attempts"]) for row in base.rows], "report")
+    equal(run.status, base.status, "exit status")
+
+
+def disturb(model, play, fault, base, environment):
+    """Makes one run and looks at it. True if the fault has struck."""
+    run = Run(model, play, fault, environment)
+    check_order(run, base, fault)
+    if not run.struck or fault.is_hidden:
+        same(run, base)
+    elif run.status == 3:
+        check_end(run)
+    else:
+        check_isolation(run, base, fault)
+    return run.struck
+
+
+# --- All of them -----------------------------------------------------------
+
+def numbers(count, full):
+    """Which calls: all, or some from all over the run, the first and the last
+    among them."""
+    if full or count <= SAMPLES:
+        return range(1, count + 1)
+    return sorted({1 + i * (count - 1) // (SAMPLES - 1)
+                   for i in range(SAMPLES)})
+
+
+def faults(base, full):
+    """All that can strike the run."""
+    for point, hows, words in FAULTS:
+        for how in hows.split():
+            way = 2 if how == "short" else 1 if how == "EAGAIN" and \
+                point.startswith(("read", "write", "recv", "send")) else 0
+            for number in numbers(base.calls[point][way], full):
+                yield Fault(point, number, how, words)
+
+
+def environment_of_runs():
+    options = os.environ.get("ASAN_OPTIONS", "")
+    return dict(os.environ, LD_PRELOAD=SHIM,
+                ASAN_OPTIONS=f"{options}:verify_asan_link_order=0")
+
+
+def undisturbed(model, play, environment):
+    base = Run(model, play, None, environment)
+    equal([word == "ok" for word in base.words],
+          [body is not None for body in play.bodies], f"{base.err}")
+    check_order(base, base, None)
+    return base
+
+
+def is_wanted(texts, *names):
+    """Each argument is part of one of the names."""
+    return all(any(text in name for name in names) for text in texts)
+
+
+def main():
+    arguments = sys.argv[1:]
+    full = "full" in arguments or any(":" in a for a in arguments)
+    texts = [a for a in arguments if a != "full"]
+    environment = environment_of_runs()
+    refusing, refused = free_port()
+    struck = past = 0
+    findings = []
+    with refusing, Origin("--workers", "2") as origin, Workplace() as place, \
+            concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        runs = {}
+        for model in MODELS:
+            for play in plays(origin, place, refused):
+                base = undisturbed(model, play, environment)
+                for fault in faults(base, full):
+                    if is_wanted(texts, model, play.name, f"{fault}"):
+                        run = pool.submit(disturb, model, play, fault, base,
+                                          environment)
+                        runs[run] = f"{model} {play.name} {fault}"
+        for run in concurrent.futures.as_completed(runs):
+            try:
+                if run.result():
+                    struck += 1
+                else:
+                    past += 1
+            except Failure as finding:
+                findings.append(f"{runs[run]}\n  {str(finding)[:3000]}")
+            except Exception:
+                findings.append(f"{runs[run]}\n{traceback.format_exc()}")
+    for finding in sorted(findings):
+        print(f"FAILED  {finding}")
+    print(f"{len(runs)} runs: {struck} faults struck, {past} came too late, "
+          f"{len(findings)} findings")
+    sys.exit(1 if findings or not runs else 0)
+
+
+if __name__ == "__main__":
+    main()
