@@ -57,7 +57,7 @@ FAULTS = [
     ("write.file", "short", ""),
     ("write.pipe", "ENOMEM", SHORT_OF),
     ("write.pipe", "EINTR EAGAIN short", ""),
-    ("writev.pipe", "ENOMEM", SHORT_OF + " write-failed"),
+    ("writev.pipe", "ENOMEM", SHORT_OF + " write-failed worker-crashed"),
     ("writev.pipe", "EINTR EAGAIN short", ""),
     ("send", "ECONNRESET EPIPE", "reset truncated"),
     ("send", "ENOBUFS", SHORT_OF),
@@ -186,7 +186,9 @@ class Run:
             if fault:
                 environment["TRIPTYCH_FAULT"] = str(fault)
             child = subprocess.Popen(
-                [program(model), "-t", "20", "--report", report, *options],
+                # Whoever waits for the limit in vain is to be found out.
+                [program(model), "-t", str(int(3 * PATIENCE)), "--report",
+                 report, *options],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, env=environment,
                 start_new_session=True)
@@ -259,8 +261,16 @@ def check_bodies(run):
             out += body[:size]
         if whole:
             equal(int(row["bytes"]), len(body), "bytes")
-    equal(run.out, out, "standard output")
-    equal(run.files, files, "files")
+    equal_bytes(run.out, out, "standard output")
+    equal(sorted(run.files), sorted(files), "files")
+    for name, body in files.items():
+        equal_bytes(run.files[name], body, name)
+
+
+def equal_bytes(got, wanted, what):
+    """Too long to be shown."""
+    check(got == wanted, f"{what}: {len(got)} bytes, wanted {len(wanted)}; "
+          f"the same are {len(os.path.commonprefix([got, wanted]))}")
 
 
 def check_messages(run, fault):
@@ -292,7 +302,8 @@ def check_end(run):
     had not begun, or has lost standard output or the report."""
     check(re.search(r"(?m)^fetch-\w+: ", run.err), f"no message: {run.err}")
     begun = any(word != "cancelled" for word in run.words)
-    check(not begun or "standard output" in run.err or "/report:" in run.err,
+    check(not begun or "standard output" in run.err or "/report:" in run.err
+          or re.search(r"(?m)^fetch-\w+: Cannot allocate memory$", run.err),
           f"it gave up: {run.err}, {run.words}")
 
 
@@ -368,8 +379,9 @@ def main():
     with refusing, Origin("--workers", "2") as origin, Workplace() as place, \
             concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         runs = {}
+        all_plays = plays(origin, place, refused)
         for model in MODELS:
-            for play in plays(origin, place, refused):
+            for play in all_plays:
                 base = undisturbed(model, play, environment)
                 for fault in faults(base, full):
                     if is_wanted(texts, model, play.name, f"{fault}"):
@@ -388,8 +400,8 @@ def main():
                 findings.append(f"{runs[run]}\n{traceback.format_exc()}")
     for finding in sorted(findings):
         print(f"FAILED  {finding}")
-    print(f"{len(runs)} runs: {struck} faults struck, {past} came too late, "
-          f"{len(findings)} findings")
+    print(f"{len(runs)} runs: in {struck} all was in order, in {past} the "
+          f"fault came too late, {len(findings)} findings")
     sys.exit(1 if findings or not runs else 0)
 
 
