@@ -45,28 +45,25 @@ static struct name *remember(struct jobs *jobs, const char *text, bool *is_new)
 static char *unique_name(struct jobs *jobs, const char *wanted)
 {
     bool is_new;
-    struct name *base = remember(jobs, wanted, &is_new);
-    if (base == NULL)
-        return NULL;
-    if (is_new)
-        return strdup(wanted);
     size_t size = strlen(wanted) + 12;
+    /* Before anything is remembered: a name without a job would be taken for
+     * ever, and the job's next try would get another one. */
     char *name = malloc(size);
-    while (name != NULL) {
+    if (name == NULL)
+        return NULL;
+    snprintf(name, size, "%s", wanted);
+    struct name *base = remember(jobs, wanted, &is_new);
+    struct name *given = base;
+    while (given != NULL && !is_new) { /* a line may ask for just that name */
         snprintf(name, size, "%s.%u", wanted, base->next);
-        struct name *numbered = remember(jobs, name, &is_new);
-        if (numbered != NULL && !is_new) {
-            base->next++; /* a line asked for just that name */
-            continue;
-        }
-        if (numbered == NULL) {
-            free(name);
-            return NULL;
-        }
-        base->next++;
-        break;
+        given = remember(jobs, name, &is_new);
+        if (given != NULL)
+            base->next++;
     }
-    return name;
+    if (given != NULL)
+        return name;
+    free(name);
+    return NULL;
 }
 
 /* The last segment of the URL's path, as it is written. */
