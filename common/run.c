@@ -19,6 +19,10 @@
  * stop. It must end within a second. */
 #define LAST_WORDS_MS 100
 
+/* Room for a message that is had from the start: that memory has run out must
+ * be told without any. Only a longer URL takes more. */
+#define LINE_ROOM ((size_t)4096)
+
 /* For the signal handler, which gets no argument. */
 static struct run *the_run;
 
@@ -100,27 +104,26 @@ static void write_errors_locked(struct run *run, const char *p, size_t n)
     }
 }
 
-/* Writes one line, in the place of the progress line if that is shown. */
-static void write_message_locked(struct run *run, struct bytes *line)
+/* Writes run->line, in the place of the progress line if that is shown. */
+static void write_message_locked(struct run *run)
 {
     static const char wipe[] = "\r\033[K";
     if (run->progress.shown)
         write_errors_locked(run, wipe, sizeof wipe - 1);
     run->progress.shown = false;
-    write_errors_locked(run, line->data, line->length);
-    bytes_free(line);
+    write_errors_locked(run, run->line.data, run->line.length);
 }
 
-/* Prints "fetch-MODEL: " `kind` and the text. When memory is too short for
- * that, nothing is printed. */
+/* Prints "fetch-MODEL: " `kind` and the text. */
 static void print_locked(struct run *run, const char *kind, const char *format,
                          va_list arguments)
 {
     char text[400];
-    struct bytes line = {0};
     vsnprintf(text, sizeof text, format, arguments);
-    if (bytes_print(&line, "fetch-%s: %s%s\n", model_name, kind, text) == 0)
-        write_message_locked(run, &line);
+    run->line.length = 0;
+    if (bytes_print(&run->line, "fetch-%s: %s%s\n", model_name, kind, text) ==
+        0)
+        write_message_locked(run);
 }
 
 void run_warn(struct run *run, const char *format, ...)
@@ -159,18 +162,17 @@ void run_fail(struct run *run, const char *format, ...)
 
 static void print_failure_locked(struct run *run, const struct job *job)
 {
-    struct bytes line = {0};
-    int error = bytes_print(&line, "fetch-%s: ", model_name);
+    struct bytes *line = &run->line;
+    line->length = 0;
+    int error = bytes_print(line, "fetch-%s: ", model_name);
     if (error == 0)
-        error = job_print_url(&line, job->url, job->url_length);
+        error = job_print_url(line, job->url, job->url_length);
     if (error == 0)
         error =
-            bytes_print(&line, ": %s: %s\n", result_word(job->outcome.result),
+            bytes_print(line, ": %s: %s\n", result_word(job->outcome.result),
                         job->outcome.cause);
-    if (error == 0)
-        write_message_locked(run, &line);
-    else
-        bytes_free(&line);
+    if (error == 0) /* else there is no memory for so long a URL */
+        write_message_locked(run);
 }
 
 /* --- Input -------------------------------------------------------------- */
@@ -337,6 +339,10 @@ int run_open(struct run *run, struct options *options, char *message,
         output_open(&run->output, STDOUT_FILENO);
         output_open(&run->errors, STDERR_FILENO);
         run->shows_progress = wants_progress(options);
+        what = "messages";
+        error = bytes_reserve(&run->line, LINE_ROOM);
+    }
+    if (error == 0) {
         what = "signals";
         error = listen_to_signals(run);
     }
@@ -391,12 +397,12 @@ static void cancel_rest(struct run *run)
 static void print_summary(struct run *run)
 {
     char text[200];
-    struct bytes line = {0};
     if (run->options->quiet)
         return;
     progress_summary(&run->progress, text, sizeof text, clock_us());
-    if (bytes_print(&line, "fetch-%s: %s\n", model_name, text) == 0)
-        write_message_locked(run, &line);
+    run->line.length = 0;
+    if (bytes_print(&run->line, "fetch-%s: %s\n", model_name, text) == 0)
+        write_message_locked(run);
 }
 
 int run_close(struct run *run)
@@ -419,6 +425,7 @@ int run_close(struct run *run)
         status = 1;
 
     jobs_free(&run->jobs);
+    bytes_free(&run->line);
     sink_close(&run->sink);
     tls_close(&run->tls);
     output_close(&run->output);

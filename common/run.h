@@ -39,6 +39,7 @@ struct run {
     struct report report;
     struct progress progress;
     struct output errors; /* standard error */
+    struct bytes line;    /* the message that is being put together */
     bool warned;          /* of a shortage */
     bool shows_progress;
 
