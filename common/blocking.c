@@ -398,11 +398,14 @@ static bool may_send(struct blocking *b, struct exchange *x,
 }
 
 /* The peer takes no more. It may have answered before that, which the reading
- * side will see; a datagram that was refused has no reading side. */
+ * side will see; a datagram that was refused has no reading side. Nor is there
+ * anything to be read when it is we who have no memory to send. */
 static void not_sent(struct exchange *x, const struct channel *channel,
                      int error)
 {
-    if (exchange_url(x)->scheme == SCHEME_UDP)
+    if (exchange_url(x)->scheme == SCHEME_UDP ||
+        net_result_of_transfer(-error, exchange_url(x)) ==
+            RESULT_NO_RESOURCES)
         broken(x, channel, error);
     else
         exchange_unsendable(x);

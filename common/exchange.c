@@ -45,6 +45,7 @@ struct exchange {
     int64_t resend; /* udp: when the datagram goes out again */
     bool reused;
     bool fresh_only; /* the kept connection was stale: not another one */
+    bool unsent;     /* the peer took no more of the request */
     bool answered;   /* the first byte of the response is here */
     bool judged;     /* the response's head was looked at */
     bool complete;   /* the response is whole, but not our upload */
@@ -121,7 +122,7 @@ static void begin_hop(struct exchange *x, bool fresh_only)
     x->upload_sent = 0;
     x->discarded = 0;
     x->fresh_only = fresh_only;
-    x->answered = x->judged = x->complete = false;
+    x->answered = x->judged = x->complete = x->unsent = false;
     x->fate = FATE_KEPT;
     x->want = WANT_CONNECT;
     if (write_request(x) != 0)
@@ -278,6 +279,7 @@ void exchange_sent(struct exchange *x, size_t n)
 
 void exchange_unsendable(struct exchange *x)
 {
+    x->unsent = true;
     if (x->complete)
         finish(x, RESULT_OK, "");
     else
@@ -462,6 +464,12 @@ void exchange_eof(struct exchange *x, int64_t now)
 {
     if (!receives(x))
         return;
+    /* After a reset that sending has met, reading meets a plain end: not to be
+     * taken for an empty reply. */
+    if (x->unsent && !x->answered && !is_http(exchange_url(x))) {
+        exchange_failed(x, RESULT_RESET, "the server did not hear all", now);
+        return;
+    }
     if (x->complete || !is_http(exchange_url(x))) {
         x->reusable = false;
         finish(x, RESULT_OK, "");

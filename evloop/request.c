@@ -97,6 +97,18 @@ static bool is_sending(const struct request *r)
     return r->sending.waits || evtimer_pending(&r->again, NULL);
 }
 
+/* The peer takes no more. It may have answered before that, which the reading
+ * side will see; but there is nothing to be read when it is we who have no
+ * memory to send. */
+static void not_sent(struct request *r, int error)
+{
+    enum result result = net_result_of_transfer(-error, exchange_url(r->x));
+    if (result == RESULT_NO_RESOURCES)
+        exchange_failed(r->x, result, strerror(-error), clock_us());
+    else
+        exchange_unsendable(r->x);
+}
+
 /* The server has taken what was stashed of the piece, or takes no more. */
 static void piece_is_sent(struct request *r, int error)
 {
@@ -105,7 +117,7 @@ static void piece_is_sent(struct request *r, int error)
     if (error == 0)
         exchange_sent(r->x, r->piece);
     else
-        exchange_unsendable(r->x); /* it may have answered before that */
+        not_sent(r, error);
 }
 
 static void on_sendable(void *arg, int error)
@@ -197,10 +209,11 @@ static void step_send(struct request *r)
     }
     error = stream_write(r->connection->stream, p, n);
     if (error == 0)
+        error = stream_loss(r->connection->stream);
+    if (error == 0)
         exchange_sent(r->x, n);
     else
-        exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
-                        clock_us());
+        not_sent(r, error);
 }
 
 /* Step expire: the limit has passed. What had arrived by then is read first:

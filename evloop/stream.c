@@ -238,6 +238,11 @@ void stream_lost(struct stream *s, int error)
     lose(s, error);
 }
 
+int stream_loss(const struct stream *s)
+{
+    return s->error;
+}
+
 void stream_abort(struct stream *s)
 {
     lose(s, -ECANCELED);

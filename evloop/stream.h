@@ -163,6 +163,10 @@ int stream_wait_closed(struct stream *stream, struct stream_waiter *waiter);
 /* Drops what is stashed; whoever waits gets -ECANCELED. */
 void stream_abort(struct stream *stream);
 
+/* Why the connection is lost, a negative errno; 0: it is not, or was closed in
+ * good order. */
+int stream_loss(const struct stream *stream);
+
 /* The owner has learnt that the connection is broken; `error` is a negative
  * errno. The first one counts. What is stashed is dropped, and so is whatever
  * will be written. */
