@@ -186,12 +186,20 @@ void connection_pause_bufferevent(struct connection *c)
     (void)bufferevent_disable(c->bev, EV_READ);
 }
 
+/* Lets the bufferevent read. If it cannot, nothing would be heard any more,
+ * not even the end. */
+static void listen_to(struct connection *c)
+{
+    if (bufferevent_enable(c->bev, EV_READ) != 0)
+        c->owner->ended(c->arg, -ENOMEM);
+}
+
 void connection_resume_bufferevent(struct connection *c)
 {
     /* libevent will not tell again of what it has read already. */
     connection_hand_on_input(c);
     if (connection_is_readable(c))
-        (void)bufferevent_enable(c->bev, EV_READ);
+        listen_to(c);
 }
 
 static const struct connection_kind socket_kind = {
@@ -225,8 +233,10 @@ void connection_ended(struct connection *c, bool writing, int error)
         /* The peer takes no more. It may have answered before; what that was,
          * and the end, the reading side will see. */
         stream_lost(c->stream, error != 0 ? error : -EPIPE);
-        if (connection_is_readable(c))
-            (void)bufferevent_enable(c->bev, EV_READ);
+        if (c->owner != NULL && (error == -ENOBUFS || error == -ENOMEM))
+            c->owner->ended(c->arg, error); /* it never heard us */
+        else if (connection_is_readable(c))
+            listen_to(c);
         return;
     }
     connection_hand_on_input(c);
@@ -324,11 +334,10 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
 void connection_has_stream(struct connection *c)
 {
     c->stream = c->tls != NULL ? stream_new_lazy(c->bev) : stream_new(c->bev);
-    if (c->stream == NULL) {
+    if (c->stream == NULL || bufferevent_enable(c->bev, EV_READ) != 0) {
         c->owner->failed(c->arg, RESULT_NO_RESOURCES, strerror(ENOMEM));
         return;
     }
-    (void)bufferevent_enable(c->bev, EV_READ);
     connection_is_open(c);
 }
 
@@ -455,10 +464,11 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
     struct idle_node *node;
     while ((node = idle_take(&loop->idle, url)) != NULL) {
         struct connection *c = (struct connection *)node;
-        if (net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls)) {
+        if (net_is_quiet(bufferevent_getfd(c->bev)) &&
+            tls_is_quiet(c->tls) &&
+            bufferevent_enable(c->bev, EV_READ) == 0) {
             c->owner = owner;
             c->arg = arg;
-            (void)bufferevent_enable(c->bev, EV_READ);
             return c;
         }
         connection_close(c);
