@@ -132,14 +132,29 @@ bool fetch_give_way(struct request *r)
 
 /* --- Step take ---------------------------------------------------------- */
 
-/* There is not even the memory to begin. */
+/* The job fails before it has begun. */
+static void fail_job(struct fetch *fetch, struct job *job)
+{
+    job->outcome = OUTCOME_NONE;
+    outcome_set(&job->outcome, RESULT_NO_RESOURCES, "%s", strerror(ENOMEM));
+    uint64_t turn = run_finish(fetch->run, job);
+    loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
+                NULL);
+    loops_pass_turn(fetch->loops, fetch->number, turn);
+    event_active(&fetch->take, EV_TIMEOUT, 1);
+}
+
+/* There is not even the memory to begin. With nothing in flight there is
+ * nothing to wait for: the job fails, if there is one. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
     size_t left = loops_begin_later(fetch->loops, job);
-    if (left == 0)
-        run_fail(fetch->run, "%s", strerror(ENOMEM));
-    else
+    if (left > 0)
         run_warn_shortage(fetch->run, strerror(ENOMEM), left);
+    else if (job != NULL)
+        fail_job(fetch, job);
+    else
+        run_fail(fetch->run, "%s", strerror(ENOMEM));
 }
 
 /* For loop 0. Sees to it that --input is read as soon as it has something. A

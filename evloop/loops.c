@@ -128,11 +128,11 @@ void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn)
 size_t loops_begin_later(struct loops *loops, struct job *job)
 {
     pthread_mutex_lock(&loops->lock);
-    if (job != NULL) {
+    size_t left = loops->in_flight - (job != NULL ? 1 : 0);
+    if (left > 0 && job != NULL) {
         loops->in_flight--;
         jobs_give_back(&loops->run->jobs, job);
     }
-    size_t left = loops->in_flight;
     if (left > 0)
         loops->limit = left;
     pthread_mutex_unlock(&loops->lock);

@@ -69,8 +69,9 @@ void loops_note(struct loops *loops, size_t self, uint64_t first,
 /* The turn has moved on: rings for whom it is. */
 void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn);
 
-/* Memory was too short to begin with a job that had its place. Returns how
- * many requests go on; with none, nothing can. */
+/* Memory is too short to begin with a job (NULL: to get one) that has its
+ * place; both are given back. Returns how many requests go on; with none, job
+ * and place are still the caller's. */
 size_t loops_begin_later(struct loops *loops, struct job *job);
 
 /* Resources are short. Returns 0 if the request is the only one in flight.
