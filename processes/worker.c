@@ -119,8 +119,9 @@ static void complete_body(struct worker *w, struct outcome *outcome)
 
 /* --- One job after the other -------------------------------------------- */
 
-/* One job, from connect to finish. */
-static void go(struct worker *w)
+/* One job, from connect to finish. False if the parent cannot be told: it
+ * would wait for ever, but it sees a worker that dies. */
+static bool go(struct worker *w)
 {
     struct exchange *x = NULL;
     struct outcome outcome = OUTCOME_NONE;
@@ -140,9 +141,10 @@ static void go(struct worker *w)
     }
     trace_step(&w->blocking.lane, STEP_FINISH);
     trace_hand_over(&w->blocking.lane, PARCEL_RESULT, w->job.id);
-    (void)frame_write(w->setting->results_fd, FRAME_RESULT, &outcome,
-                      sizeof outcome);
+    int error = frame_write(w->setting->results_fd, FRAME_RESULT, &outcome,
+                            sizeof outcome);
     trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
+    return error == 0;
 }
 
 /* Reads until a whole FRAME_JOB is there. False when there will be none. */
@@ -206,8 +208,9 @@ void worker_main(const struct worker_setting *setting)
     trace_step(&w.blocking.lane, STEP_TAKE);
     set_signals(&w);
     if (idle_open(&w.idle, setting->options->jobs, blocking_close_idle) == 0) {
-        while (atomic_load(&w.blocking.told) == TOLD_NOTHING && step_take(&w))
-            go(&w);
+        while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
+               step_take(&w) && go(&w))
+            ;
         idle_close(&w.idle);
     }
     trace_step(&w.blocking.lane, STEP_NONE);
