@@ -54,6 +54,8 @@ static enum served wait_for_output(struct fetch *fetch, enum served served)
     if (served == NEEDS_OUTPUT)
         fetch->output_watched =
             watch(fetch, fetch->run->output.fd, ABOUT_OUTPUT, EPOLLOUT) == 0;
+    fetch->output_unwatchable =
+        served == NEEDS_OUTPUT && !fetch->output_watched;
     return served;
 }
 
@@ -91,6 +93,15 @@ static void warn_of_capacity(struct fetch *fetch)
              wanted, fetch->pool.capacity);
 }
 
+/* What the parent takes to send the job is short, and nothing is in flight
+ * that could give it back. */
+static void fail_job(struct fetch *fetch, struct job *job, int error)
+{
+    job->outcome = OUTCOME_NONE;
+    outcome_set(&job->outcome, RESULT_NO_RESOURCES, "%s", strerror(-error));
+    fetch->turn = run_finish(fetch->run, job);
+}
+
 /* Gives the job to an idle worker, or to a new one. False if there is none. */
 static bool dispatch(struct fetch *fetch, struct job *job)
 {
@@ -106,8 +117,13 @@ static bool dispatch(struct fetch *fetch, struct job *job)
         r->mailbox.about = ABOUT_WORKERS + 2 * (uint64_t)worker->slot;
         r->mailbox.worker = worker;
         error = request_send(fetch, r, job);
-        if (error != 0 && error != -EPIPE)
+        if (error != 0 && error != -EPIPE) {
             pool_release(&fetch->pool, worker);
+            if (fetch->in_flight == 0) {
+                fail_job(fetch, job, error);
+                return true;
+            }
+        }
     }
     if (error == 0)
         return true;
@@ -302,8 +318,9 @@ void model_run(struct run *run)
         if (run_stopping(run) ||
             (fetch.in_flight == 0 && jobs_done(&run->jobs)))
             break;
-        int n = epoll_wait(fetch.epoll_fd, events, 64,
-                           run->shows_progress ? RUN_TICK_MS : -1);
+        bool soon = run->shows_progress || fetch.output_unwatchable;
+        int n =
+            epoll_wait(fetch.epoll_fd, events, 64, soon ? RUN_TICK_MS : -1);
         for (int i = 0; i < n && !run_stopping(run); i++)
             on_event(&fetch, events[i].data.u64);
         run_tick(run);

@@ -79,6 +79,12 @@ void mailbox_unwatch(struct mailbox *m)
     m->watched = false;
 }
 
+int mailbox_reserve(struct mailbox *m, size_t n)
+{
+    int error = bytes_reserve(&m->inbox, n);
+    return error == 0 ? bytes_reserve(&m->reader.message, n) : error;
+}
+
 /* Reads once. 1; 0 when nothing is there; or -ENOMEM. */
 static int fill(struct mailbox *m)
 {
@@ -86,12 +92,15 @@ static int fill(struct mailbox *m)
         return 0;
     if (m->used == m->inbox.length && m->body == 0)
         m->used = m->inbox.length = 0;
-    if (bytes_reserve(&m->inbox, MAILBOX_CHUNK) != 0)
+    /* Less at once will do, down to what mailbox_reserve has got. */
+    size_t room = MAILBOX_CHUNK;
+    if (bytes_reserve(&m->inbox, room) != 0)
+        room = m->inbox.capacity - m->inbox.length;
+    if (room == 0)
         return -ENOMEM;
     ssize_t n;
     do
-        n = read(m->worker->results_fd, m->inbox.data + m->inbox.length,
-                 MAILBOX_CHUNK);
+        n = read(m->worker->results_fd, m->inbox.data + m->inbox.length, room);
     while (n == -1 && errno == EINTR);
     if (n > 0) {
         m->inbox.length += (size_t)n;

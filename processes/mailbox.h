@@ -40,6 +40,10 @@ struct mailbox {
 /* Read at once from a results pipe. */
 #define MAILBOX_CHUNK ((size_t)64 * 1024)
 
+/* Makes room for a frame of `n` bytes to be received: then mailbox_receive
+ * gets at least those, however short memory is. 0 or -ENOMEM. */
+int mailbox_reserve(struct mailbox *mailbox, size_t n);
+
 /* Sends a frame made of the `n` parts. 0; or a negative errno, with nothing
  * sent: -EPIPE if the worker is dead. */
 int mailbox_send(struct mailbox *mailbox, enum frame_type type,

@@ -25,14 +25,6 @@ bool request_has_turn(const struct fetch *fetch, const struct request *r)
     return r->job != NULL && r->job->id == fetch->turn;
 }
 
-/* Looks at the request's pipe from now on. Without it nothing would come. */
-static void watch_results(struct fetch *fetch, struct request *r)
-{
-    int error = mailbox_watch(&r->mailbox);
-    if (error != 0)
-        run_fail(fetch->run, "epoll: %s", strerror(-error));
-}
-
 /* --- Beginning and end -------------------------------------------------- */
 
 int request_send(struct fetch *fetch, struct request *r, struct job *job)
@@ -45,19 +37,24 @@ int request_send(struct fetch *fetch, struct request *r, struct job *job)
     struct iovec parts[] = {{&fixed, sizeof fixed},
                             {job->url, job->url_length},
                             {job->name, name}};
-    /* Before the worker can have begun. */
+    /* Before the worker can have begun; and so is whatever it takes to hear
+     * of the result. */
     run_started(fetch->run, job, r->mailbox.worker->slot);
-    trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
-    int error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 3);
+    int error = mailbox_reserve(&r->mailbox, sizeof(struct outcome));
+    if (error == 0 && (!ordered(fetch) || hoards(fetch)))
+        error = mailbox_watch(&r->mailbox);
+    if (error == 0) {
+        trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
+        error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 3);
+    }
     if (error != 0) {
+        mailbox_unwatch(&r->mailbox);
         mailbox_clear(&r->mailbox);
         run_given_back(fetch->run, job);
         return error;
     }
     r->job = job;
     fetch->in_flight++;
-    if (!ordered(fetch) || hoards(fetch))
-        watch_results(fetch, r);
     return 0;
 }
 
@@ -179,6 +176,18 @@ static bool give_way(struct fetch *fetch, struct request *starved)
     return true;
 }
 
+/* The parent itself has not what it takes to hear of the result. */
+static enum served starve(struct fetch *fetch, struct request *r, int error)
+{
+    if (r->mailbox.worker->pid != 0)
+        pool_kill(&fetch->pool, r->mailbox.worker);
+    if (give_way(fetch, r))
+        run_warn_shortage(fetch->run, strerror(-error), fetch->limit);
+    else
+        abandon(fetch, r, RESULT_NO_RESOURCES, strerror(-error));
+    return IS_FINISHED;
+}
+
 /* --- Step receive ------------------------------------------------------- */
 
 /* A result has come: the whole body is at its destination. */
@@ -245,17 +254,15 @@ static enum served step_receive(struct fetch *fetch, struct request *r)
             return IS_FINISHED;
         }
     }
-    if (got == 0)
-        return NEEDS_INPUT;
-    abandon(fetch, r, RESULT_NO_RESOURCES, strerror(-got));
-    return IS_FINISHED;
+    return got == 0 ? NEEDS_INPUT : starve(fetch, r, got);
 }
 
 enum served request_serve(struct fetch *fetch, struct request *r)
 {
     enum served served = step_receive(fetch, r);
-    if (served == NEEDS_INPUT)
-        watch_results(fetch, r);
+    int error = served == NEEDS_INPUT ? mailbox_watch(&r->mailbox) : 0;
+    if (error != 0)
+        return starve(fetch, r, error);
     if (served == NEEDS_OUTPUT && !hoards(fetch))
         mailbox_unwatch(&r->mailbox); /* back-pressure */
     return served;
@@ -268,10 +275,7 @@ enum served request_readable(struct fetch *fetch, struct request *r)
     int error = mailbox_hoard(&r->mailbox);
     if (r->peak < mailbox_held(&r->mailbox))
         r->peak = mailbox_held(&r->mailbox);
-    if (error == 0)
-        return NEEDS_INPUT;
-    abandon(fetch, r, RESULT_NO_RESOURCES, strerror(-error));
-    return IS_FINISHED;
+    return error == 0 ? NEEDS_INPUT : starve(fetch, r, error);
 }
 
 void request_bereft(struct fetch *fetch, struct request *r, int status)
