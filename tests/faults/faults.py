@@ -35,7 +35,7 @@ SHIM = os.path.join(BIN, "tests", "faults-shim.so")
 PARALLEL = 6
 
 # Without `full`: so many calls of one function, at most, for each fault.
-SAMPLES = int(os.environ.get("TRIPTYCH_SAMPLES", "12"))
+SAMPLES = int(os.environ.get("TRIPTYCH_SAMPLES", "10"))
 
 # What can go wrong where, and the results that a request may have instead of
 # its own. None of them: the fault must not be seen at all.
@@ -107,9 +107,10 @@ FAULTS = [
 class Play:
     """A run to be disturbed: a command line, and what it brings."""
 
-    def __init__(self, name, options, requests, stdin=b""):
+    def __init__(self, name, options, requests, stdin=b"", shapes=None):
         self.name = name
         self.options = options
+        self.shapes = shapes or {}  # options of one model
         self.stdin = stdin
         self.urls = [url for url, _ in requests]
         self.bodies = [body for _, body in requests]  # None: it fails
@@ -121,8 +122,9 @@ class Play:
 
 
 def plays(origin, place, refused):
-    """Three: bodies in order, with what little there is of back-pressure and
-    a part of the URLs from standard input; into files; an upload."""
+    """Four: bodies in order, with what little there is of back-pressure and
+    a part of the URLs from standard input; into files; an upload; and what
+    the models have besides."""
     file = place.join("body")
     with open(file, "wb") as f:
         f.write(content(9000, 4))
@@ -150,6 +152,12 @@ def plays(origin, place, refused):
         Play("files", ["-j", "4", "-d", None, *given], requests),
         Play("upload", ["-j", "2", "-T", file, *[u for u, _ in uploads]],
              uploads),
+        Play("shapes", ["-j", "2", "--high-water", "none",
+                        *given[:2], *given[4:8]],
+             requests[:2] + requests[4:8],
+             shapes={"threads": ["--spawn", "each"],
+                     "processes": ["--spawn", "each"],
+                     "evloop": ["--backend", "poll"]}),
     ]
 
 
@@ -182,6 +190,7 @@ class Run:
             page = place.join("page")
             directory = place.join("d")
             options = [directory if o is None else o for o in play.options]
+            options += play.shapes.get(model, [])
             environment = dict(environment, TRIPTYCH_FAULT_PAGE=page)
             if fault:
                 environment["TRIPTYCH_FAULT"] = str(fault)
@@ -297,13 +306,19 @@ def check_isolation(run, base, fault):
               f"request {i}: {run.words[i]}; {run.err}")
 
 
+# What it cannot go on without: standard output, the report; memory for one
+# more job when nothing is in flight that could give some back, or a worker
+# when there is none; a loop that waits (libevent does not try again).
+REASONS = (r"standard output: .*|\S*/report: .*|Cannot allocate memory|"
+           r"no worker can be made: .*|the event loop: .*")
+
+
 def check_end(run):
     """Exit status 3: the program itself could not go on. It says why; and it
-    had not begun, or has lost standard output or the report."""
+    had not begun, or there is good reason."""
     check(re.search(r"(?m)^fetch-\w+: ", run.err), f"no message: {run.err}")
     begun = any(word != "cancelled" for word in run.words)
-    check(not begun or "standard output" in run.err or "/report:" in run.err
-          or re.search(r"(?m)^fetch-\w+: Cannot allocate memory$", run.err),
+    check(not begun or re.search(rf"(?m)^fetch-\w+: ({REASONS})$", run.err),
           f"it gave up: {run.err}, {run.words}")
 
 
