@@ -404,8 +404,7 @@ static void not_sent(struct exchange *x, const struct channel *channel,
                      int error)
 {
     if (exchange_url(x)->scheme == SCHEME_UDP ||
-        net_result_of_transfer(-error, exchange_url(x)) ==
-            RESULT_NO_RESOURCES)
+        net_result_of_transfer(-error, exchange_url(x)) == RESULT_NO_RESOURCES)
         broken(x, channel, error);
     else
         exchange_unsendable(x);

@@ -464,8 +464,7 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
     struct idle_node *node;
     while ((node = idle_take(&loop->idle, url)) != NULL) {
         struct connection *c = (struct connection *)node;
-        if (net_is_quiet(bufferevent_getfd(c->bev)) &&
-            tls_is_quiet(c->tls) &&
+        if (net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls) &&
             bufferevent_enable(c->bev, EV_READ) == 0) {
             c->owner = owner;
             c->arg = arg;

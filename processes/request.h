@@ -40,7 +40,7 @@ struct fetch {
     size_t limit;            /* requests in flight; a shortage lowers it */
     size_t in_flight;
     bool input_watched;
-    bool output_watched; /* standard output is full */
+    bool output_watched;     /* standard output is full */
     bool output_unwatchable; /* ... and epoll has no memory to watch it */
     bool warned; /* that pipes cannot hold as much as --high-water says */
 };
