@@ -122,7 +122,10 @@ struct ssl_st *tls_begin(struct tls *tls, const char *host, int fd)
  * do it, too. */
 void tls_shutdown(struct ssl_st *session)
 {
-    if (session != NULL && SSL_is_init_finished(session))
+    /* Without one, OpenSSL is not to be touched: it would set itself up. */
+    if (session == NULL)
+        return;
+    if (SSL_is_init_finished(session))
         (void)SSL_shutdown(session);
     ERR_clear_error();
 }
