@@ -4,7 +4,8 @@
  *     LD_PRELOAD=.../faults-shim.so TRIPTYCH_FAULT_PAGE=FILE
  *     TRIPTYCH_FAULT=read.socket:17:ECONNRESET fetch-threads URL...
  *
- * The 17th read from a socket fails; write.pipe:5:short takes one byte only.
+ * The 17th read from a socket fails; write.pipe:5:short takes one byte only;
+ * with alloc:9:ENOMEM+ all from the 9th on fail.
  * Calls are counted over the whole run: in FILE, which the parent, its
  * children and all threads have mapped, and where faults.py finds the counts
  * and whether the fault has come to pass. Without TRIPTYCH_FAULT calls are
@@ -161,6 +162,7 @@ static struct {
     enum point point; /* POINTS: none */
     enum way way;
     uint64_t number;
+    bool stays; /* all calls after that one as well */
     int error;
 } wanted = {.point = POINTS};
 
@@ -270,7 +272,8 @@ static bool goes_wrong(enum point point, enum way way)
     if (page == NULL || in_glibc || !atomic_load(&in_main))
         return false;
     uint64_t number = atomic_fetch_add(&page[point].calls[way], 1) + 1;
-    if (point != wanted.point || way != wanted.way || number != wanted.number)
+    if (point != wanted.point || way != wanted.way || number < wanted.number ||
+        (number > wanted.number && !wanted.stays))
         return false;
     strike(&page[point]);
     errno = wanted.error;
@@ -709,13 +712,15 @@ static bool parse(const char *text)
     char name[24];
     char how[24];
     unsigned long number;
-    if (sscanf(text, "%23[^:]:%lu:%23s", name, &number, how) != 3)
+    char more = '\0';
+    if (sscanf(text, "%23[^:]:%lu:%23[^+]%c", name, &number, how, &more) < 3)
         return false;
     for (int i = 0; i < POINTS; i++) {
         if (strcmp(names[i], name) == 0)
             wanted.point = (enum point)i;
     }
     wanted.number = number;
+    wanted.stays = more == '+';
     wanted.error = number_of_error(how);
     wanted.way = WAY_ERROR;
     if (strcmp(how, "short") == 0)
