@@ -148,7 +148,14 @@ static void fail_job(struct fetch *fetch, struct job *job)
  * nothing to wait for: the job fails, if there is one. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
+    bool has_turn =
+        job != NULL && job->id == atomic_load(&fetch->loops->turn);
     size_t left = loops_begin_later(fetch->loops, job);
+    /* The first in line never waits for a later one, which may be waiting for
+     * its turn; so it gets that one's place. */
+    if (left > 0 && has_turn &&
+        loops_ask_newest(fetch->loops, fetch->number) && fetch->last != NULL)
+        give_back(fetch->last);
     if (left > 0)
         run_warn_shortage(fetch->run, strerror(ENOMEM), left);
     else if (job != NULL)
@@ -206,7 +213,9 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     struct fetch *fetch = arg;
     (void)fd;
     (void)what;
-    (void)loops_read_input(fetch->loops); /* -ENOMEM: tried again */
+    /* -ENOMEM is tried again, but not in vain for ever. */
+    if (loops_read_input(fetch->loops) != 0 && run_in_flight(fetch->run) == 0)
+        run_fail(fetch->run, "%s", strerror(ENOMEM));
     step_take(fetch);
 }
 

@@ -139,22 +139,37 @@ size_t loops_begin_later(struct loops *loops, struct job *job)
     return left;
 }
 
-size_t loops_find_newest(struct loops *loops, size_t self, bool *own)
+/* The loop that has the newest request is told to give way; true if that is
+ * the caller, who is not told but knows. */
+static bool ask_newest_locked(struct loops *loops, size_t self)
 {
     size_t newest = self;
-    pthread_mutex_lock(&loops->lock);
     for (size_t i = 0; i < loops->count; i++) {
         if (loops->members[i].last > loops->members[newest].last)
             newest = i;
     }
-    *own = newest == self;
+    if (newest != self) {
+        loops->members[newest].give_way = true;
+        ring_locked(loops, newest);
+    }
+    return newest == self;
+}
+
+bool loops_ask_newest(struct loops *loops, size_t self)
+{
+    pthread_mutex_lock(&loops->lock);
+    bool own = ask_newest_locked(loops, self);
+    pthread_mutex_unlock(&loops->lock);
+    return own;
+}
+
+size_t loops_find_newest(struct loops *loops, size_t self, bool *own)
+{
+    pthread_mutex_lock(&loops->lock);
     size_t left = loops->in_flight - 1;
     if (left > 0) {
         loops->limit = left;
-        if (!*own) {
-            loops->members[newest].give_way = true;
-            ring_locked(loops, newest);
-        }
+        *own = ask_newest_locked(loops, self);
     }
     pthread_mutex_unlock(&loops->lock);
     return left;

@@ -79,6 +79,10 @@ size_t loops_begin_later(struct loops *loops, struct job *job);
  * other loop is told; and so many go on, which is returned. */
 size_t loops_find_newest(struct loops *loops, size_t self, bool *own);
 
+/* The same where places are lowered already: true if the newest is the
+ * caller's own. */
+bool loops_ask_newest(struct loops *loops, size_t self);
+
 /* True, once, if the loop was told to give way. */
 bool loops_must_give_way(struct loops *loops, size_t self);
 

@@ -134,10 +134,14 @@ static bool dispatch(struct fetch *fetch, struct job *job)
         run_fail(run, "no worker can be made: %s", strerror(-error));
         return false;
     }
-    /* Nothing in flight, but workers alive: they are ending, which tells. */
-    fetch->limit = fetch->in_flight > 0 ? fetch->in_flight : 1;
+    /* The first in line never waits for a later one, which may be waiting for
+     * its turn; so it gets that one's place. */
+    bool again = job->id == fetch->turn && request_displace(fetch);
+    fetch->limit = fetch->in_flight + (again ? 1 : 0);
+    if (fetch->limit == 0)
+        fetch->limit = 1; /* workers that are alive are ending, which tells */
     run_warn_shortage(run, strerror(-error), fetch->limit);
-    return false;
+    return again;
 }
 
 /* Waits for --input if that can be waited for. False for a regular file, or
@@ -193,7 +197,9 @@ static void on_event(struct fetch *fetch, uint64_t about)
         break; /* run_stopping says so as well */
     case ABOUT_INPUT:
         unwatch_input(fetch);
-        (void)run_read_input(fetch->run); /* -ENOMEM: tried again */
+        /* -ENOMEM is tried again, but not in vain for ever. */
+        if (run_read_input(fetch->run) != 0 && fetch->in_flight == 0)
+            run_fail(fetch->run, "%s", strerror(ENOMEM));
         break;
     case ABOUT_DEATH:
         while ((dead = pool_reap(&fetch->pool, &status)) != NULL)

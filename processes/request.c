@@ -176,6 +176,17 @@ static bool give_way(struct fetch *fetch, struct request *starved)
     return true;
 }
 
+bool request_displace(struct fetch *fetch)
+{
+    struct request *victim = newest(fetch);
+    if (victim == NULL)
+        return false;
+    if (victim->mailbox.worker->pid != 0)
+        pool_kill(&fetch->pool, victim->mailbox.worker);
+    give_back(fetch, victim);
+    return true;
+}
+
 /* The parent itself has not what it takes to hear of the result. */
 static enum served starve(struct fetch *fetch, struct request *r, int error)
 {

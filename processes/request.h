@@ -71,6 +71,10 @@ enum served request_readable(struct fetch *fetch, struct request *r);
  * in the pipe, or the job is tried again. */
 void request_bereft(struct fetch *fetch, struct request *r, int status);
 
+/* The newest request in flight gives everything back, and starts over later.
+ * False if there is none but the one whose turn it is. */
+bool request_displace(struct fetch *fetch);
+
 /* The run stops: takes what comes up the pipe; a result ends the request. */
 void request_collect(struct fetch *fetch, struct request *r);
 
