@@ -417,7 +417,11 @@ static void look_up(struct connection *c, const struct url *url)
         const char *cause;
         struct addrinfo *addresses = NULL;
         enum result result = net_resolve(url, &addresses, &cause);
-        on_resolved(result == RESULT_OK ? 0 : EVUTIL_EAI_MEMORY, addresses, c);
+        int error = 0;
+        if (result != RESULT_OK)
+            error = result == RESULT_NO_RESOURCES ? EVUTIL_EAI_MEMORY
+                                                  : EVUTIL_EAI_FAIL;
+        on_resolved(error, addresses, c);
     } else if (!need_dns(c->loop)) {
         on_resolved(EVUTIL_EAI_FAIL, NULL, c);
     } else {
