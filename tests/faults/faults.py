@@ -37,7 +37,7 @@ SHIM = os.path.join(BIN, "tests", "faults-shim.so")
 PARALLEL = 6
 
 # Without `full`: so many calls of one function, at most, for each fault.
-SAMPLES = int(os.environ.get("TRIPTYCH_SAMPLES", "10"))
+SAMPLES = 4 if SANITIZED else 8
 
 # What can go wrong where, and the results that a request may have instead of
 # its own. None of them: the fault must not be seen at all.
