@@ -148,8 +148,7 @@ static void fail_job(struct fetch *fetch, struct job *job)
  * nothing to wait for: the job fails, if there is one. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
-    bool has_turn =
-        job != NULL && job->id == atomic_load(&fetch->loops->turn);
+    bool has_turn = job != NULL && job->id == atomic_load(&fetch->loops->turn);
     size_t left = loops_begin_later(fetch->loops, job);
     /* The first in line never waits for a later one, which may be waiting for
      * its turn; so it gets that one's place. */

@@ -442,8 +442,7 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     size_t n = length_of(message->msg_iov, (int)message->msg_iovlen);
     enum fate fate = fate_of_socket(SENDMSG, fd, n, flags);
-    struct iovec one =
-        first_byte(message->msg_iov, (int)message->msg_iovlen);
+    struct iovec one = first_byte(message->msg_iov, (int)message->msg_iovlen);
     struct msghdr cut = *message;
     cut.msg_iov = &one;
     cut.msg_iovlen = 1;
@@ -763,9 +762,8 @@ static int main_between(int argc, char **argv, char **environment)
 }
 
 typedef int start_function(int (*program)(int, char **, char **), int argc,
-                           char **argv, void (*init)(void),
-                           void (*fini)(void), void (*at_exit)(void),
-                           void *stack);
+                           char **argv, void (*init)(void), void (*fini)(void),
+                           void (*at_exit)(void), void *stack);
 
 int __libc_start_main(int (*program)(int, char **, char **), int argc,
                       char **argv, void (*init)(void), void (*fini)(void),
