@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,16 @@ struct channel {
     int64_t grace; /* bytes that had arrived when the limit passed, and that
                      * may still be read; -1: it has not passed */
 };
+
+/* A worker that is woken is not to interrupt the one at work, only to go on
+ * after it: with hundreds of them, being interrupted is most of what small
+ * requests cost. Measured: 20,000 bodies of 1 KiB, 64 in flight, in @T times the time with
+ * threads, and @P times with processes. */
+void blocking_prepare(void)
+{
+    struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
 
 int blocking_open(struct blocking *b)
 {

@@ -57,6 +57,9 @@ struct blocking {
     void (*restart)(struct blocking *blocking);
 };
 
+/* For the process as a whole, before there are workers. */
+void blocking_prepare(void);
+
 /* Gets the buffer. 0 or -ENOMEM. */
 int blocking_open(struct blocking *blocking);
 

@@ -90,6 +90,13 @@ void idle_put(struct idle *idle, struct idle_node *node)
         idle->close(surplus);
 }
 
+void idle_remove(struct idle *idle, struct idle_node *node)
+{
+    pthread_mutex_lock(&idle->lock);
+    unlink_locked(idle, node);
+    pthread_mutex_unlock(&idle->lock);
+}
+
 bool idle_drop(struct idle *idle)
 {
     pthread_mutex_lock(&idle->lock);

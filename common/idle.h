@@ -51,6 +51,9 @@ struct idle_node *idle_take(struct idle *idle, const struct url *url);
 /* Puts a connection in, at the cost of the oldest if the list is full. */
 void idle_put(struct idle *idle, struct idle_node *node);
 
+/* Takes out this one, for the server has closed it, or said something. */
+void idle_remove(struct idle *idle, struct idle_node *node);
+
 /* Closes the oldest; false if there was none. For when descriptors are out. */
 bool idle_drop(struct idle *idle);
 

@@ -93,6 +93,15 @@ static void on_reap(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+bool connection_drop_idle(struct connection *c)
+{
+    if (c->state != OPEN || c->owner != NULL)
+        return false;
+    idle_remove(&c->loop->idle, &c->node);
+    connection_close(c);
+    return true;
+}
+
 /* --- Reading ------------------------------------------------------------ */
 
 bool connection_is_readable(const struct connection *c)
@@ -149,6 +158,8 @@ static void on_read(struct bufferevent *bev, void *arg)
     struct evbuffer *input = bufferevent_get_input(bev);
     size_t length = evbuffer_get_length(input);
     bool found_end = false;
+    if (connection_drop_idle(c))
+        return;
     if (length < LIBEVENT_READ || length >= LOOP_CHUNK ||
         !connection_is_readable(c)) {
         connection_hand_on_input(c);
@@ -229,6 +240,8 @@ void connection_read_arrived(struct connection *c)
 
 void connection_ended(struct connection *c, bool writing, int error)
 {
+    if (connection_drop_idle(c))
+        return;
     if (writing) {
         /* The peer takes no more. It may have answered before; what that was,
          * and the end, the reading side will see. */
@@ -468,8 +481,7 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
     struct idle_node *node;
     while ((node = idle_take(&loop->idle, url)) != NULL) {
         struct connection *c = (struct connection *)node;
-        if (net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls) &&
-            bufferevent_enable(c->bev, EV_READ) == 0) {
+        if (net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls)) {
             c->owner = owner;
             c->arg = arg;
             return c;
@@ -482,14 +494,16 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
 void connection_keep(struct connection *c)
 {
     if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 ||
-        stream_buffered(c->stream) > 0) {
+        stream_buffered(c->stream) > 0 ||
+        (c->paused && bufferevent_enable(c->bev, EV_READ) != 0)) {
         connection_close(c);
         return;
     }
-    /* Nobody listens: it is probed when it is taken out again. */
+    /* It goes on listening: so the end is noticed, and two calls of epoll_ctl
+     * are saved when it is used again. (It is probed then all the same: what
+     * has come may not have been told yet.) */
     c->owner = NULL;
     c->paused = false;
-    (void)bufferevent_disable(c->bev, EV_READ);
     idle_put(&c->loop->idle, &c->node);
 }
 

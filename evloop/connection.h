@@ -169,6 +169,10 @@ void connection_has_stream(struct connection *c);
 /* Hands on what libevent has read. */
 void connection_hand_on_input(struct connection *c);
 
+/* If the connection is idle, whatever has come was not asked for, be it bytes
+ * or the end: closes it, and is true. */
+bool connection_drop_idle(struct connection *c);
+
 /* The bufferevent's reading side has ended, or its writing side is broken. */
 void connection_ended(struct connection *c, bool writing, int error);
 

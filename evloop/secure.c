@@ -37,7 +37,8 @@ static int failure(struct connection *c)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     (void)bev;
-    connection_hand_on_input(arg);
+    if (!connection_drop_idle(arg))
+        connection_hand_on_input(arg);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

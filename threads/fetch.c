@@ -267,6 +267,7 @@ static int step_start(struct fetch *fetch, struct run *run)
     *fetch = (struct fetch){.run = run};
     trace_name(&run->trace, &fetch->lane, 0, "main");
     trace_step(&fetch->lane, STEP_START);
+    blocking_prepare();
     fetch->workers = calloc(run->options->jobs, sizeof *fetch->workers);
     if (fetch->workers == NULL)
         return -ENOMEM;
