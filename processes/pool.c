@@ -30,12 +30,13 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
     /* A shell may have left SIGCHLD ignored; then children leave no status. */
     (void)signal(SIGCHLD, SIG_DFL);
     pool->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (pool->signal_fd == -1) {
-        int error = -errno;
+    int error = pool->signal_fd == -1 ? -errno : nursery_open(&pool->nursery);
+    if (error != 0) {
+        if (pool->signal_fd != -1)
+            (void)close(pool->signal_fd);
         free(pool->workers);
-        return error;
     }
-    return 0;
+    return error;
 }
 
 /* --- Making a worker ---------------------------------------------------- */
@@ -103,7 +104,7 @@ static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
     sigset_t before;
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
+    pid_t pid = nursery_fork(&pool->nursery, &jobs_fd, &results_fd);
     int error = errno;
     if (pid == 0)
         run_child(pool, slot, jobs_fd, results_fd);
@@ -294,6 +295,7 @@ void pool_free(struct pool *pool)
         close_fd(&pool->workers[i].jobs_fd);
         close_fd(&pool->workers[i].results_fd);
     }
+    nursery_close(&pool->nursery);
     close_fd(&pool->signal_fd);
     free(pool->workers);
     (void)sigprocmask(SIG_SETMASK, &pool->mask, NULL);

@@ -15,6 +15,8 @@
 #ifndef TRIPTYCH_POOL_H
 #define TRIPTYCH_POOL_H
 
+#include "nursery.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +39,7 @@ struct pool {
     size_t alive;
     struct pool_worker *idle;
     struct pool_worker *vacant;
+    struct nursery nursery;
     int signal_fd; /* polls as readable when some worker may have died */
     sigset_t mask; /* the signal mask to go back to */
     /* What a worker does, in the child; it does not return. */
