@@ -324,15 +324,22 @@ def a_kept_connection_that_is_closed_costs_nothing(model):
 
 @case
 def bytes_that_nobody_asked_for(model):
-    def serve(c):
-        c.request()
-        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
-        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong")
-        while c.request():
-            c.ok(b"late")
-    with TlsServer(serve, RIGHT) as server:
-        r = run(model, *TRUST, "-j1", *[server.https] * 3)
-        return expect(r, ["ok"] * 3, b"xxx")
+    """In the record that the answer ends in, or in one of its own, which
+    comes in the same segment."""
+    right = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+    wrong = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong"
+    for records in [right + wrong], [right, wrong]:
+        def serve(c, records=records):
+            c.request()
+            c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+            for record in records:
+                c.send(record)
+            c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+            while c.request():
+                c.ok(b"late")
+        with TlsServer(serve, RIGHT) as server:
+            r = run(model, *TRUST, "-j1", *[server.https] * 3)
+            expect(r, ["ok"] * 3, b"xxx")
 
 
 @case
