@@ -50,6 +50,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -203,6 +204,7 @@ static struct {
     __typeof__(signalfd) *signalfd;
     __typeof__(pipe2) *pipe2;
     __typeof__(fork) *fork;
+    __typeof__(syscall) *syscall;
     __typeof__(waitpid) *waitpid;
     __typeof__(fcntl) *fcntl;
     int (*pthread_create)(pthread_t *, const pthread_attr_t *,
@@ -246,6 +248,7 @@ static void find_all(void)
     next.signalfd = dlsym(RTLD_NEXT, "signalfd");
     next.pipe2 = dlsym(RTLD_NEXT, "pipe2");
     next.fork = dlsym(RTLD_NEXT, "fork");
+    next.syscall = dlsym(RTLD_NEXT, "syscall");
     next.waitpid = dlsym(RTLD_NEXT, "waitpid");
     next.fcntl = dlsym(RTLD_NEXT, "fcntl");
     next.pthread_create = dlsym(RTLD_NEXT, "pthread_create");
@@ -630,6 +633,21 @@ pid_t fork(void)
     return goes_wrong(FORK, WAY_ERROR) ? -1 : next.fork();
 }
 
+/* clone3 has no function of its own. Here it makes a process, as fork does;
+ * with ENOSYS it is not there, and fork is asked instead. */
+long syscall(long number, ...)
+{
+    long a[6];
+    va_list arguments;
+    if (number == SYS_clone3 && goes_wrong(FORK, WAY_ERROR))
+        return -1;
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    return next.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
 /* Only a call that waits can be interrupted. */
 pid_t waitpid(pid_t pid, int *status, int options)
 {
@@ -683,6 +701,7 @@ static int number_of_error(const char *name)
         {"EACCES", EACCES},
         {"EADDRNOTAVAIL", EADDRNOTAVAIL},
         {"EAGAIN", EAGAIN},
+        {"ENOSYS", ENOSYS},
         {"ECONNREFUSED", ECONNREFUSED},
         {"ECONNRESET", ECONNRESET},
         {"EINTR", EINTR},
