@@ -168,11 +168,12 @@ static int connect_socket(struct blocking *b, const struct addrinfo *address,
 /* Has TLS over the connection. 0 or a negative errno. */
 static int secure(struct blocking *b, struct channel *channel, int64_t limit)
 {
-    channel->tls = tls_begin(b->tls, channel->node.host, channel->fd);
-    if (channel->tls == NULL)
-        return -ENOMEM;
+    int error =
+        tls_begin(b->tls, channel->node.host, channel->fd, &channel->tls);
+    if (error != 0)
+        return error;
     for (;;) {
-        int error = tls_handshake(channel->tls, &channel->events);
+        error = tls_handshake(channel->tls, &channel->events);
         if (error != -EAGAIN)
             return error;
         int ready = blocking_wait(b, channel->fd, channel->events, limit);

@@ -61,10 +61,11 @@ static bool is_http(const struct url *url)
     return url->scheme == SCHEME_HTTP || url->scheme == SCHEME_HTTPS;
 }
 
-static bool is_spoken(const struct url *url, const char **cause)
+static bool is_spoken(const struct exchange *x, const struct url *url,
+                      const char **cause)
 {
-    *cause = "this build was made without OpenSSL";
-    return url->scheme != SCHEME_HTTPS || tls_is_built_in;
+    *cause = tls_missing;
+    return url->scheme != SCHEME_HTTPS || x->options->has_tls;
 }
 
 static bool is_datagram(const struct exchange *x)
@@ -155,7 +156,7 @@ struct exchange *exchange_new(const struct options *options, const char *url,
     x->outcome = OUTCOME_NONE;
     const char *cause;
     enum result result = url_parse(&x->given, url, n, &cause);
-    if (result == RESULT_OK && !is_spoken(&x->given, &cause))
+    if (result == RESULT_OK && !is_spoken(x, &x->given, &cause))
         result = RESULT_UNSUPPORTED;
     if (result == RESULT_OK && options->upload != NULL &&
         !is_http(&x->given)) {
@@ -330,7 +331,7 @@ static void judge_redirect(struct exchange *x)
         result = RESULT_UNSUPPORTED;
         cause = "to another scheme";
     }
-    if (result == RESULT_OK && !is_spoken(&x->next, &cause))
+    if (result == RESULT_OK && !is_spoken(x, &x->next, &cause))
         result = RESULT_UNSUPPORTED;
     if (result != RESULT_OK) {
         char words[sizeof x->outcome.cause];

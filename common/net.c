@@ -110,6 +110,8 @@ enum result net_result_of_connect(int error, const struct addrinfo *address)
         return RESULT_TLS;
     case TLS_CUT: /* in the handshake: before the first byte */
         return RESULT_RESET;
+    case TLS_NOT_THERE:
+        return RESULT_UNSUPPORTED;
     case EADDRNOTAVAIL:
         return can_be_routed(address) ? RESULT_NO_RESOURCES
                                       : RESULT_UNREACHABLE;

@@ -44,7 +44,7 @@ static const struct option_row {
     const char *name;
     const char *argument; /* NULL: takes none */
     const char *models;   /* NULL: all three have it */
-    bool of_tls;          /* only where that is built in */
+    bool of_tls;          /* only where that is to be had */
     const char *help;
 } table[] = {
     {'i', "input", "FILE", NULL, false,
@@ -94,11 +94,6 @@ static const struct option_row *row_of(int code)
             return &table[i];
     }
     return NULL;
-}
-
-static bool is_built_in(const struct option_row *row)
-{
-    return !row->of_tls || tls_is_built_in;
 }
 
 /* --- Values ------------------------------------------------------------- */
@@ -330,9 +325,8 @@ static int take_option(struct options *o, const char *model, int code,
                      row->models);
         return -EINVAL;
     }
-    if (!is_built_in(row)) {
-        snprintf(message, size, "--%s: this build was made without OpenSSL",
-                 row->name);
+    if (row->of_tls && !o->has_tls) {
+        snprintf(message, size, "--%s: %s", row->name, tls_missing);
         return -EINVAL;
     }
     if (code == 'i' && o->input != NULL) {
@@ -415,6 +409,7 @@ int options_parse(struct options *o, const char *model, int argc, char **argv,
         .keep_alive = true,
         .high_water = WATER_UNSET,
         .low_water = WATER_UNSET,
+        .has_tls = tls_is_there(),
     };
     /* There cannot be more headers than arguments. */
     o->headers = calloc((size_t)argc + 1, sizeof *o->headers);
@@ -448,6 +443,7 @@ void options_free(struct options *o)
 
 void options_help(const char *model, FILE *out)
 {
+    bool has_tls = tls_is_there();
     fprintf(out,
             "Usage: fetch-%s [OPTION]... [URL]...\n"
             "Fetch many URLs in parallel; write the bodies to standard "
@@ -455,12 +451,11 @@ void options_help(const char *model, FILE *out)
             "http://HOST/PATH, %s file:///PATH,\n"
             "tcp://HOST:PORT/TEXT, udp://HOST:PORT/TEXT.\n\n",
             model,
-            tls_is_built_in ? "https://HOST/PATH,"
-                            : "(https is not built in),");
+            has_tls ? "https://HOST/PATH," : "(https is not installed),");
     for (size_t i = 0; i < ROWS; i++) {
         const struct option_row *row = &table[i];
         char left[40];
-        if (!is_built_in(row) ||
+        if ((row->of_tls && !has_tls) ||
             (row->models != NULL && !has_word(row->models, model)))
             continue;
         int n = snprintf(left, sizeof left, "%c%c%c --%s",

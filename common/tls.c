@@ -1,5 +1,8 @@
-/* tls: what https needs, over OpenSSL. See tls.h. */
+/* tls: what https needs, over OpenSSL: the module, but for what libevent has to
+ * do with it. See tls.h and tls_module.h. */
 #include "tls.h"
+
+#include "tls_module.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -7,8 +10,6 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <string.h>
-
-const bool tls_is_built_in = true;
 
 /* Offered by ALPN: a server of several protocols must not guess (RFC 7301). */
 static const unsigned char protocols[] = "\x08http/1.1";
@@ -36,45 +37,28 @@ static int configure(SSL_CTX *context, const struct options *options)
     return SSL_CTX_set_default_verify_paths(context) == 1 ? 0 : -ENOMEM;
 }
 
-static int make_context_locked(struct tls *tls)
+static int context_new(const struct options *options,
+                       struct ssl_ctx_st **context, const char **cause)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-    int error = context == NULL ? -ENOMEM : configure(context, tls->options);
-    if (error == 0)
-        tls->context = context;
-    else
-        SSL_CTX_free(context);
-    return error;
-}
-
-int tls_open(struct tls *tls, const struct options *options,
-             const char **cause)
-{
-    *tls = (struct tls){.options = options};
-    int error = -pthread_mutex_init(&tls->lock, NULL);
-    /* Without --cacert there may be no https at all, and OpenSSL is large: it
-     * is set up when the first session begins. */
-    if (error != 0 || options->cacert == NULL)
-        return error;
     ERR_clear_error();
-    error = make_context_locked(tls);
+    *context = SSL_CTX_new(TLS_client_method());
+    int error = *context == NULL ? -ENOMEM : configure(*context, options);
     if (error != 0) {
         unsigned long reason = ERR_peek_error();
         if (ERR_SYSTEM_ERROR(reason))
             *cause = strerror(ERR_GET_REASON(reason));
         else if (error == -EINVAL)
             *cause = "it holds no certificates";
-        (void)pthread_mutex_destroy(&tls->lock);
+        SSL_CTX_free(*context);
+        *context = NULL;
     }
     ERR_clear_error();
     return error;
 }
 
-void tls_close(struct tls *tls)
+static void context_free(struct ssl_ctx_st *context)
 {
-    SSL_CTX_free(tls->context);
-    tls->context = NULL;
-    (void)pthread_mutex_destroy(&tls->lock);
+    SSL_CTX_free(context);
 }
 
 /* --- Sessions ----------------------------------------------------------- */
@@ -100,13 +84,10 @@ static bool expect_host(SSL *session, const char *host)
            SSL_set_tlsext_host_name(session, name) == 1;
 }
 
-struct ssl_st *tls_begin(struct tls *tls, const char *host, int fd)
+static struct ssl_st *begin_session(struct ssl_ctx_st *context,
+                                    const char *host, int fd)
 {
-    SSL *session = NULL;
-    pthread_mutex_lock(&tls->lock);
-    if (tls->context != NULL || make_context_locked(tls) == 0)
-        session = SSL_new(tls->context);
-    pthread_mutex_unlock(&tls->lock);
+    SSL *session = SSL_new(context);
     if (session != NULL && (!expect_host(session, host) ||
                             (fd != -1 && SSL_set_fd(session, fd) != 1))) {
         SSL_free(session);
@@ -120,17 +101,14 @@ struct ssl_st *tls_begin(struct tls *tls, const char *host, int fd)
 
 /* RFC 8446, 6.1: whoever closes says so. Once, and not waiting for the peer to
  * do it, too. */
-void tls_shutdown(struct ssl_st *session)
+static void shut_session(struct ssl_st *session)
 {
-    /* Without one, OpenSSL is not to be touched: it would set itself up. */
-    if (session == NULL)
-        return;
     if (SSL_is_init_finished(session))
         (void)SSL_shutdown(session);
     ERR_clear_error();
 }
 
-void tls_free(struct ssl_st *session)
+static void free_session(struct ssl_st *session)
 {
     SSL_free(session);
 }
@@ -171,7 +149,7 @@ static int failure(SSL *session, int result, short *events)
     }
 }
 
-int tls_handshake(struct ssl_st *session, short *events)
+static int handshake(struct ssl_st *session, short *events)
 {
     errno = 0;
     int result = SSL_do_handshake(session);
@@ -181,7 +159,8 @@ int tls_handshake(struct ssl_st *session, short *events)
     return error != 0 ? error : -TLS_CUT;
 }
 
-ssize_t tls_read(struct ssl_st *session, void *p, size_t n, short *events)
+static ssize_t read_session(struct ssl_st *session, void *p, size_t n,
+                            short *events)
 {
     size_t got = 0;
     errno = 0;
@@ -189,8 +168,8 @@ ssize_t tls_read(struct ssl_st *session, void *p, size_t n, short *events)
     return result == 1 ? (ssize_t)got : failure(session, result, events);
 }
 
-ssize_t tls_write(struct ssl_st *session, const void *p, size_t n,
-                  short *events)
+static ssize_t write_session(struct ssl_st *session, const void *p, size_t n,
+                             short *events)
 {
     size_t taken = 0;
     errno = 0;
@@ -201,20 +180,32 @@ ssize_t tls_write(struct ssl_st *session, const void *p, size_t n,
     return error != 0 ? error : -EPIPE;
 }
 
-bool tls_is_quiet(const struct ssl_st *session)
+static bool is_quiet(const struct ssl_st *session)
 {
-    return session == NULL || SSL_has_pending(session) == 0;
+    return SSL_has_pending(session) == 0;
 }
 
-const char *tls_cause(const struct ssl_st *session, int error)
+static const char *cause_of(const struct ssl_st *session)
 {
-    if (error == TLS_CUT)
-        return "the server closed without close_notify";
-    if (error != TLS_BROKEN || session == NULL)
-        return strerror(error);
     long verified = SSL_get_verify_result(session);
     if (verified != X509_V_OK)
         return X509_verify_cert_error_string(verified);
     const char *words = SSL_get_app_data(session);
     return words != NULL ? words : "TLS is broken";
 }
+
+const struct tls_module triptych_tls_module = {
+    .version = TRIPTYCH_VERSION,
+    .context_new = context_new,
+    .context_free = context_free,
+    .begin = begin_session,
+    .shutdown = shut_session,
+    .free = free_session,
+    .handshake = handshake,
+    .read = read_session,
+    .write = write_session,
+    .is_quiet = is_quiet,
+    .cause = cause_of,
+    .bufferevent = secure_bufferevent,
+    .bufferevent_failure = secure_bufferevent_failure,
+};

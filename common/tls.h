@@ -1,5 +1,6 @@
 /*
- * tls: what https needs, over OpenSSL.
+ * tls: what https needs, over OpenSSL, which is loaded when the first session
+ * begins (tls_module.h).
  *
  * A session stands on a connected socket, which stays the caller's. The three
  * functions that do I/O never wait: they say -EAGAIN, and in *events what to
@@ -9,8 +10,10 @@
  * The peer's certificate and the host's name in it are verified, unless
  * --insecure says otherwise. TLS 1.2 is the oldest version spoken.
  *
- * struct ssl_st is OpenSSL's SSL. A build without OpenSSL has tls_none.c for
- * this: then tls_is_built_in is false, and nothing else is called.
+ * The first session reads files - OpenSSL, the certificates of the system -,
+ * which takes some milliseconds, in the event loop as well.
+ *
+ * struct ssl_st is OpenSSL's SSL.
  */
 #ifndef TRIPTYCH_TLS_H
 #define TRIPTYCH_TLS_H
@@ -22,6 +25,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct bufferevent;
+struct event_base;
 struct ssl_st;
 struct ssl_ctx_st;
 
@@ -33,7 +38,14 @@ struct ssl_ctx_st;
  * have cut it (RFC 8446, 6.1). */
 #define TLS_CUT ENODATA
 
-extern const bool tls_is_built_in;
+/* ... and: OpenSSL cannot be loaded. */
+#define TLS_NOT_THERE ELIBACC
+
+/* True if there is a module to be loaded; it is not loaded by this. */
+bool tls_is_there(void);
+
+/* For whoever tls_is_there disappoints: in words. */
+extern const char tls_missing[];
 
 /* What the sessions of a run share. Any thread may use it. */
 struct tls {
@@ -42,23 +54,28 @@ struct tls {
     struct ssl_ctx_st *context; /* NULL until the first session */
 };
 
-/* Prepares; reads --cacert, which must hold certificates. 0; or a negative
- * errno, perhaps with words that say it better in *cause. */
+/* Prepares; reads --cacert, which must hold certificates: this loads OpenSSL.
+ * 0; or a negative errno, perhaps with words that say it better in *cause. */
 int tls_open(struct tls *tls, const struct options *options,
              const char **cause);
 
 void tls_close(struct tls *tls);
 
+/* Loads OpenSSL now, for whoever is going to fork; if it cannot, tls_begin
+ * tells. */
+void tls_load(struct tls *tls);
+
 /* Begins a session with the named host on the socket `fd` (-1: the caller will
- * give OpenSSL one). One thread at a time may use it. NULL when memory is
- * short. */
-struct ssl_st *tls_begin(struct tls *tls, const char *host, int fd);
+ * give OpenSSL one), in *session. One thread at a time may use it. 0 or a
+ * negative errno: memory, or what else it takes to load OpenSSL, is short; or
+ * TLS_NOT_THERE. */
+int tls_begin(struct tls *tls, const char *host, int fd,
+              struct ssl_st **session);
 
 /* Tells the peer that this is the end, if that is possible at once. The socket
- * must still be open. */
+ * must still be open. Neither this nor tls_free does anything for NULL. */
 void tls_shutdown(struct ssl_st *session);
 
-/* Of these two, neither does anything for NULL. */
 void tls_free(struct ssl_st *session);
 
 /* Goes on with the handshake. 0 when it is complete; -EAGAIN; or a negative
@@ -76,12 +93,17 @@ ssize_t tls_write(struct ssl_st *session, const void *p, size_t n,
 bool tls_is_quiet(const struct ssl_st *session);
 
 /* What went wrong, in words that live for ever: of this session, if the error
- * is TLS_BROKEN or TLS_CUT; else the system's. `error` is positive. */
+ * is TLS_BROKEN or TLS_CUT; of the loading, if it is TLS_NOT_THERE; else the
+ * system's. `error` is positive. */
 const char *tls_cause(const struct ssl_st *session, int error);
 
-/* For whoever lets libevent make the calls: one has failed, and `reason` was
- * in OpenSSL's queue of errors; 0: none was, look at errno. Returns a negative
- * errno. */
-int tls_note_failure(struct ssl_st *session, unsigned long reason);
+/* For whoever lets libevent make the calls: a bufferevent over the connected
+ * socket `fd`, which begins with the handshake. NULL when memory is short. */
+struct bufferevent *tls_bufferevent(struct ssl_st *session,
+                                    struct event_base *base, int fd);
+
+/* ... and what has failed there, as a negative errno. To be asked first thing
+ * in a callback: errno is of the call that failed. */
+int tls_bufferevent_failure(struct ssl_st *session, struct bufferevent *bev);
 
 #endif

@@ -12,27 +12,8 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
-#include <openssl/err.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-/* What has failed, as a negative errno. To be asked first thing in a callback:
- * errno is of the call that failed. */
-static int failure(struct connection *c)
-{
-    int error = EVUTIL_SOCKET_ERROR();
-    unsigned long reason = 0;
-    unsigned long next;
-    /* The newest comes first, and the oldest is the cause; libevent's own
-     * notes between them, which no library's are, say nothing. */
-    while ((next = bufferevent_get_openssl_error(c->bev)) != 0) {
-        if (ERR_GET_LIB(next) != 0)
-            reason = next;
-    }
-    errno = error;
-    return tls_note_failure(c->tls, reason);
-}
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
@@ -44,15 +25,18 @@ static void on_read(struct bufferevent *bev, void *arg)
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     struct connection *c = arg;
-    int error = (what & BEV_EVENT_ERROR) != 0 ? failure(c) : 0;
-    (void)bev;
+    int error = (what & BEV_EVENT_ERROR) != 0
+                    ? tls_bufferevent_failure(c->tls, bev)
+                    : 0;
     connection_ended(c, (what & BEV_EVENT_WRITING) != 0, error);
 }
 
 static void on_handshake_event(struct bufferevent *bev, short what, void *arg)
 {
     struct connection *c = arg;
-    int error = (what & BEV_EVENT_CONNECTED) != 0 ? 0 : failure(c);
+    int error = (what & BEV_EVENT_CONNECTED) != 0
+                    ? 0
+                    : tls_bufferevent_failure(c->tls, bev);
     event_del(&c->timer);
     if (error != 0) {
         connection_address_failed(c, error);
@@ -91,14 +75,15 @@ void secure_open(struct connection *c, int fd)
 {
     c->kind = &secure_kind;
     c->state = SECURING;
-    c->tls = tls_begin(c->loop->tls, c->node.host, -1);
-    if (c->tls != NULL)
-        c->bev = bufferevent_openssl_socket_new(c->loop->base, fd, c->tls,
-                                                BUFFEREVENT_SSL_CONNECTING, 0);
-    if (c->bev == NULL) {
+    int error = tls_begin(c->loop->tls, c->node.host, -1, &c->tls);
+    if (error == 0) {
+        c->bev = tls_bufferevent(c->tls, c->loop->base, fd);
+        error = c->bev == NULL ? -ENOMEM : 0;
+    }
+    if (error != 0) {
         (void)close(fd);
         event_del(&c->timer);
-        connection_address_failed(c, -ENOMEM);
+        connection_address_failed(c, error);
         return;
     }
     bufferevent_setcb(c->bev, NULL, NULL, on_handshake_event, c);

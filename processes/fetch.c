@@ -23,6 +23,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -103,6 +104,15 @@ static void fail_job(struct fetch *fetch, struct job *job, int error)
     fetch->turn = run_finish(fetch->run, job);
 }
 
+/* OpenSSL that was loaded before the fork is shared by the workers. Each would
+ * else have it for itself: 0.5 MiB more, and some 4 ms of work. (That is so
+ * where a redirect leads to https.) */
+static void prepare(struct fetch *fetch, const struct job *job)
+{
+    if (strncasecmp(job->url, "https:", 6) == 0)
+        tls_load(&fetch->run->tls);
+}
+
 /* Gives the job to an idle worker, or to a new one. False if there is none. */
 static bool dispatch(struct fetch *fetch, struct job *job)
 {
@@ -110,6 +120,7 @@ static bool dispatch(struct fetch *fetch, struct job *job)
     struct pool_worker *worker = NULL;
     trace_about(&fetch->lane, job->id);
     trace_step(&fetch->lane, STEP_TAKE);
+    prepare(fetch, job);
     int error = pool_get(&fetch->pool, &worker);
     warn_of_capacity(fetch);
     if (error == 0) {

@@ -2,6 +2,8 @@
 
 import atexit
 import os
+import resource
+import shutil
 import socket
 import ssl
 import subprocess
@@ -10,8 +12,9 @@ import time
 import warnings
 
 from authority import Authority, TlsServer, say_goodbye, slam
-from harness import (Origin, Running, Server, Workplace, case, check,
-                     content, equal, expect, main, run, wait_for)
+from harness import (BIN, MODELS, Origin, Running, Server, Skip, Workplace,
+                     case, check, content, equal, expect, main, program, run,
+                     wait_for)
 
 AUTHORITY = Authority()
 atexit.register(AUTHORITY.remove)
@@ -512,6 +515,95 @@ def a_slow_reader_stops_the_server(model):
             got = program_.process.stdout.read()
             check(got == content(1 << 20) * (size >> 20), "the body differs")
             equal(program_.finish().words, ["ok"], "results")
+
+
+# --- The module -------------------------------------------------------------
+
+def libraries(running):
+    """The names of what the program, or one of its workers, has mapped."""
+    names = set()
+    for pid in running.family():
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+            names |= {os.path.basename(line.split()[-1]) for line in maps}
+    return names
+
+
+def of_tls(names):
+    return {name.partition(".")[0].partition("-")[0] for name in names} & \
+        {"triptych", "libssl", "libcrypto", "libevent_openssl"}
+
+
+@case
+def only_https_loads_openssl(model):
+    go = threading.Event()
+
+    def serve(c):
+        c.request()
+        go.wait()
+        c.ok(b"x")
+    with TlsServer(serve, RIGHT) as secure, Server(serve) as plain:
+        for server, url, wanted in [
+                (plain, plain.http, set()),
+                (secure, secure.https, {"triptych", "libssl", "libcrypto"})]:
+            go.clear()
+            with Running(model, "--insecure", "-n", url) as running:
+                if server is plain:
+                    wait_for(lambda: plain.requests, "the request")
+                else:
+                    wait_for(lambda: secure.names, "the handshake")
+                found = of_tls(libraries(running))
+                check(found >= wanted and (wanted or not found),
+                      f"{url}: {found}")
+                go.set()
+                running.finish()
+
+
+@case(models=("evloop",))
+def an_installation(_):
+    """It works wherever it is put."""
+    if not shutil.which("cmake"):
+        raise Skip("cmake is not installed")
+    with Workplace() as place, TlsServer(speak, RIGHT) as server:
+        subprocess.run(["cmake", "--install", BIN, "--prefix",
+                        place.join("first")], stdout=subprocess.DEVNULL,
+                       check=True)
+        os.rename(place.join("first"), place.join("second"))
+        for model in MODELS:
+            path = os.path.join(place.join("second/bin"), "fetch-" + model)
+            child = subprocess.run(
+                [path, "--insecure", server.https + "/a"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+            equal((child.returncode, child.stdout), (0, b"/a"),
+                  f"{model}: {child.stderr}")
+
+
+@case
+def a_module_that_is_none(model):
+    """It is there, but it cannot be loaded."""
+    with Workplace() as place, TlsServer(speak, RIGHT) as server:
+        path = shutil.copy(program(model), place.path)
+        with open(place.join("triptych-tls.so"), "wb"):
+            pass
+        child = subprocess.run([path, "-j1", server.https, server.https],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, check=False)
+        equal(child.returncode, 1, "exit status")
+        equal(child.stderr.count(": unsupported: "), 2, child.stderr)
+        check("triptych-tls.so: file too short" in child.stderr, child.stderr)
+
+
+@case
+def a_shortage_when_it_is_to_be_loaded(model):
+    """It takes a descriptor, when others have them all: that passes."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
+    with TlsServer(speak, RIGHT) as server, Origin() as origin:
+        urls = [f"{origin.http}/bytes/10?delay=100"] * 30
+        for i in range(0, 30, 4):
+            urls.insert(i, server.https + "/a")
+        r = run(model, "--insecure", "-n", "-j", "30", *urls,
+                preexec_fn=limit)
+        expect(r, ["ok"] * len(urls))
 
 
 # --- Many kinds of I/O at once ---------------------------------------------
