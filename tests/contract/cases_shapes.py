@@ -296,7 +296,7 @@ def little_memory(model):
     """RLIMIT_AS: fewer in flight, at most one warning, and all are done."""
     if SANITIZED:
         raise Skip("a sanitizer needs more memory than that")
-    for mib in (12, 14, 17, 20, 24, 30):
+    for mib in (6, 8, 11, 14, 18, 24):
         def limit(size=mib << 20):
             resource.setrlimit(resource.RLIMIT_AS, (size, size))
         with Origin() as origin:
