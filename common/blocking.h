@@ -57,7 +57,7 @@ struct blocking {
     void (*restart)(struct blocking *blocking);
 };
 
-/* For the process as a whole, before there are workers. */
+/* For the thread that calls, and those that it makes. */
 void blocking_prepare(void);
 
 /* Gets the buffer. 0 or -ENOMEM. */

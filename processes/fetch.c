@@ -13,7 +13,6 @@
  * (epoll, and not poll, because a call that lists thousands of pipes each time
  * costs more than what it waits for.)
  */
-#include "blocking.h"
 #include "clock.h"
 #include "model.h"
 #include "request.h"
@@ -254,7 +253,6 @@ static int step_start(struct fetch *fetch, struct run *run)
     *fetch = (struct fetch){.run = run, .limit = limit};
     trace_name(&run->trace, &fetch->lane, 0, "parent");
     trace_step(&fetch->lane, STEP_START);
-    blocking_prepare();
     fetch->requests = calloc(limit, sizeof *fetch->requests);
     if (fetch->requests == NULL)
         return -ENOMEM;

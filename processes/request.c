@@ -227,9 +227,9 @@ static enum served step_deliver(struct fetch *fetch, struct request *r,
         r->peak = body->length;
     trace_about(&fetch->lane, r->job->id);
     int64_t before = trace_now(&fetch->lane);
-    if (r->written == 0)
-        trace_take_over(&fetch->lane, PARCEL_BODY, r->job->id);
     ssize_t sent = output_send(&fetch->run->output, &part, 1);
+    if (r->written == 0 && sent > 0)
+        trace_take_over(&fetch->lane, PARCEL_BODY, r->job->id);
     trace_within(&fetch->lane, STEP_DELIVER, before);
     if (sent == -EAGAIN)
         return NEEDS_OUTPUT;

@@ -207,6 +207,7 @@ void worker_main(const struct worker_setting *setting)
                "worker %d", setting->slot);
     trace_step(&w.blocking.lane, STEP_TAKE);
     set_signals(&w);
+    blocking_prepare();
     if (idle_open(&w.idle, setting->options->jobs, blocking_close_idle) == 0) {
         while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
                step_take(&w) && go(&w))

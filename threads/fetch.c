@@ -48,9 +48,9 @@ struct fetch {
     struct pool pool;
     struct places places;
     struct idle idle;
-    struct lane lane;       /* the main thread's, of --trace */
-    struct worker *workers; /* one a slot of the pool */
-    void *reserve;          /* memory for when there is none; NULL: used */
+    struct lane lane;        /* the main thread's, of --trace */
+    struct worker *workers;  /* one a slot of the pool */
+    _Atomic(void *) reserve; /* for when there is no memory; NULL: used */
 };
 
 /* Threads are made until there is no memory for one more. What is freed then
@@ -192,6 +192,14 @@ static void step_finish(struct worker *w)
     place_leave(&w->place, turn);
 }
 
+/* True if there was something left to be used. Any thread may ask. */
+static bool use_reserve(struct fetch *fetch)
+{
+    void *had = atomic_exchange(&fetch->reserve, NULL);
+    free(had);
+    return had != NULL;
+}
+
 /* Step retry, when resources are short (the others are in blocking): true if
  * the request is to start over, with nothing counted. */
 static bool starts_over(struct worker *w)
@@ -240,6 +248,7 @@ static void work(struct pool_thread *thread, void *item, void *context)
 {
     struct fetch *fetch = context;
     struct worker *w = &fetch->workers[thread->slot];
+    bool again = false;
     if (w->fetch == NULL)
         make_ready(w, fetch, (int)thread->slot);
     w->job = item;
@@ -254,7 +263,15 @@ static void work(struct pool_thread *thread, void *item, void *context)
             break;
         }
         go(w);
-    } while (starts_over(w));
+        /* The only one in flight has nobody to wait for, but the reserve. */
+        again = starts_over(w);
+        if (!again && w->written == 0 &&
+            w->job->outcome.result == RESULT_NO_RESOURCES &&
+            use_reserve(fetch)) {
+            go(w);
+            again = starts_over(w);
+        }
+    } while (again);
     step_finish(w);
     trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
 }
@@ -290,15 +307,6 @@ no_idle:
 no_places:
     free(fetch->workers);
     return error;
-}
-
-/* True if there was something left to be used. */
-static bool use_reserve(struct fetch *fetch)
-{
-    bool had = fetch->reserve != NULL;
-    free(fetch->reserve);
-    fetch->reserve = NULL;
-    return had;
 }
 
 /* Waits for --input, for a stop, or for a moment. True if there is input. */
