@@ -1,6 +1,7 @@
 /* contestant: a program that takes part. See contestant.h. */
 #include "contestant.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,17 +17,32 @@ struct contestant contestants[] = {
     {.name = "evloop", .program = "digest-evloop", .digests_only = true},
     {.name = "floor", .kind = FLOOR, .program = "triptych-floor"},
     {.name = "curl", .kind = PEER, .program = "curl", .saves = true},
-    {.name = "wget2", .kind = PEER, .program = "wget2"},
-    {.name = "aria2c", .kind = PEER, .program = "aria2c", .saves = true},
-    {.name = "xargs-curl", .kind = PEER, .program = "xargs"},
+    {.name = "wget2", .kind = PEER, .program = "wget2", .saves = true},
+    {.name = "aria2c",
+     .kind = PEER,
+     .program = "aria2c",
+     .saves = true,
+     .only_saves = true,
+     .share = 25},
+    {.name = "xargs-curl", .kind = PEER, .program = "xargs", .share = 10},
     {.name = "wrk", .kind = PEER, .program = "wrk"},
     {.name = "h2load", .kind = PEER, .program = "h2load"},
-    {.name = "py-threading", .kind = PEER, .program = "with_threading.py"},
+    {.name = "py-threading",
+     .kind = PEER,
+     .program = "with_threading.py",
+     .share = 25},
     {.name = "py-multiprocessing",
      .kind = PEER,
-     .program = "with_multiprocessing.py"},
-    {.name = "py-asyncio", .kind = PEER, .program = "with_asyncio.py"},
-    {.name = "py-aiohttp", .kind = PEER, .program = "with_aiohttp.py"},
+     .program = "with_multiprocessing.py",
+     .share = 25},
+    {.name = "py-asyncio",
+     .kind = PEER,
+     .program = "with_asyncio.py",
+     .share = 25},
+    {.name = "py-aiohttp",
+     .kind = PEER,
+     .program = "with_aiohttp.py",
+     .share = 25},
 };
 
 const size_t contestant_count = sizeof contestants / sizeof *contestants;
@@ -61,16 +77,30 @@ static bool look_along_path(const char *program, char path[PATH_MAX])
     return false;
 }
 
+static char python[PATH_MAX];
+static char curl[PATH_MAX];
+
+/* The system's Python, for whose packages the benchmark looks. */
+static void find_python(void)
+{
+    static const char system_wide[] = "/usr/bin";
+    if (!look_in(system_wide, strlen(system_wide), "python3", python))
+        (void)look_along_path("python3", python);
+}
+
 /* The script of aiohttp is there, but is that? */
 static bool runs(const char *path)
 {
-    char command[PATH_MAX + 40];
-    snprintf(command, sizeof command, "'%s' --check >/dev/null 2>&1", path);
-    return system(command) == 0;
+    char command[2 * PATH_MAX + 40];
+    snprintf(command, sizeof command, "'%s' '%s' --check >/dev/null 2>&1",
+             python, path);
+    return python[0] != '\0' && system(command) == 0;
 }
 
 void contestants_find(const char *ours, const char *tools, const char *scripts)
 {
+    find_python();
+    (void)look_along_path("curl", curl);
     for (size_t i = 0; i < contestant_count; i++) {
         struct contestant *c = &contestants[i];
         if (c->kind == OURS && !c->digests_only) {
@@ -84,7 +114,19 @@ void contestants_find(const char *ours, const char *tools, const char *scripts)
         } else {
             (void)look_along_path(c->program, c->path);
         }
+        /* xargs is nothing without it. */
+        if (strcmp(c->name, "xargs-curl") == 0 && curl[0] == '\0')
+            c->path[0] = '\0';
     }
+}
+
+bool contestant_known(const char *name)
+{
+    for (size_t i = 0; i < contestant_count; i++) {
+        if (strcmp(contestants[i].name, name) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool contestant_can(const struct contestant *c, const struct workload *w)
@@ -95,7 +137,48 @@ bool contestant_can(const struct contestant *c, const struct workload *w)
     if (c->kind == FLOOR)
         return is_http && w->destination == TO_NOWHERE && w->option == NULL &&
                !w->kills && !w->digests;
-    return w->peers && (w->destination != TO_FILES || c->saves);
+    /* In its one second wrk would not finish many large bodies. */
+    if (strcmp(c->name, "wrk") == 0 && w->size > 1 << 20)
+        return false;
+    return w->peers &&
+           (w->destination == TO_FILES ? c->saves : !c->only_saves);
+}
+
+/* --- What is to be done ------------------------------------------------- */
+
+unsigned contestant_requests(const struct contestant *c,
+                             const struct task *task)
+{
+    unsigned part = task->requests * c->share / 100;
+    if (part < task->jobs)
+        part = task->jobs;
+    return c->share == 0 || part > task->requests ? task->requests : part;
+}
+
+static void write_special(const struct contestant *c, const struct task *task,
+                          unsigned number, const char *url, FILE *out)
+{
+    if (strcmp(c->name, "aria2c") == 0)
+        fprintf(out, "%s out=%u\n", url, number);
+    else if (task->workload->destination == TO_FILES)
+        fprintf(out, "url=%soutput=\"%s/%u\"\n", url, task->directory, number);
+    else
+        fprintf(out, "url=%soutput=/dev/null\n", url);
+}
+
+int contestant_write_list(const struct contestant *c, const struct task *task)
+{
+    char url[400];
+    unsigned number = 0;
+    if (strcmp(c->name, "curl") != 0 && strcmp(c->name, "aria2c") != 0)
+        return 0;
+    FILE *in = fopen(task->list, "re");
+    FILE *out = in != NULL ? fopen(task->special_list, "we") : NULL;
+    while (out != NULL && fgets(url, sizeof url, in) != NULL)
+        write_special(c, task, number++, url, out);
+    if (in != NULL)
+        (void)fclose(in);
+    return out != NULL && fclose(out) == 0 ? 0 : -EIO;
 }
 
 /* --- Commands ----------------------------------------------------------- */
@@ -147,53 +230,64 @@ static void first_url(const char *list, char *url, size_t size)
     (void)fclose(file);
 }
 
-static void peer(const char *name, const struct task *task,
-                 struct command *command)
+static void downloader(const char *name, const struct task *task,
+                       struct command *command)
 {
-    char url[PATH_MAX];
-    first_url(task->list, url, sizeof url);
+    bool saves = task->workload->destination == TO_FILES;
     if (strcmp(name, "curl") == 0) {
-        add(command, "-Zs");
+        add(command, "-qZsf");
         add(command, "--parallel-max");
         add(command, "%u", task->jobs);
-        add(command, "-K%s", task->curl_list);
+        add(command, "-K%s", task->special_list);
     } else if (strcmp(name, "wget2") == 0) {
         add(command, "-q");
+        add(command, "--no-config");
+        add(command, "--no-hsts");
         add(command, "--max-threads=%u", task->jobs);
-        add(command, "-O/dev/null");
+        if (saves)
+            add(command, "-P%s", task->directory);
+        else
+            add(command, "-O/dev/null");
         add(command, "-i%s", task->list);
     } else if (strcmp(name, "aria2c") == 0) {
         add(command, "-q");
+        add(command, "--no-conf");
         add(command, "-j%u", task->jobs);
         add(command, "-x1");
-        add(command, "--allow-overwrite=true");
         add(command, "--file-allocation=none");
         add(command, "-d%s", task->directory);
-        add(command, "-i%s", task->list);
-    } else if (strcmp(name, "xargs-curl") == 0) {
-        /* Some URLs to each, or it would be all forking. */
+        add(command, "-i%s", task->special_list);
+    } else {
+        /* Some URLs to each, or it would be all forking; but work for all. */
+        unsigned each = task->requests / task->jobs;
         add(command, "-P%u", task->jobs);
-        add(command, "-n20");
+        add(command, "-n%u", each > 20 ? 20 : each > 0 ? each : 1);
+        add(command, "/bin/sh");
+        add(command, "-c");
+        add(command, "exec '%s' -qsf \"$@\" >/dev/null", curl);
         add(command, "curl");
-        add(command, "-s");
-        add(command, "-o/dev/null");
-        add(command, "--remote-name-all");
         command->reads_input = true;
-    } else if (strcmp(name, "wrk") == 0) {
+    }
+}
+
+/* These ask for one URL, over and over. */
+static void load_generator(const char *name, const struct task *task,
+                           struct command *command)
+{
+    char url[PATH_MAX];
+    first_url(task->list, url, sizeof url);
+    if (strcmp(name, "wrk") == 0) {
         add(command, "-t1");
         add(command, "-c%u", task->jobs);
         add(command, "-d1s");
-        add(command, "%s", url);
-    } else if (strcmp(name, "h2load") == 0) {
-        add(command, "--h1");
-        add(command, "-t1");
-        add(command, "-c%u", task->jobs);
-        add(command, "-n%u", task->requests);
-        add(command, "%s", url);
     } else {
-        add(command, "%u", task->jobs);
-        add(command, "%s", task->list);
+        unsigned jobs = task->jobs;
+        add(command, "--h1");
+        add(command, "-t1"); /* it refuses to be idle in part */
+        add(command, "-c%u", jobs < task->requests ? jobs : task->requests);
+        add(command, "-n%u", task->requests);
     }
+    add(command, "%s", url);
 }
 
 void contestant_command(const struct contestant *c, const struct task *task,
@@ -201,13 +295,17 @@ void contestant_command(const struct contestant *c, const struct task *task,
 {
     command->count = 0;
     command->reads_input = false;
+    if (is_script(c))
+        add(command, "%s", python);
     add(command, "%s", c->path);
     if (c->kind == OURS) {
         ours(task, command);
-    } else if (c->kind == FLOOR) {
+    } else if (c->kind == FLOOR || is_script(c)) {
         add(command, "%u", task->jobs);
         add(command, "%s", task->list);
+    } else if (strcmp(c->name, "wrk") == 0 || strcmp(c->name, "h2load") == 0) {
+        load_generator(c->name, task, command);
     } else {
-        peer(c->name, task, command);
+        downloader(c->name, task, command);
     }
 }

@@ -21,6 +21,8 @@ struct contestant {
     enum contestant_kind kind;
     const char *program; /* looked for among ours, or along PATH */
     bool saves;          /* it can save each body as a file */
+    bool only_saves;     /* ... and can do nothing else with it */
+    unsigned share;      /* percent of the requests: it is slow; 0: all */
     bool digests_only;   /* takes part only where bodies are digested */
     char path[PATH_MAX]; /* where it was found; "": it was not */
 };
@@ -37,17 +39,20 @@ void contestants_find(const char *ours, const char *tools,
 bool contestant_can(const struct contestant *contestant,
                     const struct workload *workload);
 
+/* True if there is one of that name. */
+bool contestant_known(const char *name);
+
 /* One run's particulars. */
 struct task {
     const struct workload *workload;
     unsigned jobs;
     unsigned requests;
-    const char *list;      /* file of URLs */
-    const char *directory; /* for files to be saved in */
-    const char *report;    /* ours: where the report goes */
-    const char *trace;     /* ours: NULL, or where the trace goes */
-    const char *upload;    /* file to be sent */
-    const char *curl_list; /* the list again, for curl */
+    const char *list;         /* file of URLs */
+    const char *directory;    /* for files to be saved in */
+    const char *report;       /* ours: where the report goes */
+    const char *trace;        /* ours: NULL, or where the trace goes */
+    const char *upload;       /* file to be sent */
+    const char *special_list; /* the list again, as some peers want it */
 };
 
 #define ARGUMENTS_MOST 32
@@ -58,6 +63,16 @@ struct command {
     size_t count;
     bool reads_input; /* the list is its standard input */
 };
+
+/* How many of the task's requests it makes: slow peers are asked for fewer, or
+ * the whole would take an hour. Their rates are what is to be compared. */
+unsigned contestant_requests(const struct contestant *contestant,
+                             const struct task *task);
+
+/* Writes the special list, from the list, if it wants one. 0 or a negative
+ * errno. */
+int contestant_write_list(const struct contestant *contestant,
+                          const struct task *task);
 
 void contestant_command(const struct contestant *contestant,
                         const struct task *task, struct command *command);

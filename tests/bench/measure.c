@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -151,6 +152,10 @@ static _Noreturn void become(char *const argv[],
                              const struct measure_setting *setting, int out)
 {
     const char *input = setting->input;
+    /* SIGTERM, for nginx passes that on to its workers. */
+    if (setting->own_group &&
+        (setpgid(0, 0) == -1 || prctl(PR_SET_PDEATHSIG, SIGTERM) == -1))
+        _exit(126);
     int in = open(input != NULL ? input : "/dev/null", O_RDONLY);
     if (in == -1 || dup2(in, STDIN_FILENO) == -1 ||
         dup2(out, STDOUT_FILENO) == -1)
@@ -175,13 +180,22 @@ static _Noreturn void become(char *const argv[],
     _exit(127);
 }
 
-/* Kills one of its children, or, when it never has any, the program. */
-static void kill_something(pid_t pid)
+/* Kills one of its children, or, when it never had any, the program: one whose
+ * children have all done their work and ended is spared. */
+static void kill_something(pid_t pid, bool *had_children)
 {
     static pid_t family[FAMILY_MOST];
     size_t count = find_family(pid, family);
+    if (count > 1)
+        *had_children = true;
     size_t which = count > 1 ? 1 + (size_t)rand() % (count - 1) : 0;
-    (void)kill(family[which], SIGKILL);
+    if (which != 0 || !*had_children)
+        (void)kill(family[which], SIGKILL);
+}
+
+static void kill_all(pid_t pid, const struct measure_setting *setting)
+{
+    (void)kill(setting->own_group ? -pid : pid, SIGKILL);
 }
 
 /* When the next of several things is due; 0: never. */
@@ -190,7 +204,11 @@ struct moments {
     double kill;
     double read; /* again, at a limited rate */
     double end;
+    bool had_children;
 };
+
+/* A signal that comes just before poll does not wake it up. */
+#define STOP_MS 100
 
 /* Does what is due. Returns how long there is until the next thing, in ms. */
 static int do_due(pid_t pid, const struct measure_setting *setting,
@@ -204,17 +222,20 @@ static int do_due(pid_t pid, const struct measure_setting *setting,
         next->look = now + took + (pause > 20 * took ? pause : 20 * took);
     }
     if (next->kill != 0 && now >= next->kill) {
-        kill_something(pid);
+        kill_something(pid, &next->had_children);
         next->kill = now + setting->kill_ms / 1000.0;
     }
-    if (next->end != 0 && now >= next->end)
-        (void)kill(pid, SIGKILL);
+    if ((next->end != 0 && now >= next->end) ||
+        (setting->stop != NULL && *setting->stop))
+        kill_all(pid, setting);
     double soonest = next->look;
     if (next->kill != 0 && next->kill < soonest)
         soonest = next->kill;
     if (next->read > now && next->read < soonest)
         soonest = next->read;
     int ms = (int)((soonest - seconds_now()) * 1000) + 1;
+    if (setting->stop != NULL && ms > STOP_MS)
+        ms = STOP_MS;
     return ms > 0 ? ms : 0;
 }
 
@@ -262,6 +283,8 @@ int measure_start(char *const argv[], const struct measure_setting *setting,
     int error = *pid == -1 ? -errno : 0;
     if (*pid == 0)
         become(argv, setting, ends[1]);
+    if (*pid > 0 && setting->own_group)
+        (void)setpgid(*pid, *pid); /* whoever of the two is first */
     (void)close(ends[1]);
     *fd = ends[0];
     if (error != 0)
@@ -283,6 +306,8 @@ int measure_run(char *const argv[], const struct measure_setting *setting,
         return error;
     error = follow(pid, fd, setting, out);
     (void)close(fd);
+    if (error != 0)
+        kill_all(pid, setting);
     while (wait4(pid, &status, 0, &usage) == -1) {
         if (errno != EINTR)
             return -errno;

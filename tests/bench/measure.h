@@ -15,6 +15,7 @@
 #ifndef TRIPTYCH_MEASURE_H
 #define TRIPTYCH_MEASURE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,9 @@ struct measure_setting {
     unsigned first_core; /* it may run on these ... */
     unsigned core_count; /* ... only; 0: on all */
     const char *errors;  /* file for standard error; NULL: ours */
+    bool own_group;      /* a process group of its own, which is killed as a
+                            whole; and it does not outlive us */
+    const volatile sig_atomic_t *stop; /* killed once it is set; NULL: never */
 };
 
 struct measure {
@@ -52,8 +56,8 @@ struct measure {
 
 /*
  * Runs argv[0] and reads all of its standard output. What is killed, if that is
- * asked for, is one of its children, or, if it has none, the program itself.
- * Returns when it has ended: 0, or a negative errno if it could not be run. Not
+ * asked for, is one of its children, or the program itself if it has not had
+ * any. Returns when it has ended: 0, or a negative errno if it could not be run. Not
  * for more than one at a time.
  */
 int measure_run(char *const argv[], const struct measure_setting *setting,

@@ -10,7 +10,7 @@ static const char *const names[COLUMNS] = {
     "ideal_s",     "requests_s",      "mb_s",      "p50_us",      "p90_us",
     "p99_us",      "p99_9_us",        "max_us",    "user_s",      "system_s",
     "pss",         "threads",         "processes", "descriptors", "voluntary",
-    "involuntary", "calls_a_request",
+    "involuntary", "calls_a_request", "served",
 };
 
 #define NOTE "# "
@@ -27,6 +27,12 @@ int results_add(struct results *results, const struct row *row)
     }
     results->rows[results->count++] = *row;
     return 0;
+}
+
+bool row_failed(const struct row *row)
+{
+    return row->values[C_STATUS] != 0 ||
+           row->values[C_OK] < row->values[C_REQUESTS];
 }
 
 void results_free(struct results *results)
@@ -132,6 +138,12 @@ static struct summary summarize(double *values, size_t n)
     return summary;
 }
 
+/* Whether a row counts in a column. */
+static bool counts(const struct row *row, enum column column)
+{
+    return row->values[column] >= 0 && (column <= C_BYTES || !row_failed(row));
+}
+
 static bool is_of(const struct row *row, const char *workload, unsigned jobs,
                   const char *program)
 {
@@ -147,10 +159,29 @@ struct summary results_summary(const struct results *results,
     size_t n = 0;
     for (size_t i = 0; i < results->count && n < ROUNDS_MOST; i++) {
         const struct row *row = &results->rows[i];
-        if (is_of(row, workload, jobs, program) && row->values[column] >= 0)
+        if (is_of(row, workload, jobs, program) && counts(row, column))
             values[n++] = row->values[column];
     }
     return summarize(values, n);
+}
+
+struct outcome results_outcome(const struct results *results,
+                               const char *workload, unsigned jobs,
+                               const char *program)
+{
+    struct outcome outcome = {0};
+    for (size_t i = 0; i < results->count; i++) {
+        const struct row *row = &results->rows[i];
+        if (!is_of(row, workload, jobs, program))
+            continue;
+        outcome.runs++;
+        if (!row_failed(row) || outcome.failed++ > 0)
+            continue;
+        outcome.status = row->values[C_STATUS];
+        outcome.ok = row->values[C_OK];
+        outcome.requests = row->values[C_REQUESTS];
+    }
+    return outcome;
 }
 
 static const struct row *find(const struct results *results,
@@ -176,7 +207,7 @@ struct summary results_ratio(const struct results *results,
         if (!is_of(row, workload, jobs, a))
             continue;
         const struct row *other = find(results, workload, jobs, b, row->round);
-        if (other != NULL && row->values[column] >= 0 &&
+        if (other != NULL && counts(row, column) && counts(other, column) &&
             other->values[column] > 0)
             values[n++] = row->values[column] / other->values[column];
     }

@@ -34,7 +34,8 @@ enum column {
     C_FDS,
     C_VOLUNTARY,
     C_INVOLUNTARY,
-    C_CALLS, /* system calls a request */
+    C_CALLS,  /* system calls a request */
+    C_SERVED, /* requests that the server counted */
     COLUMNS
 };
 
@@ -45,6 +46,10 @@ struct row {
     unsigned round;
     double values[COLUMNS];
 };
+
+/* True if not every request was done, or the program says that it failed. Such
+ * a run's times say nothing. */
+bool row_failed(const struct row *row);
 
 struct results {
     struct row *rows;
@@ -71,7 +76,8 @@ struct summary {
     size_t rounds;
 };
 
-/* Over the rounds of one program; rounds is 0 where there are none. */
+/* Over the rounds of one program; rounds is 0 where there are none. Runs that
+ * failed are left out, but in the columns that say so: C_STATUS to C_BYTES. */
 struct summary results_summary(const struct results *results,
                                const char *workload, unsigned jobs,
                                const char *program, enum column column);
@@ -81,6 +87,19 @@ struct summary results_summary(const struct results *results,
 struct summary results_ratio(const struct results *results,
                              const char *workload, unsigned jobs,
                              const char *a, const char *b, enum column column);
+
+/* How many runs there were of one program, and what became of them. */
+struct outcome {
+    size_t runs;
+    size_t failed;
+    double status;   /* of the first run that failed */
+    double ok;       /* ... and so many of its requests were done ... */
+    double requests; /* ... of so many */
+};
+
+struct outcome results_outcome(const struct results *results,
+                               const char *workload, unsigned jobs,
+                               const char *program);
 
 /* A difference is one that every round shows. */
 bool summary_differs(const struct summary *ratio);

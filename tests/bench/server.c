@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,7 +29,8 @@ static const char nginx_conf[] =
     "  client_body_temp_path %1$s/t1; proxy_temp_path %1$s/t2;\n"
     "  fastcgi_temp_path %1$s/t3; uwsgi_temp_path %1$s/t4;\n"
     "  scgi_temp_path %1$s/t5;\n"
-    "  server { listen 127.0.0.1:%3$d backlog=4096; root %1$s; }\n"
+    "  server { listen 127.0.0.1:%3$d backlog=4096; root %1$s;\n"
+    "    location = /stats { stub_status; } }\n"
     "}\n";
 
 bool server_has_nginx(void)
@@ -80,17 +82,27 @@ static int write_file(const char *directory, const char *name,
     return fclose(file) != 0 || bad ? -EIO : 0;
 }
 
-static bool answers(int port)
+/* A connection to it, or -1. */
+static int dial(int port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons((uint16_t)port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool yes = fd != -1 &&
-               connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    if (fd != -1 &&
+        connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
     if (fd != -1)
         (void)close(fd);
-    return yes;
+    return -1;
+}
+
+static bool answers(int port)
+{
+    int fd = dial(port);
+    if (fd != -1)
+        (void)close(fd);
+    return fd != -1;
 }
 
 /* Waits until it accepts; five seconds, at most. */
@@ -155,6 +167,45 @@ int server_start(struct server *server, const struct workload *workload,
         return start_nginx(server, workload, directory, setting);
     return practice_start(origin, setting, &server->pid, server->base,
                           sizeof server->base);
+}
+
+/* Asks it for its figures. */
+static void read_stats(const struct server *server, char *text, size_t size)
+{
+    static const char request[] = "GET /stats HTTP/1.1\r\nHost: a\r\n"
+                                  "Connection: close\r\n\r\n";
+    struct timeval limit = {.tv_sec = 5};
+    const char *colon = strrchr(server->base, ':');
+    int fd = colon != NULL ? dial(atoi(colon + 1)) : -1;
+    size_t held = 0;
+    text[0] = '\0';
+    if (fd == -1)
+        return;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    while (n > 0 && held < size - 1) {
+        n = recv(fd, text + held, size - 1 - held, 0);
+        held += n > 0 ? (size_t)n : 0;
+    }
+    text[held] = '\0';
+    (void)close(fd);
+}
+
+double server_count(const struct server *server)
+{
+    char text[2000];
+    double count;
+    if (server->pid == 0)
+        return -1;
+    read_stats(server, text, sizeof text);
+    const char *at = strstr(text, "\"requests\": ");
+    if (at != NULL && sscanf(at, "\"requests\": %lf", &count) == 1)
+        return count;
+    at = strstr(text, "handled requests\n");
+    if (at != NULL &&
+        sscanf(at, "handled requests\n %*s %*s %lf", &count) == 1)
+        return count;
+    return -1;
 }
 
 void server_stop(struct server *server)

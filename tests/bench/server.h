@@ -26,6 +26,10 @@ int server_start(struct server *server, const struct workload *workload,
                  const char *origin, const char *directory,
                  const struct measure_setting *setting);
 
+/* How many requests it has been asked, this question included; -1 where nobody
+ * counts. */
+double server_count(const struct server *server);
+
 void server_stop(struct server *server);
 
 #endif

@@ -72,96 +72,195 @@ size_t table_programs(const struct results *results, const char *workload,
     return n;
 }
 
+/* Wide enough for what matters; the rest stands in report.html. */
+static const struct {
+    const char *name;
+    enum column column;
+    double unit;
+    int width;
+} columns[] = {
+    {"req/s", C_RATE, 1, 8},       {"MB/s", C_MBPS, 1, 7},
+    {"p50 ms", C_P50, 1000, 8},    {"p99 ms", C_P99, 1000, 8},
+    {"user s", C_USER, 1, 7},      {"sys s", C_SYSTEM, 1, 7},
+    {"MiB", C_PSS, 1048576, 7},    {"threads", C_THREADS, 1, 8},
+    {"procs", C_PROCESSES, 1, 6},  {"fds", C_FDS, 1, 7},
+    {"calls/req", C_CALLS, 1, 10},
+};
+
+#define COLUMN_COUNT (sizeof columns / sizeof *columns)
+
+void table_failure(const struct results *results, const char *workload,
+                   unsigned jobs, const char *program, char *out, size_t size)
+{
+    struct outcome outcome = results_outcome(results, workload, jobs, program);
+    out[0] = '\0';
+    if (outcome.failed > 0)
+        snprintf(out, size,
+                 "failed in %zu of %zu rounds: status %.0f, %.0f of %.0f "
+                 "requests done",
+                 outcome.failed, outcome.runs, outcome.status, outcome.ok,
+                 outcome.requests);
+}
+
 static void print_program(FILE *out, const struct results *results,
                           const char *workload, unsigned jobs,
                           const char *program)
 {
-    static const struct {
-        enum column column;
-        double unit;
-        int width;
-    } rest[] = {
-        {C_RATE, 1, 9},      {C_MBPS, 1, 7},         {C_P50, 1000, 8},
-        {C_P99, 1000, 8},    {C_USER, 1, 7},         {C_SYSTEM, 1, 7},
-        {C_PSS, 1048576, 8}, {C_THREADS, 1, 7},      {C_PROCESSES, 1, 6},
-        {C_FDS, 1, 7},       {C_VOLUNTARY, 1000, 8}, {C_INVOLUNTARY, 1000, 7},
-        {C_CALLS, 1, 6}};
+    char failure[120];
+    char range[40] = "";
     struct summary wall =
         results_summary(results, workload, jobs, program, C_WALL);
-    char range[40];
-    snprintf(range, sizeof range, "(%.2f-%.2f)", wall.least, wall.most);
-    fprintf(out, "  %-18s %7.3f %-13s", program, wall.median, range);
-    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
-        struct summary s =
-            results_summary(results, workload, jobs, program, rest[i].column);
-        print_value(out, &s, rest[i].unit, rest[i].width);
+    struct summary rate =
+        results_summary(results, workload, jobs, program, C_RATE);
+    fprintf(out, "  %-18s", program);
+    if (rate.rounds > 0) {
+        if (wall.rounds > 0)
+            snprintf(range, sizeof range, "(%.2f-%.2f)", wall.least,
+                     wall.most);
+        print_value(out, &wall, 1, 7);
+        fprintf(out, " %-13s", range);
+        for (size_t i = 0; i < COLUMN_COUNT; i++) {
+            struct summary s = results_summary(results, workload, jobs,
+                                               program, columns[i].column);
+            print_value(out, &s, columns[i].unit, columns[i].width);
+        }
     }
+    table_failure(results, workload, jobs, program, failure, sizeof failure);
+    if (failure[0] != '\0')
+        fprintf(out, "  %s", failure);
     (void)fputc('\n', out);
+}
+
+/* --- What it says ------------------------------------------------------- */
+
+/* How many figures there are; the model with the least is the best. */
+static size_t find_best(const struct results *results, const char *workload,
+                        unsigned jobs, enum column column, int *best)
+{
+    double least = 0;
+    size_t n = 0;
+    for (int i = 0; i < 3; i++) {
+        struct summary s =
+            results_summary(results, workload, jobs, models[i], column);
+        if (s.rounds == 0)
+            continue;
+        if (n++ == 0 || s.median < least) {
+            *best = i;
+            least = s.median;
+        }
+    }
+    return n;
 }
 
 void table_verdict(const struct results *results, const char *workload,
                    unsigned jobs, enum column column, char *out, size_t size)
 {
     int best = 0;
+    size_t used;
     out[0] = '\0';
+    if (find_best(results, workload, jobs, column, &best) < 2)
+        return;
+    snprintf(out, size, "%s least", models[best]);
     for (int i = 0; i < 3; i++) {
-        struct summary s =
-            results_summary(results, workload, jobs, models[i], column);
-        struct summary least =
-            results_summary(results, workload, jobs, models[best], column);
-        if (s.rounds == 0)
-            return;
-        if (s.median < least.median)
-            best = i;
-    }
-    int n = snprintf(out, size, "%s least", models[best]);
-    for (int i = 0; i < 3; i++) {
-        if (i == best || n < 0 || (size_t)n >= size)
-            continue;
         struct summary ratio = results_ratio(results, workload, jobs,
                                              models[i], models[best], column);
-        if (summary_differs(&ratio))
-            n += snprintf(out + n, size - (size_t)n,
-                          "; %s %.2f (%.2f-%.2f) times as much", models[i],
-                          ratio.median, ratio.least, ratio.most);
+        struct outcome outcome =
+            results_outcome(results, workload, jobs, models[i]);
+        if (i == best || outcome.runs == 0)
+            continue;
+        used = strlen(out);
+        if (ratio.rounds == 0)
+            snprintf(out + used, size - used, "; %s failed", models[i]);
+        else if (summary_differs(&ratio))
+            snprintf(out + used, size - used,
+                     "; %s %.2f (%.2f-%.2f) times as much", models[i],
+                     ratio.median, ratio.least, ratio.most);
         else
-            n += snprintf(out + n, size - (size_t)n, "; %s: no difference",
-                          models[i]);
+            snprintf(out + used, size - used, "; %s: no difference",
+                     models[i]);
     }
+}
+
+void table_completed(const struct results *results, const char *workload,
+                     unsigned jobs, char *out, size_t size)
+{
+    out[0] = '\0';
+    for (int i = 0; i < 3; i++) {
+        struct summary ok =
+            results_summary(results, workload, jobs, models[i], C_OK);
+        struct summary all =
+            results_summary(results, workload, jobs, models[i], C_REQUESTS);
+        size_t used = strlen(out);
+        if (ok.rounds == 0)
+            continue;
+        snprintf(out + used, size - used, "%s%s %.0f of %.0f",
+                 used > 0 ? "; " : "", models[i], ok.median, all.median);
+        used = strlen(out);
+        if (ok.least < ok.most)
+            snprintf(out + used, size - used, " (%.0f-%.0f)", ok.least,
+                     ok.most);
+    }
+}
+
+static void print_verdicts(FILE *out, const struct results *results,
+                           const struct workload *workload, unsigned jobs)
+{
+    static const struct {
+        enum column column;
+        const char *name;
+    } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}};
+    char verdict[300];
+    if (workload->kills) {
+        table_completed(results, workload->name, jobs, verdict,
+                        sizeof verdict);
+        fprintf(out, "  requests done: %s\n", verdict);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        table_verdict(results, workload->name, jobs, measures[i].column,
+                      verdict, sizeof verdict);
+        if (verdict[0] != '\0')
+            fprintf(out, "  %s: %s\n", measures[i].name, verdict);
+    }
+}
+
+void table_heading(const struct results *results, const char *workload,
+                   unsigned jobs, const char *program, char *out, size_t size)
+{
+    struct summary requests =
+        results_summary(results, workload, jobs, program, C_REQUESTS);
+    struct summary ideal =
+        results_summary(results, workload, jobs, program, C_IDEAL);
+    int n = requests.median < jobs
+                ? snprintf(out, size, "%.0f requests, all in flight",
+                           requests.median)
+                : snprintf(out, size, "%.0f requests, %u in flight",
+                           requests.median, jobs);
+    if (ideal.rounds > 0 && n > 0 && (size_t)n < size)
+        snprintf(out + n, size - (size_t)n, "; the ideal: %.2f s",
+                 ideal.median);
 }
 
 void table_print(FILE *out, const struct results *results,
                  const struct workload *workload)
 {
-    const char *programs[40];
     fprintf(out, "\n%s: %s\n", workload->name, workload->shows);
     for (int i = 0; workload->jobs[i] != 0; i++) {
-        char verdict[300];
+        const char *programs[40];
+        char heading[120];
         unsigned jobs = workload->jobs[i];
         size_t n = table_programs(results, workload->name, jobs, programs, 40);
         if (n == 0)
             continue;
-        struct summary ideal = results_summary(results, workload->name, jobs,
-                                               programs[0], C_IDEAL);
-        fprintf(out,
-                "\n  %-18s %7s %-13s%9s%7s%8s%8s%7s%7s%8s%7s%6s%7s%8s%7s%6s\n",
-                "", "wall s", "", "req/s", "MB/s", "p50 ms", "p99 ms",
-                "user s", "sys s", "MiB", "thread", "proc", "fds", "vol k",
-                "invol k", "calls");
-        fprintf(out, "  %u in flight", jobs);
-        if (ideal.rounds > 0)
-            fprintf(out, "; the ideal: %.2f s", ideal.median);
+        table_heading(results, workload->name, jobs, programs[0], heading,
+                      sizeof heading);
+        fprintf(out, "\n  %s\n  %-18s%7s %-13s", heading, "", "wall s", "");
+        for (size_t j = 0; j < COLUMN_COUNT; j++)
+            fprintf(out, "%*s", columns[j].width, columns[j].name);
         (void)fputc('\n', out);
         for (size_t j = 0; j < n; j++)
             print_program(out, results, workload->name, jobs, programs[j]);
-        table_verdict(results, workload->name, jobs, C_WALL, verdict,
-                      sizeof verdict);
-        if (verdict[0] != '\0')
-            fprintf(out, "  time: %s\n", verdict);
-        table_verdict(results, workload->name, jobs, C_PSS, verdict,
-                      sizeof verdict);
-        if (verdict[0] != '\0')
-            fprintf(out, "  memory: %s\n", verdict);
+        print_verdicts(out, results, workload, jobs);
     }
     (void)fflush(out);
 }
@@ -181,42 +280,66 @@ static bool is_first_of_its_kind(const struct results *results, size_t place)
     return true;
 }
 
+/* The rounds of two benchmarks are no pairs: only where all of one lie beyond
+ * all of the other is there a difference. */
+static bool compare_one(FILE *out, const struct row *row, const char *name,
+                        const struct summary *was, const struct summary *is)
+{
+    if (is->least <= was->most && was->least <= is->most)
+        return false;
+    fprintf(out,
+            "%-10s %6u  %-18s %-6s %s: %.3g (%.3g-%.3g) was %.3g "
+            "(%.3g-%.3g): %.2f times as much\n",
+            row->workload, row->jobs, row->program, name,
+            is->median < was->median ? "less" : "MORE", is->median, is->least,
+            is->most, was->median, was->least, was->most,
+            is->median / was->median);
+    return true;
+}
+
 void table_compare(FILE *out, const struct results *before,
                    const struct results *after)
 {
     static const struct {
         enum column column;
         const char *name;
-    } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}};
+    } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}, {C_OK, "done"}};
     size_t changed = 0;
     size_t compared = 0;
+    size_t others = 0;
     for (size_t i = 0; i < after->count; i++) {
         const struct row *row = &after->rows[i];
+        struct summary was[4];
+        struct summary is[4];
+        enum column asked = C_REQUESTS;
         if (!is_first_of_its_kind(after, i))
             continue;
-        for (int m = 0; m < 2; m++) {
-            enum column column = measures[m].column;
-            struct summary was = results_summary(
-                before, row->workload, row->jobs, row->program, column);
-            struct summary is = results_summary(
-                after, row->workload, row->jobs, row->program, column);
-            if (was.rounds == 0 || is.rounds == 0)
+        for (int m = 0; m < 4; m++) {
+            enum column column = m < 3 ? measures[m].column : asked;
+            was[m] = results_summary(before, row->workload, row->jobs,
+                                     row->program, column);
+            is[m] = results_summary(after, row->workload, row->jobs,
+                                    row->program, column);
+        }
+        if (was[3].rounds == 0)
+            continue;
+        if (was[3].median < is[3].median || was[3].median > is[3].median) {
+            others++;
+            continue;
+        }
+        for (int m = 0; m < 3; m++) {
+            if (was[m].rounds == 0 || is[m].rounds == 0)
                 continue;
             compared++;
-            /* The rounds of two benchmarks are no pairs: only where all of
-             * one lie beyond all of the other is there a difference. */
-            if (is.least <= was.most && was.least <= is.most)
-                continue;
-            changed++;
-            fprintf(out,
-                    "%-10s %6u  %-18s %-6s %s: %.3g (%.3g-%.3g) was %.3g "
-                    "(%.3g-%.3g): %.2f times as much\n",
-                    row->workload, row->jobs, row->program, measures[m].name,
-                    is.median < was.median ? "less" : "MORE", is.median,
-                    is.least, is.most, was.median, was.least, was.most,
-                    is.median / was.median);
+            changed +=
+                compare_one(out, row, measures[m].name, &was[m], &is[m]);
         }
     }
+    if (others > 0)
+        fprintf(out,
+                "%zu programs' runs made another number of requests, and "
+                "were not compared.\n",
+                others);
     fprintf(out, "%zu of %zu figures differ beyond their spread.\n", changed,
             compared);
 }

@@ -19,13 +19,28 @@ void table_print(FILE *out, const struct results *results,
 size_t table_programs(const struct results *results, const char *workload,
                       unsigned jobs, const char *programs[], size_t most);
 
+/* What was asked of the program, in words: "2000 requests, 100 in flight; the
+ * ideal: 2.00 s". */
+void table_heading(const struct results *results, const char *workload,
+                   unsigned jobs, const char *program, char *out, size_t size);
+
+/* "failed in 3 of 5 rounds: status 8, 0 of 4000 requests done"; empty if it
+ * never did. */
+void table_failure(const struct results *results, const char *workload,
+                   unsigned jobs, const char *program, char *out, size_t size);
+
 /*
  * The verdict on the three models in one measure (less is better, as in
  * C_WALL): "evloop least; threads 1.31 (1.22-1.40) times as much; processes no
- * difference". Empty when not all three were measured.
+ * difference". Empty when there are not two to be compared. Runs that failed
+ * have no part in it; a model of which all failed is named so.
  */
 void table_verdict(const struct results *results, const char *workload,
                    unsigned jobs, enum column column, char *out, size_t size);
+
+/* The verdict where programs are killed: "threads 61 of 2000 (58-70); ...". */
+void table_completed(const struct results *results, const char *workload,
+                     unsigned jobs, char *out, size_t size);
 
 /* What has changed between two files of results, beyond the spread of each. */
 void table_compare(FILE *out, const struct results *before,

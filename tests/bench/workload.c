@@ -8,7 +8,7 @@
 #define KIB 1024ULL
 #define MIB (1024 * KIB)
 
-/* A slow reader's rate is in bench.c: it is the harness that reads. */
+/* A slow reader's rate is in trial.c: it is the harness that reads. */
 const struct workload workloads[] = {
     {.name = "small",
      .shows = "Many small bodies over kept connections: what one request "
@@ -48,7 +48,8 @@ const struct workload workloads[] = {
               "processes and last for the loop.",
      .path = "bytes/100?delay=100&seed=",
      .requests = 20,
-     .quick = 10,
+     .quick = 5,
+     .quick_jobs = 1000,
      .jobs = {1, 10, 100, 1000, 10000},
      .delay_ms = 100,
      .size = 100},
@@ -69,7 +70,7 @@ const struct workload workloads[] = {
               "loop hold up to their marks, processes their pipes, too.",
      .path = "bytes/8388608?seed=",
      .requests = 16,
-     .quick = 8,
+     .quick = 6,
      .jobs = {16},
      .size = 8 * MIB,
      .destination = TO_READER},
@@ -122,6 +123,7 @@ const struct workload workloads[] = {
      .quick = 500,
      .jobs = {16},
      .size = 20000,
+     .destination = TO_FILES,
      .kills = true},
     {.name = "cpu",
      .shows = "Each body goes through SHA3-512: work for the processor, which "
@@ -146,6 +148,11 @@ const struct workload *workload_find(const char *name)
     return NULL;
 }
 
+bool workload_counts_calls(const struct workload *workload)
+{
+    return workload == &workloads[0];
+}
+
 unsigned workload_requests(const struct workload *workload, unsigned jobs,
                            bool quick)
 {
@@ -153,9 +160,14 @@ unsigned workload_requests(const struct workload *workload, unsigned jobs,
     bool sweeps = workload->jobs[1] != 0;
     /* In a sweep each place is used more than once, and a run takes its time
      * also with few in flight. */
-    if (sweeps && requests < 2 * jobs)
-        requests = jobs >= 1000 ? 2 * jobs : 20 * jobs;
-    return requests;
+    unsigned each = jobs >= 1000 ? 2 : requests;
+    return sweeps && requests < each * jobs ? each * jobs : requests;
+}
+
+unsigned workload_warm_up(const struct workload *workload, unsigned requests)
+{
+    unsigned part = workload->delay_ms > 0 ? 10 : 4;
+    return requests / part + 1;
 }
 
 double workload_ideal(const struct workload *workload, unsigned requests,
@@ -182,30 +194,28 @@ static int write_letters(const char *path, unsigned long long size,
     return fclose(file) != 0 || bad ? -EIO : 0;
 }
 
-static int make_files(const struct workload *workload, const char *directory)
+int workload_prepare(const struct workload *workload, const char *directory)
 {
+    char path[4200];
     int error = 0;
-    for (unsigned i = 0; i < FILES && error == 0; i++) {
-        char path[4200];
+    snprintf(path, sizeof path, "%s/upload", directory);
+    if (workload->uploads)
+        error = write_letters(path, workload->size, 0);
+    for (unsigned i = 0; workload->path == NULL && i < FILES && error == 0;
+         i++) {
         snprintf(path, sizeof path, "%s/file%u", directory, i);
         error = write_letters(path, workload->size, i);
     }
     return error;
 }
 
-int workload_write_upload(const struct workload *workload, const char *path)
-{
-    return write_letters(path, workload->size, 0);
-}
-
 int workload_write_list(const struct workload *workload, unsigned requests,
                         const char *base, const char *directory,
                         const char *path)
 {
-    int error = workload->path == NULL ? make_files(workload, directory) : 0;
-    FILE *file = error == 0 ? fopen(path, "we") : NULL;
+    FILE *file = fopen(path, "we");
     if (file == NULL)
-        return error != 0 ? error : -errno;
+        return -errno;
     for (unsigned i = 0; i < requests; i++) {
         if (workload->path == NULL) {
             fprintf(file, "file://%s/file%u\n", directory, i % FILES);

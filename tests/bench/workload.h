@@ -27,6 +27,7 @@ struct workload {
     const char *path;
     unsigned requests;         /* at least; each of `jobs` gets two */
     unsigned quick;            /* the same, for --quick */
+    unsigned quick_jobs;       /* ... and how far it sweeps; 0: all */
     unsigned jobs[SWEEP_MOST]; /* in flight; several: a sweep; ends with 0 */
     unsigned delay_ms;         /* the server waits so long: for the ideal */
     unsigned long long size;   /* of one body, or upload */
@@ -47,18 +48,25 @@ extern const size_t workload_count;
 /* NULL: there is none of that name. */
 const struct workload *workload_find(const char *name);
 
+/* True where the system calls of each request are to be counted. */
+bool workload_counts_calls(const struct workload *workload);
+
 /* How many requests one run makes with so many in flight. */
 unsigned workload_requests(const struct workload *workload, unsigned jobs,
                            bool quick);
 
+/* How many are enough for the first round, which need not be long. */
+unsigned workload_warm_up(const struct workload *workload, unsigned requests);
+
+/* Makes the files in `directory` that are fetched, or sent (upload). 0 or a
+ * negative errno. */
+int workload_prepare(const struct workload *workload, const char *directory);
+
 /* Writes the list of URLs to the file `path`; `base` is "http://A:P/", and
- * files are made below `directory`. 0 or a negative errno. */
+ * `directory` where the files are. 0 or a negative errno. */
 int workload_write_list(const struct workload *workload, unsigned requests,
                         const char *base, const char *directory,
                         const char *path);
-
-/* Writes the file that is uploaded. 0 or a negative errno. */
-int workload_write_upload(const struct workload *workload, const char *path);
 
 /* The wall time, in seconds, that an ideal client would need: N/c x delay; 0
  * where that says nothing. */

@@ -1,0 +1,274 @@
+/* session: workloads are measured, round after round. See session.h. */
+#include "session.h"
+
+#include "contestant.h"
+#include "server.h"
+#include "table.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* For the counting of system calls, and for the waterfalls, which could not
+ * be read with more. */
+#define FEW_CALLS  500
+#define FEW_TRACED 150
+#define TRACE_JOBS 8
+
+/* A workload's paths in the scratch directory. */
+struct paths {
+    char list[PATH_MAX];
+    char special[PATH_MAX];
+    char saved[PATH_MAX];
+    char report[PATH_MAX];
+    char upload[PATH_MAX];
+};
+
+/* --- Directories -------------------------------------------------------- */
+
+static int remove_one(const char *path, const struct stat *status, int kind,
+                      struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    (void)remove(path);
+    return 0;
+}
+
+static void remove_tree(const char *path)
+{
+    (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+}
+
+/* In memory where there is room: the disk is not what is measured. */
+static int make_scratch(char *path, size_t size)
+{
+    static const char memory[] = "/dev/shm";
+    struct statvfs status;
+    const char *where = getenv("TMPDIR");
+    bool roomy = statvfs(memory, &status) == 0 &&
+                 status.f_bavail * status.f_frsize > 1UL << 30;
+    if (where == NULL || *where == '\0')
+        where = roomy && access(memory, W_OK) == 0 ? memory : P_tmpdir;
+    int n = snprintf(path, size, "%s/triptych-bench-XXXXXX", where);
+    if (n < 0 || (size_t)n >= size) {
+        path[0] = '\0';
+        return -ENAMETOOLONG;
+    }
+    if (mkdtemp(path) != NULL)
+        return 0;
+    path[0] = '\0';
+    return -errno;
+}
+
+/* --- One round ---------------------------------------------------------- */
+
+static bool takes_part(const struct session *session,
+                       const struct contestant *c,
+                       const struct workload *workload)
+{
+    if (c->path[0] == '\0' || !contestant_can(c, workload))
+        return false;
+    return session->only == NULL || c->kind == FLOOR ||
+           strcmp(session->only, c->name) == 0;
+}
+
+static void keep(struct session *session, const struct row *row)
+{
+    if (results_add(&session->results, row) != 0)
+        return;
+    results_write_row(session->file, row);
+    (void)fflush(session->file);
+}
+
+static int write_lists(const struct session *session,
+                       const struct contestant *c, const struct task *task)
+{
+    int error = workload_write_list(task->workload, task->requests,
+                                    session->around.server->base,
+                                    session->scratch, task->list);
+    return error != 0 ? error : contestant_write_list(c, task);
+}
+
+/* One program's run in a round. */
+static void run_one(struct session *session, const struct contestant *c,
+                    const struct task *whole, unsigned round)
+{
+    struct task task = *whole;
+    struct row row;
+    task.requests = contestant_requests(c, whole);
+    remove_tree(task.directory);
+    (void)mkdir(task.directory, 0755);
+    int error = write_lists(session, c, &task);
+    if (error == 0)
+        error = trial_run(c, &task, &session->around, &row);
+    if (*session->stop)
+        return;
+    if (error != 0) {
+        progress_tell("%s: %s", c->path, strerror(-error));
+        return;
+    }
+    row.round = round;
+    if (round > 0 && row_failed(&row) && !task.workload->kills)
+        progress_tell("%s at %s: status %.0f, %.0f of %.0f requests ok",
+                      c->name, task.workload->name, row.values[C_STATUS],
+                      row.values[C_OK], row.values[C_REQUESTS]);
+    bool counts = session->counts_calls && round == session->rounds &&
+                  c->kind == OURS && workload_counts_calls(task.workload);
+    if (counts && task.requests > FEW_CALLS)
+        task.requests = FEW_CALLS;
+    if (counts && write_lists(session, c, &task) == 0)
+        row.values[C_CALLS] = trial_calls(c, &task, &session->around);
+    if (round > 0)
+        keep(session, &row);
+}
+
+static void run_round(struct session *session, const struct task *task,
+                      unsigned round)
+{
+    for (size_t i = 0; i < contestant_count && !*session->stop; i++) {
+        const struct contestant *c = &contestants[i];
+        if (!takes_part(session, c, task->workload))
+            continue;
+        progress_show(task->workload->name, task->jobs, c->name, round,
+                      session->rounds);
+        run_one(session, c, task, round);
+    }
+}
+
+/* --- One workload ------------------------------------------------------- */
+
+/* One run of each model with its trace, for the waterfall. */
+static void record_traces(struct session *session, const struct task *whole)
+{
+    static char path[PATH_MAX];
+    struct task task = *whole;
+    task.jobs = TRACE_JOBS;
+    task.requests = FEW_TRACED;
+    task.trace = path;
+    for (size_t i = 0; i < contestant_count && !*session->stop; i++) {
+        const struct contestant *c = &contestants[i];
+        struct row row;
+        if (c->kind != OURS || !takes_part(session, c, task.workload))
+            continue;
+        snprintf(path, sizeof path, "%s/trace-%s.json", session->out, c->name);
+        if (write_lists(session, c, &task) == 0)
+            (void)trial_run(c, &task, &session->around, &row);
+        if (*session->stop)
+            (void)unlink(path); /* cut short */
+    }
+}
+
+static void find_paths(const struct session *session, struct paths *paths)
+{
+    const char *scratch = session->scratch;
+    snprintf(paths->list, PATH_MAX, "%s/list", scratch);
+    snprintf(paths->special, PATH_MAX, "%s/special", scratch);
+    snprintf(paths->saved, PATH_MAX, "%s/saved", scratch);
+    snprintf(paths->report, PATH_MAX, "%s/report", scratch);
+    snprintf(paths->upload, PATH_MAX, "%s/upload", scratch);
+}
+
+/* All rounds with so many in flight. */
+static void measure_jobs(struct session *session,
+                         const struct workload *workload, unsigned jobs)
+{
+    static struct paths paths;
+    find_paths(session, &paths);
+    struct task task = {.workload = workload,
+                        .jobs = jobs,
+                        .list = paths.list,
+                        .special_list = paths.special,
+                        .directory = paths.saved,
+                        .report = paths.report,
+                        .upload = paths.upload};
+    unsigned requests = session->requests;
+    if (requests == 0)
+        requests = workload_requests(workload, jobs, session->quick);
+    for (unsigned round = 0; round <= session->rounds && !*session->stop;
+         round++) {
+        task.requests =
+            round > 0 ? requests : workload_warm_up(workload, requests);
+        run_round(session, &task, round);
+    }
+    if (workload->slow_every != 0 && !*session->stop)
+        record_traces(session, &task);
+}
+
+int session_measure(struct session *session, const struct workload *workload)
+{
+    const struct surroundings *around = &session->around;
+    struct measure_setting setting = {.first_core = around->cores.server_first,
+                                      .core_count = around->cores.server_count,
+                                      .own_group = true};
+    struct server server;
+    int error = workload_prepare(workload, session->scratch);
+    if (error == 0)
+        error = server_start(&server, workload, session->origin,
+                             session->scratch, &setting);
+    if (error != 0)
+        return *session->stop ? 0 : error;
+    session->around.server = &server;
+    for (int i = 0; workload->jobs[i] != 0 && !*session->stop; i++) {
+        unsigned jobs = workload->jobs[i];
+        if (!session->quick || workload->quick_jobs == 0 ||
+            jobs <= workload->quick_jobs)
+            measure_jobs(session, workload, jobs);
+    }
+    session->around.server = NULL;
+    server_stop(&server);
+    progress_clear();
+    table_print(stdout, &session->results, workload);
+    return 0;
+}
+
+/* --- The whole ---------------------------------------------------------- */
+
+static void name_the_missing(char *machine, size_t size)
+{
+    for (size_t i = 0; i < contestant_count; i++) {
+        size_t held = strlen(machine);
+        if (contestants[i].path[0] == '\0')
+            snprintf(machine + held, size - held, "# missing: %s%s\n",
+                     contestants[i].name,
+                     contestants[i].digests_only ? " (with digests)" : "");
+    }
+}
+
+int session_begin(struct session *session)
+{
+    char *machine = session->results.machine;
+    size_t size = sizeof session->results.machine;
+    char trace[PATH_MAX];
+    int error = make_scratch(session->scratch, sizeof session->scratch);
+    if (error != 0)
+        return error;
+    for (size_t i = 0; i < contestant_count; i++) {
+        snprintf(trace, sizeof trace, "%s/trace-%s.json", session->out,
+                 contestants[i].name);
+        (void)unlink(trace); /* of another benchmark */
+    }
+    int own_network = machine_prepare();
+    session->around.cores = machine_cores();
+    session->around.scratch = session->scratch;
+    session->around.stop = session->stop;
+    machine_describe(machine, size, own_network, &session->around.cores);
+    name_the_missing(machine, size);
+    results_write_head(session->file, machine);
+    (void)fflush(session->file);
+    fputs(machine, stdout);
+    (void)fflush(stdout);
+    return 0;
+}
+
+void session_end(struct session *session)
+{
+    if (session->scratch[0] != '\0')
+        remove_tree(session->scratch);
+    session->scratch[0] = '\0';
+}
