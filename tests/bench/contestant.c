@@ -1,6 +1,8 @@
 /* contestant: a program that takes part. See contestant.h. */
 #include "contestant.h"
 
+#include "measure.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -91,10 +93,11 @@ static void find_python(void)
 /* The script of aiohttp is there, but is that? */
 static bool runs(const char *path)
 {
-    char command[2 * PATH_MAX + 40];
-    snprintf(command, sizeof command, "'%s' '%s' --check >/dev/null 2>&1",
-             python, path);
-    return python[0] != '\0' && system(command) == 0;
+    struct measure measured;
+    struct measure_setting setting = {.errors = "/dev/null"};
+    char *const argv[] = {python, (char *)path, (char *)"--check", NULL};
+    return python[0] != '\0' && measure_run(argv, &setting, &measured) == 0 &&
+           measured.status == 0;
 }
 
 void contestants_find(const char *ours, const char *tools, const char *scripts)

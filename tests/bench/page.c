@@ -19,30 +19,43 @@ static const char head[] =
     "<meta name=\"viewport\" content=\"width=device-width\">\n"
     "<title>triptych-bench: three models side by side</title>\n<style>\n"
     ":root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fdfdfb; "
-    "--line: #d0d0c8; --soft: #5a5a55; }\n"
+    "--line: #d0d0c8; --soft: #5a5a55; --bad: #a40000; }\n"
     "@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e0; "
-    "--paper: #16181b; --line: #3a3d42; --soft: #a8a6a0; } }\n"
+    "--paper: #16181b; --line: #3a3d42; --soft: #a8a6a0; --bad: #ff8a80; } }\n"
     "body { color: var(--ink); background: var(--paper); margin: 0 auto; "
     "max-width: 66rem; padding: 1rem; font: 1rem/1.5 system-ui, sans-serif; "
-    "}\n"
+    "overflow-wrap: break-word; }\n"
     "h1, h2, h3 { line-height: 1.2; } h2 { margin-top: 3rem; "
     "border-top: 1px solid var(--line); padding-top: 1.5rem; }\n"
-    ".wide { overflow-x: auto; }\n"
+    ".wide { overflow-x: auto; margin: 1rem 0; }\n"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums; "
     "font-size: .85rem; }\n"
+    "caption { text-align: left; color: var(--soft); padding: .2rem .6rem; "
+    "}\n"
     "th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px "
     "solid var(--line); white-space: nowrap; }\n"
-    "th:first-child, td:first-child { text-align: left; }\n"
-    "svg { max-width: 100%; height: auto; color: var(--ink); }\n"
-    "pre, .note { color: var(--soft); font-size: .85rem; } pre { overflow-x: "
-    "auto; }\n"
-    ".take { fill: #bbbbbb; } .connect { fill: #cc79a7; } .send { fill: "
-    "#e69f00; } .receive { fill: #56b4e9; } .deliver { fill: #009e73; } "
-    ".finish { fill: #d55e00; } .expire, .retry { fill: #f0e442; } .start, "
-    ".stop { fill: #0072b2; }\n"
-    ".key span { display: inline-block; margin-right: 1rem; } .key svg { "
-    "vertical-align: -1px; }\n"
-    "nav a { margin-right: .8rem; } a { color: inherit; }\n"
+    "th:first-child, td.bad { text-align: left; } .bad { color: var(--bad); "
+    "}\n"
+    "svg { display: block; width: 100%; height: auto; color: var(--ink); }\n"
+    ".plot { min-width: 34rem; max-width: 45rem; } .fall { min-width: 46rem; "
+    "}\n"
+    "pre, .note { color: var(--soft); font-size: .85rem; } pre { "
+    "white-space: pre-wrap; }\n"
+    ".fall text { fill: currentColor; font-size: 13px; } .fall path { "
+    "fill: none; stroke-width: 18px; } .fall .deliver { stroke-width: 10px; } "
+    ".fall .line { stroke: var(--line); stroke-width: 1px; }\n"
+    ".take { stroke: #9a9a9a; background: #9a9a9a; } "
+    ".connect { stroke: #cc79a7; background: #cc79a7; } "
+    ".send { stroke: #e69f00; background: #e69f00; } "
+    ".receive { stroke: #56b4e9; background: #56b4e9; } "
+    ".deliver { stroke: #009e73; background: #009e73; } "
+    ".finish { stroke: #d55e00; background: #d55e00; } "
+    ".expire, .retry { stroke: #f0e442; background: #f0e442; } "
+    ".start, .stop { stroke: #0072b2; background: #0072b2; }\n"
+    ".key span { display: inline-block; margin-right: 1rem; } "
+    ".key i { display: inline-block; width: .8em; height: .8em; }\n"
+    "nav a { display: inline-block; padding: .2rem .8rem .2rem 0; } "
+    "a { color: inherit; }\n"
     "</style>\n</head>\n<body>\n";
 
 /* --- Text --------------------------------------------------------------- */
@@ -87,46 +100,78 @@ static const struct {
     enum column column;
     double unit;
 } columns[] = {
-    {"requests/s", C_RATE, 1},         {"MB/s", C_MBPS, 1},
-    {"p50 ms", C_P50, 1000},           {"p90 ms", C_P90, 1000},
-    {"p99 ms", C_P99, 1000},           {"p99.9 ms", C_P999, 1000},
-    {"max ms", C_MAX, 1000},           {"user s", C_USER, 1},
-    {"system s", C_SYSTEM, 1},         {"peak MiB", C_PSS, 1048576},
-    {"threads", C_THREADS, 1},         {"processes", C_PROCESSES, 1},
-    {"descriptors", C_FDS, 1},         {"voluntary switches", C_VOLUNTARY, 1},
-    {"involuntary", C_INVOLUNTARY, 1}, {"calls/request", C_CALLS, 1},
-    {"requests ok", C_OK, 1},
+    {"requests", C_REQUESTS, 1},
+    {"requests/s", C_RATE, 1},
+    {"MB/s", C_MBPS, 1},
+    {"p50 ms", C_P50, 1000},
+    {"p90 ms", C_P90, 1000},
+    {"p99 ms", C_P99, 1000},
+    {"p99.9 ms", C_P999, 1000},
+    {"max ms", C_MAX, 1000},
+    {"user s", C_USER, 1},
+    {"system s", C_SYSTEM, 1},
+    {"peak MiB", C_PSS, 1048576},
+    {"threads", C_THREADS, 1},
+    {"processes", C_PROCESSES, 1},
+    {"descriptors", C_FDS, 1},
+    {"voluntary switches", C_VOLUNTARY, 1},
+    {"involuntary", C_INVOLUNTARY, 1},
+    {"calls/request", C_CALLS, 1},
+    {"done", C_OK, 1},
+    {"served", C_SERVED, 1},
 };
 
 #define COLUMN_COUNT (sizeof columns / sizeof *columns)
+
+static void put_program(FILE *out, const struct results *results,
+                        const char *workload, unsigned jobs,
+                        const char *program)
+{
+    char failure[120];
+    struct summary wall =
+        results_summary(results, workload, jobs, program, C_WALL);
+    struct summary rate =
+        results_summary(results, workload, jobs, program, C_RATE);
+    table_failure(results, workload, jobs, program, failure, sizeof failure);
+    fprintf(out, "<tr><th scope=\"row\">%s</th>", program);
+    if (rate.rounds == 0) {
+        fprintf(out, "<td class=\"bad\" colspan=\"%zu\">%s</td></tr>\n",
+                COLUMN_COUNT + 3, failure);
+        return;
+    }
+    if (wall.rounds == 0)
+        fputs("<td>-</td><td>-</td>", out);
+    else
+        fprintf(out, "<td>%.3f</td><td>%.3f-%.3f</td>", wall.median,
+                wall.least, wall.most);
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        struct summary s = results_summary(results, workload, jobs, program,
+                                           columns[i].column);
+        put_cell(out, &s, columns[i].unit);
+    }
+    fprintf(out, "<td class=\"bad\">%s</td></tr>\n", failure);
+}
 
 static void put_table(FILE *out, const struct results *results,
                       const char *workload, unsigned jobs)
 {
     const char *programs[40];
     size_t n = table_programs(results, workload, jobs, programs, 40);
-    fputs("<div class=\"wide\" tabindex=\"0\"><table>\n<tr><th "
-          "scope=\"col\">program</th><th scope=\"col\">wall s</th>"
-          "<th scope=\"col\">least to most</th>",
-          out);
+    fprintf(out,
+            "<div class=\"wide\" tabindex=\"0\"><table>\n<caption>%s, %u in "
+            "flight: medians of all rounds that did not fail</caption>\n"
+            "<tr><th scope=\"col\">program</th><th scope=\"col\">wall s</th>"
+            "<th scope=\"col\">least to most</th>",
+            workload, jobs);
     for (size_t i = 0; i < COLUMN_COUNT; i++)
         fprintf(out, "<th scope=\"col\">%s</th>", columns[i].name);
-    fputs("</tr>\n", out);
-    for (size_t p = 0; p < n; p++) {
-        struct summary wall =
-            results_summary(results, workload, jobs, programs[p], C_WALL);
-        fprintf(out,
-                "<tr><th scope=\"row\">%s</th><td>%.3f</td><td>%.3f-%.3f</td>",
-                programs[p], wall.median, wall.least, wall.most);
-        for (size_t i = 0; i < COLUMN_COUNT; i++) {
-            struct summary s = results_summary(results, workload, jobs,
-                                               programs[p], columns[i].column);
-            put_cell(out, &s, columns[i].unit);
-        }
-        fputs("</tr>\n", out);
-    }
+    fputs("<th scope=\"col\">failures</th></tr>\n", out);
+    for (size_t p = 0; p < n; p++)
+        put_program(out, results, workload, jobs, programs[p]);
     fputs("</table></div>\n", out);
 }
+
+/* --- In words ----------------------------------------------------------- */
 
 static void put_verdict(FILE *out, const struct results *results,
                         const char *workload, unsigned jobs,
@@ -138,13 +183,67 @@ static void put_verdict(FILE *out, const struct results *results,
         fprintf(out, "<p><b>%s:</b> %s.</p>\n", what, verdict);
 }
 
+static void put_verdicts(FILE *out, const struct results *results,
+                         const struct workload *workload, unsigned jobs)
+{
+    char verdict[300];
+    if (workload->kills) {
+        table_completed(results, workload->name, jobs, verdict,
+                        sizeof verdict);
+        fprintf(out, "<p><b>Requests done:</b> %s.</p>\n", verdict);
+        return;
+    }
+    put_verdict(out, results, workload->name, jobs, C_WALL, "Time");
+    put_verdict(out, results, workload->name, jobs, C_PSS, "Memory");
+}
+
+/* Failures of all programs, in words; where programs are killed they are what
+ * the verdict is about. */
+static void put_failures(FILE *out, const struct results *results,
+                         const struct workload *workload, unsigned jobs)
+{
+    const char *programs[40];
+    char failure[120];
+    size_t n = table_programs(results, workload->name, jobs, programs, 40);
+    for (size_t i = 0; i < n && !workload->kills; i++) {
+        table_failure(results, workload->name, jobs, programs[i], failure,
+                      sizeof failure);
+        if (failure[0] != '\0')
+            fprintf(out, "<p class=\"bad\"><b>%s</b> %s.</p>\n", programs[i],
+                    failure);
+    }
+}
+
+/* As far as a model keeps four fifths of what Little's law allows. */
+static void put_knee(FILE *out, const struct results *results,
+                     const struct workload *workload)
+{
+    fputs("<p><b>The knee:</b> four fifths of what Little's law allows are "
+          "kept",
+          out);
+    for (int m = 0; m < 3; m++) {
+        unsigned knee = 0;
+        for (int i = 0; workload->jobs[i] != 0; i++) {
+            unsigned jobs = workload->jobs[i];
+            struct summary rate = results_summary(results, workload->name,
+                                                  jobs, models[m], C_RATE);
+            if (rate.median * workload->delay_ms >= .8 * 1000 * jobs)
+                knee = jobs;
+        }
+        fprintf(out, "%s ", m > 0 ? "," : "");
+        if (knee > 0)
+            fprintf(out, "up to %u in flight by %s", knee, models[m]);
+        else
+            fprintf(out, "nowhere by %s", models[m]);
+    }
+    fputs(".</p>\n", out);
+}
+
 /* What one more connection costs: c10k's peak, less what the program takes with
  * one connection (latency at 1), over the number of connections. */
 static void put_memory(FILE *out, const struct results *results)
 {
-    fputs("<table><tr><th scope=\"col\">program</th><th "
-          "scope=\"col\">memory a connection, KiB</th></tr>\n",
-          out);
+    bool begun = false;
     for (int i = 0; i < 3; i++) {
         struct summary peak =
             results_summary(results, "c10k", 10000, models[i], C_PSS);
@@ -152,46 +251,81 @@ static void put_memory(FILE *out, const struct results *results)
             results_summary(results, "latency", 1, models[i], C_PSS);
         struct summary requests =
             results_summary(results, "c10k", 10000, models[i], C_REQUESTS);
-        if (peak.rounds > 0 && one.rounds > 0)
-            fprintf(out, "<tr><th scope=\"row\">%s</th><td>%.2f</td></tr>\n",
-                    models[i],
-                    (peak.median - one.median) / 1024 / requests.median);
+        if (peak.rounds == 0 || one.rounds == 0)
+            continue;
+        if (!begun)
+            fputs("<div class=\"wide\" tabindex=\"0\"><table>\n<caption>What "
+                  "one more connection takes: the peak, less that with one "
+                  "connection, over their number</caption>\n<tr><th "
+                  "scope=\"col\">program</th><th scope=\"col\">memory a "
+                  "connection, KiB</th></tr>\n",
+                  out);
+        begun = true;
+        fprintf(out, "<tr><th scope=\"row\">%s</th><td>%.2f</td></tr>\n",
+                models[i],
+                (peak.median - one.median) / 1024 / requests.median);
     }
-    fputs("</table>\n", out);
+    if (begun)
+        fputs("</table></div>\n", out);
 }
 
 /* --- A workload --------------------------------------------------------- */
 
+/* What the workload is about is what is drawn. */
+static void put_bars(FILE *out, const struct results *results,
+                     const struct workload *workload, unsigned jobs)
+{
+    const char *name = workload->name;
+    if (workload->kills)
+        plot_bars(out, results, name, jobs, C_OK,
+                  "requests done (more is better)", 1);
+    else if (workload->peers && workload->size >= 1 << 20)
+        plot_bars(out, results, name, jobs, C_MBPS, "MB/s (more is better)",
+                  1);
+    else if (workload->peers)
+        plot_bars(out, results, name, jobs, C_RATE,
+                  "requests/s (more is better)", 1);
+    else
+        plot_bars(out, results, name, jobs, C_WALL,
+                  "wall time, s (less is better)", 1);
+    if (workload->destination == TO_READER || jobs == 10000)
+        plot_bars(out, results, name, jobs, C_PSS,
+                  "peak memory, MiB (less is better)", 1048576);
+}
+
+static void put_jobs(FILE *out, const struct results *results,
+                     const struct workload *workload, unsigned jobs)
+{
+    const char *programs[40];
+    char heading[120];
+    if (table_programs(results, workload->name, jobs, programs, 40) == 0)
+        return;
+    table_heading(results, workload->name, jobs, programs[0], heading,
+                  sizeof heading);
+    fprintf(out, "<h3>%s</h3>\n", heading);
+    put_verdicts(out, results, workload, jobs);
+    put_failures(out, results, workload, jobs);
+    if (workload->jobs[1] == 0)
+        put_bars(out, results, workload, jobs);
+    put_table(out, results, workload->name, jobs);
+}
+
 static void put_workload(FILE *out, const struct results *results,
                          const struct workload *workload)
 {
-    bool sweeps = workload->jobs[1] != 0;
     fprintf(out, "<h2 id=\"%s\">%s</h2>\n<p>", workload->name, workload->name);
     put_text(out, workload->shows);
     fputs("</p>\n", out);
-    if (sweeps)
+    if (workload->peers)
+        fputs("<p class=\"note\">Slow peers are asked for fewer requests, and "
+              "wrk runs for a second: compare rates.</p>\n",
+              out);
+    if (workload->jobs[1] != 0) {
+        put_knee(out, results, workload);
         plot_knee(out, results, workload);
-    for (int i = 0; workload->jobs[i] != 0; i++) {
-        unsigned jobs = workload->jobs[i];
-        const char *programs[40];
-        if (table_programs(results, workload->name, jobs, programs, 40) == 0)
-            continue;
-        struct summary ideal = results_summary(results, workload->name, jobs,
-                                               programs[0], C_IDEAL);
-        fprintf(out, "<h3>%u in flight", jobs);
-        if (ideal.rounds > 0)
-            fprintf(out, "; the ideal: %.2f s", ideal.median);
-        fputs("</h3>\n", out);
-        if (!sweeps)
-            plot_bars(out, results, workload->name, jobs, C_WALL,
-                      "wall time, s", 1);
-        if (workload->destination == TO_READER || jobs == 10000)
-            plot_bars(out, results, workload->name, jobs, C_PSS,
-                      "peak memory, MiB", 1048576);
-        put_table(out, results, workload->name, jobs);
-        put_verdict(out, results, workload->name, jobs, C_WALL, "Time");
-        put_verdict(out, results, workload->name, jobs, C_PSS, "Memory");
     }
+    for (int i = 0; workload->jobs[i] != 0; i++)
+        put_jobs(out, results, workload, workload->jobs[i]);
     if (strcmp(workload->name, "c10k") == 0)
         put_memory(out, results);
 }
@@ -211,24 +345,21 @@ static void put_waterfalls(FILE *out, const char *directory)
                                         "send",   "receive", "deliver",
                                         "finish", "retry"};
     fputs(
-        "<h2 id=\"waterfall\">A real run of each model</h2>\n<p>150 requests "
+        "<h2 id=\"waterfall\">A real run of each model</h2>\n<p>400 requests "
         "of <i>tail</i>, 8 in flight, from their traces. Each lane is a "
         "worker, or a place in the loop; the wide blocks are the answers "
         "that take 50 times as long: they hold their lane, and no other.</p>"
         "\n<p class=\"key\">",
         out);
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        fprintf(out,
-                "<span><svg width=\"12\" height=\"12\" aria-hidden=\"true\">"
-                "<rect width=\"12\" height=\"12\" class=\"%s\"/></svg> "
-                "%s</span>",
-                steps[i], steps[i]);
+        fprintf(out, "<span><i class=\"%s\"></i> %s</span>", steps[i],
+                steps[i]);
     fputs("</p>\n", out);
     for (int i = 0; i < 3; i++) {
         char path[PATH_MAX];
         snprintf(path, sizeof path, "%s/trace-%s.json", directory, models[i]);
         fprintf(out, "<h3>%s</h3>\n", models[i]);
-        plot_waterfall(out, path);
+        plot_waterfall(out, path, models[i]);
     }
 }
 
@@ -253,12 +384,16 @@ int page_write(const char *directory, const struct results *results)
             fprintf(out, "<a href=\"#%s\">%s</a>", workloads[i].name,
                     workloads[i].name);
     }
+    if (was_measured(results, "tail"))
+        fputs("<a href=\"#waterfall\">waterfall</a>", out);
     fputs("</nav>\n", out);
     put_machine(out, results->machine);
     for (size_t i = 0; i < workload_count; i++) {
         if (was_measured(results, workloads[i].name))
             put_workload(out, results, &workloads[i]);
     }
+    if (results->count == 0)
+        fputs("<p>Nothing was measured.</p>\n", out);
     if (was_measured(results, "tail"))
         put_waterfalls(out, directory);
     fputs("<p class=\"note\">Every single run is in results.tsv.</p>\n"

@@ -18,11 +18,12 @@ void plot_bars(FILE *out, const struct results *results, const char *workload,
                unsigned jobs, enum column column, const char *title,
                double unit);
 
-/* Requests a second over requests in flight, and Little's law. */
+/* Requests a second over requests in flight, on logarithmic axes, and Little's
+ * law. */
 void plot_knee(FILE *out, const struct results *results,
                const struct workload *workload);
 
 /* The steps of a run, from its trace: a lane for each worker. */
-void plot_waterfall(FILE *out, const char *trace);
+void plot_waterfall(FILE *out, const char *trace, const char *title);
 
 #endif

@@ -16,7 +16,7 @@
 /* For the counting of system calls, and for the waterfalls, which could not
  * be read with more. */
 #define FEW_CALLS  500
-#define FEW_TRACED 150
+#define FEW_TRACED 400
 #define TRACE_JOBS 8
 
 /* A workload's paths in the scratch directory. */

@@ -104,6 +104,7 @@ static void read_output(const char *name, const char *text, struct row *row)
     v[C_OK] = v[C_STATUS] == 0 ? v[C_REQUESTS] : 0;
     if (strcmp(name, "wrk") == 0) {
         /* It runs for a time, not for a number of requests. */
+        v[C_WALL] = -1;
         while (at != NULL && at > text && at[-1] != '\n')
             at--;
         v[C_OK] = v[C_REQUESTS] = 0;
