@@ -51,7 +51,8 @@ static const char head[] =
     ".deliver { stroke: #009e73; background: #009e73; } "
     ".finish { stroke: #d55e00; background: #d55e00; } "
     ".expire, .retry { stroke: #f0e442; background: #f0e442; } "
-    ".start, .stop { stroke: #0072b2; background: #0072b2; }\n"
+    ".start { stroke: #0072b2; background: #0072b2; } "
+    ".stop { stroke: #8a63c9; background: #8a63c9; }\n"
     ".key span { display: inline-block; margin-right: 1rem; } "
     ".key i { display: inline-block; width: .8em; height: .8em; }\n"
     "nav a { display: inline-block; padding: .2rem .8rem .2rem 0; } "
@@ -88,11 +89,7 @@ static void put_cell(FILE *out, const struct summary *s, double unit)
         fputs("<td>-</td>", out);
     else
         fprintf(out, "<td title=\"%.4g to %.4g\">%.*f</td>", s->least / unit,
-                s->most / unit,
-                value < 10    ? 2
-                : value < 100 ? 1
-                              : 0,
-                value);
+                s->most / unit, table_decimals(value), value);
 }
 
 static const struct {
@@ -343,7 +340,7 @@ static void put_waterfalls(FILE *out, const char *directory)
 {
     static const char *const steps[] = {"start",  "take",    "connect",
                                         "send",   "receive", "deliver",
-                                        "finish", "retry"};
+                                        "finish", "retry",   "stop"};
     fputs(
         "<h2 id=\"waterfall\">A real run of each model</h2>\n<p>400 requests "
         "of <i>tail</i>, 8 in flight, from their traces. Each lane is a "

@@ -238,12 +238,22 @@ void plot_knee(FILE *out, const struct results *results,
           "set format '%.0f'\nset grid nomxtics nomytics\nset rmargin 4\n"
           "set xlabel 'requests in flight'\nset ylabel 'requests/s'\n",
           text);
+    double delay = workload->delay_ms / 1000.0;
+    unsigned most = 1;
+    for (int i = 0; workload->jobs[i] != 0; i++) {
+        const char *program;
+        if (table_programs(results, workload->name, workload->jobs[i],
+                           &program, 1) > 0)
+            most = workload->jobs[i];
+    }
+    fprintf(text, "set xrange [0.8:%g]\nset yrange [%g:%g]\n", 1.2 * most,
+            0.5 / delay, 1.5 * most / delay);
     for (size_t m = 0; m < COLOURS; m++)
         there[m] = put_curve(text, results, workload, m);
     fprintf(text,
-            "plot [0.8:12000] x/%g title 'Little: in flight / delay' "
+            "plot x/%g title 'Little: in flight / delay' "
             "lt -1 dt 2",
-            workload->delay_ms / 1000.0);
+            delay);
     for (size_t m = 0; m < COLOURS; m++) {
         if (there[m])
             fprintf(text,

@@ -216,5 +216,7 @@ struct summary results_ratio(const struct results *results,
 
 bool summary_differs(const struct summary *ratio)
 {
-    return ratio->rounds > 1 && (ratio->least > 1 || ratio->most < 1);
+    bool visible = ratio->median < 0.995 || ratio->median >= 1.005;
+    return ratio->rounds > 1 && visible &&
+           (ratio->least > 1 || ratio->most < 1);
 }

@@ -101,7 +101,7 @@ struct outcome results_outcome(const struct results *results,
                                const char *workload, unsigned jobs,
                                const char *program);
 
-/* A difference is one that every round shows. */
+/* A difference is one that every round shows, and that two decimals show. */
 bool summary_differs(const struct summary *ratio);
 
 #endif

@@ -42,7 +42,14 @@ void progress_tell(const char *format, ...)
 
 /* --- One table ---------------------------------------------------------- */
 
-/* A figure of three digits or so, right-aligned; "-" where there is none. */
+int table_decimals(double value)
+{
+    if (value >= 1 && value < 1e9 && !(value > (double)(long)value))
+        return 0;
+    return value < 10 ? 2 : value < 100 ? 1 : 0;
+}
+
+/* A figure, right-aligned; "-" where there is none. */
 static void print_value(FILE *out, const struct summary *s, double unit,
                         int width)
 {
@@ -50,11 +57,7 @@ static void print_value(FILE *out, const struct summary *s, double unit,
     if (s->rounds == 0)
         fprintf(out, "%*s", width, "-");
     else
-        fprintf(out, "%*.*f", width,
-                value < 10    ? 2
-                : value < 100 ? 1
-                              : 0,
-                value);
+        fprintf(out, "%*.*f", width, table_decimals(value), value);
 }
 
 size_t table_programs(const struct results *results, const char *workload,

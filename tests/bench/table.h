@@ -19,6 +19,10 @@ void table_print(FILE *out, const struct results *results,
 size_t table_programs(const struct results *results, const char *workload,
                       unsigned jobs, const char *programs[], size_t most);
 
+/* How many decimals a figure is worth: three digits or so, and none for what
+ * was counted. */
+int table_decimals(double value);
+
 /* What was asked of the program, in words: "2000 requests, 100 in flight; the
  * ideal: 2.00 s". */
 void table_heading(const struct results *results, const char *workload,
