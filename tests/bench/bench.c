@@ -59,6 +59,7 @@ static void find_all(void)
 
 static int print_peers(void)
 {
+    find_all();
     for (size_t i = 0; i < contestant_count; i++) {
         const struct contestant *c = &contestants[i];
         printf("%-20s %s\n", c->name,
@@ -303,7 +304,6 @@ int main(int argc, char **argv)
         return argc == 4 ? compare(argv[2], argv[3]) : usage(stderr, 2);
     if (argc >= 2 && strcmp(argv[1], "report") == 0)
         return argc == 3 ? report_again(argv[2]) : usage(stderr, 2);
-    find_all();
     int status = read_options(argc, argv, &session);
     if (status != -1)
         return status;
@@ -313,5 +313,6 @@ int main(int argc, char **argv)
         if (workload_find(argv[i]) == NULL)
             return refuse("there is no workload", argv[i]);
     }
+    find_all();
     return bench_run(&session, argv + optind, argc - optind);
 }

@@ -85,6 +85,16 @@ static bool read_row(char *line, struct row *row)
     return *at == '\n';
 }
 
+static bool is_head(const char *line)
+{
+    char head[1000] = "";
+    FILE *file = fmemopen(head, sizeof head, "w");
+    if (file == NULL)
+        return false;
+    results_write_head(file, "");
+    return fclose(file) == 0 && strcmp(line, head) == 0;
+}
+
 int results_read(struct results *results, const char *path)
 {
     char line[2000];
@@ -100,9 +110,9 @@ int results_read(struct results *results, const char *path)
         if (!in_rows && strncmp(line, NOTE, strlen(NOTE)) == 0)
             snprintf(results->machine + held, sizeof results->machine - held,
                      "%s", line);
-        else if (!in_rows)
-            in_rows = true; /* the names of the columns */
-        else if (read_row(line, &row))
+        else if (!in_rows && is_head(line))
+            in_rows = true;
+        else if (in_rows && read_row(line, &row))
             error = results_add(results, &row);
         else
             error = -EINVAL;

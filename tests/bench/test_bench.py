@@ -1,0 +1,445 @@
+#!/usr/bin/env python3
+"""triptych-bench itself: its command line, its files, its verdicts, and what
+it leaves behind when it is interrupted. Nothing here depends on speed: what is
+measured is little, and only counts are judged.
+
+TRIPTYCH_BIN is the build directory."""
+
+import html.parser
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+BIN = os.path.abspath(os.environ.get(
+    "TRIPTYCH_BIN",
+    os.path.join(os.path.dirname(__file__), "../../build/dev")))
+BENCH = os.path.join(BIN, "tests/triptych-bench")
+MODELS = ("threads", "processes", "evloop")
+PATIENCE = 120
+
+# A small real run, which several cases look at.
+SMALL, CRASH, JOBS, ROUNDS = 200, 200, 64, 2
+
+
+class Failure(AssertionError):
+    """A test's finding."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def bench(*arguments, **more):
+    return subprocess.run([BENCH, *arguments], text=True, timeout=PATIENCE,
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          check=False, **more)
+
+
+class Results:
+    """results.tsv, taken apart."""
+
+    def __init__(self, directory):
+        self.path = os.path.join(directory, "results.tsv")
+        with open(self.path, encoding="utf-8") as file:
+            text = file.read()
+        check(text.endswith("\n"), "the last line of results.tsv is cut short")
+        lines = text.splitlines()
+        self.notes = [line for line in lines if line.startswith("# ")]
+        lines = [line for line in lines if not line.startswith("# ")]
+        self.names = lines[0].split("\t")
+        self.rows = [dict(zip(self.names, line.split("\t"), strict=True))
+                     for line in lines[1:]]
+
+
+class Page(html.parser.HTMLParser):
+    """report.html: what is open must be closed, and nothing is fetched."""
+
+    EMPTY = {"meta", "rect", "path", "circle", "line", "polygon", "use", "br"}
+
+    def __init__(self, directory):
+        super().__init__()
+        self.path = os.path.join(directory, "report.html")
+        self.open = []
+        self.tags = []
+        self.ids = []
+        self.text = ""
+        with open(self.path, encoding="utf-8") as file:
+            self.source = file.read()
+        self.feed(self.source)
+        self.close()
+        check(not self.open, f"left open in report.html: {self.open}")
+        check(len(self.source) < 1 << 20, "report.html is 1 MiB or more")
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append((tag, attrs))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+        if "id" in attrs:
+            check(attrs["id"] not in self.ids, f"id {attrs['id']} twice")
+            self.ids.append(attrs["id"])
+        for name, value in attrs.items():
+            check(not re.search(r"(https?:)?//", value or ""),
+                  f"<{tag} {name}={value!r}> leads elsewhere")
+        check(tag not in ("script", "link", "iframe", "img", "object"),
+              f"<{tag}> in report.html")
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.EMPTY:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        if tag in self.EMPTY:
+            return
+        check(self.open and self.open[-1] == tag,
+              f"</{tag}> closes {self.open[-3:]}")
+        self.open.pop()
+
+    def handle_data(self, data):
+        self.text += data
+        if self.open and self.open[-1] == "style":
+            check("url(" not in data and "@import" not in data,
+                  "the style sheet fetches something")
+
+
+# --- The command line ------------------------------------------------------
+
+def case_help_and_lists(_):
+    for option, wanted in (("--help", "Usage: triptych-bench"),
+                           ("--version", "triptych-bench "),
+                           ("--list", "slow-sink"),
+                           ("--peers", "py-asyncio")):
+        done = bench(option)
+        check(done.returncode == 0 and wanted in done.stdout,
+              f"{option}: {done}")
+
+
+def case_peers_are_found_or_missing(directory):
+    # No program is found along a path that leads nowhere.
+    environment = dict(os.environ, PATH=directory)
+    done = bench("--peers", env=environment)
+    lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    for name in ("curl", "wget2", "aria2c", "xargs-curl", "wrk", "h2load"):
+        check(lines[name] == "missing", f"{name}: {lines[name]}")
+    for name in MODELS:
+        check(lines[name].startswith(BIN), f"{name}: {lines[name]}")
+
+
+def case_usage_errors(_):
+    for arguments in (["--no-such"], ["nonsense"], ["-r0"], ["-r", "2x"],
+                      ["-n0"], ["--only=nobody"], ["compare", "one"],
+                      ["report"]):
+        done = bench(*arguments)
+        check(done.returncode == 2 and "Usage:" in done.stderr
+              and not done.stdout, f"{arguments}: {done}")
+
+
+def case_output_cannot_be_written(directory):
+    path = os.path.join(directory, "file")
+    with open(path, "w", encoding="ascii"):
+        pass
+    done = bench("-o", path, "small")
+    check(done.returncode == 3 and "results.tsv" in done.stderr, f"{done}")
+
+
+# --- A real run ------------------------------------------------------------
+
+def check_run(row, requests):
+    # wrk runs for a time of its own.
+    check(row["program"] == "wrk" or float(row["wall_s"]) > 0, f"{row}")
+    for name in ("user_s", "system_s", "pss", "threads", "processes",
+                 "descriptors"):
+        check(float(row[name]) >= 0, f"{name}: {row}")
+    if row["program"] in MODELS:
+        check(row["status"] == "0" and
+              row["ok"] == row["requests"] == str(requests), f"{row}")
+        check(int(row["bytes"]) == requests * 1024, f"{row}")
+        check(int(row["served"]) >= requests, f"{row}")
+        check(0 < float(row["p50_us"]) <= float(row["p99_us"])
+              <= float(row["max_us"]) <= float(row["wall_s"]) * 1e6, f"{row}")
+
+
+def check_rows(results, wanted):
+    """Every program has a row in each round of each workload."""
+    for workload, requests in wanted.items():
+        rows = [r for r in results.rows if r["workload"] == workload]
+        programs = {r["program"] for r in rows}
+        check(programs >= set(MODELS), f"{workload}: {programs}")
+        for program in programs:
+            rounds = [r["round"] for r in rows if r["program"] == program]
+            check(rounds == [str(i + 1) for i in range(ROUNDS)],
+                  f"{workload}, {program}: rounds {rounds}")
+        for row in rows:
+            if workload != "crash":
+                check_run(row, requests)
+
+
+def check_crash(results):
+    for row in results.rows:
+        if row["workload"] != "crash":
+            continue
+        check(int(row["ok"]) <= CRASH == int(row["requests"]), f"{row}")
+        if row["program"] == "processes":
+            check(row["status"] in ("0", "1"), f"processes died: {row}")
+            # A request whose one new try was hit, too, is not done.
+            check(int(row["ok"]) >= CRASH * .8, f"{row}")
+
+
+def check_page(directory):
+    page = Page(directory)
+    tags = [tag for tag, _ in page.tags]
+    for table in range(tags.count("table")):
+        check(tags.count("caption") > table, "a table without caption")
+    check(all("scope" in attrs for tag, attrs in page.tags if tag == "th"),
+          "a heading without scope")
+    plots = [attrs for tag, attrs in page.tags
+             if tag == "svg" and attrs.get("class") == "plot"]
+    if shutil.which("gnuplot"):
+        check(len(plots) == 4, f"{len(plots)} plots: {plots}")
+        check("black" not in page.source, "black text in a picture")
+    falls = [attrs for tag, attrs in page.tags
+             if tag == "svg" and attrs.get("class") == "fall"]
+    check(len(falls) == 3, f"{len(falls)} waterfalls")
+    check(all(attrs.get("aria-label") for attrs in plots + falls),
+          "a picture without a name")
+    for wanted in ("Time:", "Memory:", "Requests done:", "missing: curl"):
+        check(wanted in page.text, f"not in report.html: {wanted}")
+
+
+def case_small_run(directory):
+    """Without curl, which is then named as missing."""
+    path = os.path.join(directory, "path")
+    out = os.path.join(directory, "out")
+    os.mkdir(path)
+    for name in ("gnuplot", "sh", "wget2", "aria2c"):
+        found = shutil.which(name)
+        if found:
+            os.symlink(found, os.path.join(path, name))
+    done = bench("-q", "-r", str(ROUNDS), "-n", str(SMALL), "-o", out,
+                 "small", "saved", "tail", "crash",
+                 env=dict(os.environ, PATH=path))
+    check(done.returncode == 0, f"{done.stdout}{done.stderr}")
+    check("# missing: curl\n" in done.stdout, f"{done.stdout}")
+    check("failed in" not in done.stdout.split("\ncrash: ")[0],
+          f"somebody failed: {done.stdout}{done.stderr}")
+    check(re.search(r"requests done: threads \d+ of 200.*; processes \d+ of "
+                    r"200.*; evloop \d+ of 200", done.stdout),
+          f"no verdict of crash: {done.stdout}")
+    results = Results(out)
+    check("# missing: curl" in results.notes, f"{results.notes}")
+    check_rows(results, {"small": SMALL, "saved": SMALL, "tail": SMALL,
+                         "crash": CRASH})
+    check_crash(results)
+    check_page(out)
+    # It can be written again from the rows alone, and says the same.
+    before = Page(out).source
+    again = bench("report", out)
+    check(again.returncode == 0 and Page(out).source == before, f"{again}")
+
+
+def case_failed_runs_are_no_times(directory):
+    """A peer that does nothing, and one that fails, are not shown as fast."""
+    path = os.path.join(directory, "path")
+    out = os.path.join(directory, "out")
+    os.mkdir(path)
+    for name, status in (("wget2", 0), ("h2load", 8)):
+        program = os.path.join(path, name)
+        with open(program, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\nexit {status}\n")
+        os.chmod(program, 0o755)
+    done = bench("-r1", "-n", str(SMALL), "--no-calls", "-o", out, "small",
+                 env=dict(os.environ, PATH=path))
+    check(done.returncode == 0, f"{done}")
+    for name, status in (("wget2", 0), ("h2load", 8)):
+        wanted = (f"failed in 1 of 1 rounds: status {status}, 0 of {SMALL} "
+                  "requests done")
+        line = next(line for line in done.stdout.splitlines()
+                    if line.startswith(f"  {name} "))
+        check(line.split(None, 1)[1] == wanted, line)
+        check(f"{name} {wanted}." in Page(out).text, "not in report.html")
+
+
+# --- Results -----------------------------------------------------------------
+
+HEAD = ("workload jobs program round status requests ok bytes wall_s ideal_s "
+        "requests_s mb_s p50_us p90_us p99_us p99_9_us max_us user_s system_s "
+        "pss threads processes descriptors voluntary involuntary "
+        "calls_a_request served").split()
+
+
+def write_results(path, factor=1.0, requests=100):
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# made by hand\n" + "\t".join(HEAD) + "\n")
+        for number in range(3):
+            for program, wall in zip(MODELS, (1.0, 1.5, 0.7)):
+                values = dict.fromkeys(HEAD, "-")
+                values.update(
+                    workload="small", jobs="64", program=program,
+                    round=str(number + 1), status="0", requests=str(requests),
+                    ok=str(requests), bytes="1000", pss="1000000",
+                    wall_s=f"{wall * factor * (1 + number / 100):g}")
+                file.write("\t".join(values[name] for name in HEAD) + "\n")
+
+
+def case_compare(directory):
+    old, new, other = (os.path.join(directory, name + ".tsv")
+                       for name in ("old", "new", "other"))
+    write_results(old)
+    write_results(new, 2)
+    write_results(other, 2, 50)
+    done = bench("compare", old, old)
+    check(done.returncode == 0 and
+          done.stdout == "0 of 9 figures differ beyond their spread.\n",
+          f"{done}")
+    done = bench("compare", old, new)
+    check(done.returncode == 0 and done.stdout.count("2.00 times as much") == 3
+          and done.stdout.count("MORE") == 3
+          and done.stdout.endswith(
+              "3 of 9 figures differ beyond their spread.\n"), f"{done}")
+    done = bench("compare", new, old)
+    check(done.stdout.count("less") == 3, f"{done}")
+    done = bench("compare", old, other)
+    check("3 programs' runs made another number of requests" in done.stdout
+          and done.stdout.endswith("0 of 0 figures differ beyond their "
+                                   "spread.\n"), f"{done}")
+
+
+def case_garbage(directory):
+    good = os.path.join(directory, "good.tsv")
+    path = os.path.join(directory, "results.tsv")
+    write_results(good)
+    with open(good, "rb") as file:
+        whole = file.read()
+    for bad in (b"", b"garbage", b"\x00\xff" * 5000, b"# only notes\n",
+                whole[:-20], whole.replace(b"64", b"many"),
+                whole.replace(b"\t1.5\t", b"\tlong\t"),
+                whole + b"x" * 9000 + b"\n", b"# n\nother\tnames\n"):
+        with open(path, "wb") as file:
+            file.write(bad)
+        for arguments in (["compare", good, path], ["compare", path, good],
+                          ["report", directory]):
+            done = bench(*arguments)
+            check(done.returncode == 3 and not done.stdout and
+                  f"{path}: not what triptych-bench writes" in done.stderr,
+                  f"{bad[:60]!r}: {done}")
+    done = bench("compare", good, os.path.join(directory, "none"))
+    check(done.returncode == 3 and "No such file" in done.stderr, f"{done}")
+
+
+# --- Interrupted -------------------------------------------------------------
+
+def children_of(pid):
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii",
+                      errors="replace") as file:
+                parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid:
+            found.append(int(name))
+            found += children_of(int(name))
+    return found
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii",
+                  errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        check(time.monotonic() < deadline, f"waited in vain: {what}")
+        time.sleep(.01)
+
+
+def interrupt(directory, number, ready):
+    """Starts one that would take long, and stops it once ready(out, pid)."""
+    out = os.path.join(directory, "out")
+    scratch = os.path.join(directory, "scratch")
+    os.makedirs(scratch)
+    with subprocess.Popen([BENCH, "-r", "1000", "-n", "3",
+                           "-o", out, "latency"],
+                          env=dict(os.environ, TMPDIR=scratch),
+                          stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        try:
+            wait_for(lambda: ready(out, process.pid), "it has begun")
+            family = children_of(process.pid)
+            process.send_signal(number)
+            said, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    check(process.returncode == 128 + number,
+          f"status {process.returncode}: {said}")
+    wait_for(lambda: not any(map(alive, family)), f"the end of {family}")
+    check(os.listdir(scratch) == [], f"left: {os.listdir(scratch)}")
+    return out
+
+
+def rows_so_far(out):
+    try:
+        with open(os.path.join(out, "results.tsv"), encoding="ascii") as file:
+            return sum(not line.startswith("#") for line in file) - 1
+    except OSError:
+        return -1
+
+
+def case_interrupted_keeps_what_it_has(directory):
+    # A server and a client are running.
+    out = interrupt(directory, signal.SIGINT,
+                    lambda out, pid: rows_so_far(out) >= 5
+                    and len(children_of(pid)) >= 2)
+    results = Results(out)
+    check(len(results.rows) >= 5, f"{results.rows}")
+    for row in results.rows:
+        check(row["status"] == "0" and row["ok"] == row["requests"], f"{row}")
+    check("latency" in Page(out).ids, "no latency in report.html")
+    check(bench("compare", results.path, results.path).returncode == 0,
+          "the rows cannot be read")
+
+
+def case_terminated_before_the_first_row(directory):
+    out = interrupt(directory, signal.SIGTERM,
+                    lambda out, pid: rows_so_far(out) == 0)
+    Results(out)
+    Page(out)
+
+
+def main():
+    cases = [(name, value) for name, value in globals().items()
+             if name.startswith("case_")]
+    failed = 0
+    for name, case in cases:
+        if len(sys.argv) > 1 and not any(a in name for a in sys.argv[1:]):
+            continue
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
+            try:
+                case(directory)
+                verdict = "ok"
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                verdict = "FAILED\n" + traceback.format_exc()
+        print(f"{name[5:]} ({time.monotonic() - begun:.1f} s): {verdict}",
+              flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
