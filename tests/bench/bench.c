@@ -238,7 +238,46 @@ static int refuse(const char *what, const char *name)
     return usage(stderr, 2);
 }
 
-/* Takes the options. -1: go on; else the exit status. */
+/* Takes one option. -1: go on; else the exit status. */
+static int read_option(int code, struct session *session)
+{
+    switch (code) {
+    case 'q':
+        session->quick = true;
+        return -1;
+    case 'r':
+        return read_number(optarg, 1000, &session->rounds)
+                   ? -1
+                   : refuse("not a number of rounds:", optarg);
+    case 'n':
+        return read_number(optarg, 1000000, &session->requests)
+                   ? -1
+                   : refuse("not a number of requests:", optarg);
+    case 'o':
+        session->out = optarg;
+        return -1;
+    case 'O':
+        session->only = optarg;
+        return contestant_known(optarg)
+                   ? -1
+                   : refuse("there is no program", optarg);
+    case 'C':
+        session->counts_calls = false;
+        return -1;
+    case 'l':
+        return print_workloads();
+    case 'p':
+        return print_peers();
+    case 'h':
+        return usage(stdout, 0);
+    case 'V':
+        printf("triptych-bench %s\n", TRIPTYCH_VERSION);
+        return fflush(stdout) == 0 ? 0 : 3;
+    default:
+        return usage(stderr, 2);
+    }
+}
+
 static int read_options(int argc, char **argv, struct session *session)
 {
     static const struct option longs[] = {
@@ -253,45 +292,12 @@ static int read_options(int argc, char **argv, struct session *session)
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0}};
+    int status = -1;
     int code;
-    while ((code = getopt_long(argc, argv, "qr:n:o:lhV", longs, NULL)) != -1) {
-        switch (code) {
-        case 'q':
-            session->quick = true;
-            break;
-        case 'r':
-            if (!read_number(optarg, 1000, &session->rounds))
-                return refuse("not a number of rounds:", optarg);
-            break;
-        case 'n':
-            if (!read_number(optarg, 1000000, &session->requests))
-                return refuse("not a number of requests:", optarg);
-            break;
-        case 'o':
-            session->out = optarg;
-            break;
-        case 'O':
-            session->only = optarg;
-            if (!contestant_known(optarg))
-                return refuse("there is no program", optarg);
-            break;
-        case 'C':
-            session->counts_calls = false;
-            break;
-        case 'l':
-            return print_workloads();
-        case 'p':
-            return print_peers();
-        case 'h':
-            return usage(stdout, 0);
-        case 'V':
-            printf("triptych-bench %s\n", TRIPTYCH_VERSION);
-            return fflush(stdout) == 0 ? 0 : 3;
-        default:
-            return usage(stderr, 2);
-        }
-    }
-    return -1;
+    while (status == -1 &&
+           (code = getopt_long(argc, argv, "qr:n:o:lhV", longs, NULL)) != -1)
+        status = read_option(code, session);
+    return status;
 }
 
 int main(int argc, char **argv)

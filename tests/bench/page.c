@@ -236,8 +236,8 @@ static void put_knee(FILE *out, const struct results *results,
     fputs(".</p>\n", out);
 }
 
-/* What one more connection costs: c10k's peak, less what the program takes with
- * one connection (latency at 1), over the number of connections. */
+/* What one more connection costs: c10k's peak, less what the program takes
+ * with one connection (latency at 1), over the number of connections. */
 static void put_memory(FILE *out, const struct results *results)
 {
     bool begun = false;

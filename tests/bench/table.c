@@ -300,43 +300,47 @@ static bool compare_one(FILE *out, const struct row *row, const char *name,
     return true;
 }
 
-void table_compare(FILE *out, const struct results *before,
-                   const struct results *after)
+/* Compares the figures of one program, at one workload, with so many in
+ * flight; counts them, and those that differ. */
+static void compare_program(FILE *out, const struct results *before,
+                            const struct results *after, const struct row *row,
+                            size_t *compared, size_t *changed)
 {
     static const struct {
         enum column column;
         const char *name;
     } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}, {C_OK, "done"}};
+    for (int m = 0; m < 3; m++) {
+        enum column column = measures[m].column;
+        struct summary was = results_summary(before, row->workload, row->jobs,
+                                             row->program, column);
+        struct summary is = results_summary(after, row->workload, row->jobs,
+                                            row->program, column);
+        if (was.rounds == 0 || is.rounds == 0)
+            continue;
+        ++*compared;
+        *changed += compare_one(out, row, measures[m].name, &was, &is);
+    }
+}
+
+void table_compare(FILE *out, const struct results *before,
+                   const struct results *after)
+{
     size_t changed = 0;
     size_t compared = 0;
     size_t others = 0;
     for (size_t i = 0; i < after->count; i++) {
         const struct row *row = &after->rows[i];
-        struct summary was[4];
-        struct summary is[4];
-        enum column asked = C_REQUESTS;
-        if (!is_first_of_its_kind(after, i))
+        struct summary was = results_summary(before, row->workload, row->jobs,
+                                             row->program, C_REQUESTS);
+        struct summary is = results_summary(after, row->workload, row->jobs,
+                                            row->program, C_REQUESTS);
+        if (!is_first_of_its_kind(after, i) || was.rounds == 0)
             continue;
-        for (int m = 0; m < 4; m++) {
-            enum column column = m < 3 ? measures[m].column : asked;
-            was[m] = results_summary(before, row->workload, row->jobs,
-                                     row->program, column);
-            is[m] = results_summary(after, row->workload, row->jobs,
-                                    row->program, column);
-        }
-        if (was[3].rounds == 0)
-            continue;
-        if (was[3].median < is[3].median || was[3].median > is[3].median) {
+        if (was.median < is.median || was.median > is.median)
             others++;
-            continue;
-        }
-        for (int m = 0; m < 3; m++) {
-            if (was[m].rounds == 0 || is[m].rounds == 0)
-                continue;
-            compared++;
-            changed +=
-                compare_one(out, row, measures[m].name, &was[m], &is[m]);
-        }
+        else
+            compare_program(out, before, after, row, &compared, &changed);
     }
     if (others > 0)
         fprintf(out,
