@@ -130,7 +130,9 @@ void machine_describe(char *out, size_t size, int own_network,
         {"aria2c", "aria2c --version 2>/dev/null"},
         {"h2load", "h2load --version 2>/dev/null"},
         {"nginx", "/usr/sbin/nginx -v 2>&1"},
-        {"python", "python3 --version 2>/dev/null"},
+        {"wrk", "wrk -v 2>/dev/null"},
+        {"python", "/usr/bin/python3 --version 2>/dev/null || "
+                   "python3 --version 2>/dev/null"},
         {"libevent", "pkg-config --modversion libevent 2>/dev/null"},
     };
     struct utsname name;

@@ -229,14 +229,22 @@ int session_measure(struct session *session, const struct workload *workload)
 
 /* --- The whole ---------------------------------------------------------- */
 
+static void add_note(char *machine, size_t size, const char *note)
+{
+    size_t held = strlen(machine);
+    snprintf(machine + held, size - held, "# missing: %s\n", note);
+}
+
 static void name_the_missing(char *machine, size_t size)
 {
+    if (!server_has_nginx())
+        add_note(machine, size, "nginx (triptych-origin is asked instead)");
+    if (!trial_has_strace())
+        add_note(machine, size, "strace (system calls are not counted)");
     for (size_t i = 0; i < contestant_count; i++) {
-        size_t held = strlen(machine);
-        if (contestants[i].path[0] == '\0')
-            snprintf(machine + held, size - held, "# missing: %s%s\n",
-                     contestants[i].name,
-                     contestants[i].digests_only ? " (with digests)" : "");
+        const struct contestant *c = &contestants[i];
+        if (c->path[0] == '\0')
+            add_note(machine, size, c->digests_only ? c->program : c->name);
     }
 }
 

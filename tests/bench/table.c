@@ -159,7 +159,7 @@ void table_verdict(const struct results *results, const char *workload,
                    unsigned jobs, enum column column, char *out, size_t size)
 {
     int best = 0;
-    size_t used;
+    bool differs = false;
     out[0] = '\0';
     if (find_best(results, workload, jobs, column, &best) < 2)
         return;
@@ -169,9 +169,10 @@ void table_verdict(const struct results *results, const char *workload,
                                              models[i], models[best], column);
         struct outcome outcome =
             results_outcome(results, workload, jobs, models[i]);
+        size_t used = strlen(out);
         if (i == best || outcome.runs == 0)
             continue;
-        used = strlen(out);
+        differs |= ratio.rounds == 0 || summary_differs(&ratio);
         if (ratio.rounds == 0)
             snprintf(out + used, size - used, "; %s failed", models[i]);
         else if (summary_differs(&ratio))
@@ -182,6 +183,8 @@ void table_verdict(const struct results *results, const char *workload,
             snprintf(out + used, size - used, "; %s: no difference",
                      models[i]);
     }
+    if (!differs)
+        snprintf(out, size, "no difference");
 }
 
 void table_completed(const struct results *results, const char *workload,

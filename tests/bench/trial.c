@@ -223,6 +223,13 @@ int trial_run(const struct contestant *c, const struct task *task,
     return 0;
 }
 
+static const char strace[] = "/usr/bin/strace";
+
+bool trial_has_strace(void)
+{
+    return access(strace, X_OK) == 0;
+}
+
 static double read_total(const char *path)
 {
     char line[200];
@@ -244,15 +251,11 @@ double trial_calls(const struct contestant *c, const struct task *task,
 {
     static struct command command;
     static char path[PATH_MAX];
-    char *argv[ARGUMENTS_MOST + 8] = {(char *)"/usr/bin/strace",
-                                      (char *)"-f",
-                                      (char *)"-qq",
-                                      (char *)"-c",
-                                      (char *)"-o",
-                                      path,
-                                      NULL};
+    char *argv[ARGUMENTS_MOST + 8] = {
+        (char *)strace, (char *)"-f", (char *)"-qq", (char *)"-c",
+        (char *)"-o",   path,         NULL};
     struct measure measured;
-    if (access(argv[0], X_OK) != 0)
+    if (!trial_has_strace())
         return -1;
     snprintf(path, sizeof path, "%s/calls", around->scratch);
     contestant_command(c, task, &command);

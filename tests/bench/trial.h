@@ -27,6 +27,9 @@ struct surroundings {
 int trial_run(const struct contestant *contestant, const struct task *task,
               const struct surroundings *around, struct row *row);
 
+/* True if system calls can be counted. */
+bool trial_has_strace(void);
+
 /* Counts system calls a request with strace, in a run of its own: that slows
  * it down many times. -1 where strace is not to be had. */
 double trial_calls(const struct contestant *contestant,
