@@ -192,8 +192,7 @@ static void measure_jobs(struct session *session,
         requests = workload_requests(workload, jobs, session->quick);
     for (unsigned round = 0; round <= session->rounds && !*session->stop;
          round++) {
-        task.requests =
-            round > 0 ? requests : workload_warm_up(workload, requests);
+        task.requests = round > 0 ? requests : workload_warm_up(requests);
         run_round(session, &task, round);
     }
     if (workload->slow_every != 0 && !*session->stop)

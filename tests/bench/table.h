@@ -36,8 +36,9 @@ void table_failure(const struct results *results, const char *workload,
 /*
  * The verdict on the three models in one measure (less is better, as in
  * C_WALL): "evloop least; threads 1.31 (1.22-1.40) times as much; processes no
- * difference"; or "no difference" alone. Empty when there are not two to be compared. Runs that failed
- * have no part in it; a model of which all failed is named so.
+ * difference"; or "no difference" alone. Empty when there are not two to be
+ * compared. Runs that failed have no part in it; a model of which all failed is
+ * named so.
  */
 void table_verdict(const struct results *results, const char *workload,
                    unsigned jobs, enum column column, char *out, size_t size);

@@ -164,10 +164,9 @@ unsigned workload_requests(const struct workload *workload, unsigned jobs,
     return sweeps && requests < each * jobs ? each * jobs : requests;
 }
 
-unsigned workload_warm_up(const struct workload *workload, unsigned requests)
+unsigned workload_warm_up(unsigned requests)
 {
-    unsigned part = workload->delay_ms > 0 ? 10 : 4;
-    return requests / part + 1;
+    return requests / 10 + 1;
 }
 
 double workload_ideal(const struct workload *workload, unsigned requests,

@@ -56,7 +56,7 @@ unsigned workload_requests(const struct workload *workload, unsigned jobs,
                            bool quick);
 
 /* How many are enough for the first round, which need not be long. */
-unsigned workload_warm_up(const struct workload *workload, unsigned requests);
+unsigned workload_warm_up(unsigned requests);
 
 /* Makes the files in `directory` that are fetched, or sent (upload). 0 or a
  * negative errno. */
