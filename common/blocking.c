@@ -28,9 +28,9 @@ struct channel {
 };
 
 /* A worker that is woken is not to interrupt the one at work, only to go on
- * after it: with hundreds of them, being interrupted is most of what small
- * requests cost. Measured: 20,000 bodies of 1 KiB, 64 in flight, in @T times the time with
- * threads, and @P times with processes. */
+ * after it. Measured with 20,000 bodies of 1 KiB, 64 in flight: the rate is
+ * 1.09 times as high with threads (11 interleaved rounds: 1.04 to 1.17), and
+ * 1.12 times with processes (0.84 to 1.22). */
 void blocking_prepare(void)
 {
     struct sched_param none = {0};

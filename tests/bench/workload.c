@@ -60,7 +60,7 @@ const struct workload workloads[] = {
               "something, and has one core for all.",
      .path = "bytes/268435456?seed=",
      .requests = 8,
-     .quick = 4,
+     .quick = 2,
      .jobs = {4},
      .size = 256 * MIB,
      .peers = true},
