@@ -336,6 +336,7 @@ void model_run(struct run *run)
             (fetch.in_flight == 0 && jobs_done(&run->jobs)))
             break;
         bool soon = run->shows_progress || fetch.output_unwatchable;
+        pool_settle(&fetch.pool);
         int n =
             epoll_wait(fetch.epoll_fd, events, 64, soon ? RUN_TICK_MS : -1);
         for (int i = 0; i < n && !run_stopping(run); i++)

@@ -20,7 +20,7 @@
 
 int nursery_open(struct nursery *n)
 {
-    *n = (struct nursery){.shares = SHARES, .reserved = {-1, -1}};
+    *n = (struct nursery){.shares = SHARES, .reserved = {-1, -1}, .pidfd = -1};
     n->null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (n->null != -1)
         n->reserved[0] = fcntl(n->null, F_DUPFD_CLOEXEC, 0);
@@ -32,15 +32,6 @@ int nursery_open(struct nursery *n)
     int error = -errno;
     nursery_close(n);
     return error;
-}
-
-void nursery_close(struct nursery *n)
-{
-    const int fds[] = {n->null, n->reserved[0], n->reserved[1], n->ready};
-    for (int i = 0; i < 4; i++) {
-        if (fds[i] != -1)
-            (void)close(fds[i]);
-    }
 }
 
 /* What every number above is not for the child. It was reserved last. */
@@ -70,17 +61,21 @@ static void leave_table(const struct nursery *n)
         _exit(71);
 }
 
-/* Waits until the child has a table of its own, or is dead. */
-static void await(const struct nursery *n, int pidfd)
+void nursery_settle(struct nursery *n)
 {
     uint64_t count;
+    if (n->pidfd == -1)
+        return;
+    /* Or the child has died before. */
     struct pollfd fds[] = {{.fd = n->ready, .events = POLLIN},
-                           {.fd = pidfd, .events = POLLIN}};
+                           {.fd = n->pidfd, .events = POLLIN}};
     while (poll(fds, 2, -1) == -1 && errno == EINTR)
         ;
     if (fds[0].revents != 0)
         (void)!read(n->ready, &count, sizeof count);
-    (void)close(pidfd);
+    (void)close(n->pidfd);
+    n->pidfd = -1;
+    put(n, n->null, n->null);
 }
 
 static pid_t clone_sharing(int *pidfd)
@@ -93,25 +88,35 @@ static pid_t clone_sharing(int *pidfd)
 
 pid_t nursery_fork(struct nursery *n, int *first, int *second)
 {
-    int pidfd = -1;
     if (!n->shares)
         return fork();
+    nursery_settle(n);
     put(n, *first, *second);
-    pid_t pid = clone_sharing(&pidfd);
+    pid_t pid = clone_sharing(&n->pidfd);
     if (pid == 0) {
         leave_table(n);
         *first = n->reserved[0];
         *second = n->reserved[1];
-        return 0;
     }
+    if (pid != -1)
+        return pid;
     int error = errno;
-    if (pid > 0)
-        await(n, pidfd);
+    n->pidfd = -1;
     put(n, n->null, n->null);
-    if (pid == -1 && error != EAGAIN && error != ENOMEM && error != EMFILE) {
+    if (error != EAGAIN && error != ENOMEM && error != EMFILE) {
         n->shares = false; /* not here */
         return fork();
     }
     errno = error;
-    return pid;
+    return -1;
+}
+
+void nursery_close(struct nursery *n)
+{
+    nursery_settle(n);
+    const int fds[] = {n->null, n->reserved[0], n->reserved[1], n->ready};
+    for (int i = 0; i < 4; i++) {
+        if (fds[i] != -1)
+            (void)close(fds[i]);
+    }
 }

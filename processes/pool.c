@@ -210,6 +210,11 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     return error;
 }
 
+void pool_settle(struct pool *pool)
+{
+    nursery_settle(&pool->nursery);
+}
+
 void pool_release(struct pool *pool, struct pool_worker *worker)
 {
     worker->next = pool->idle;

@@ -65,6 +65,9 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
  * negative errno that making one met. */
 int pool_get(struct pool *pool, struct pool_worker **worker);
 
+/* To be called before the parent sleeps, when it has made workers. */
+void pool_settle(struct pool *pool);
+
 /* The worker is idle again. */
 void pool_release(struct pool *pool, struct pool_worker *worker);
 
