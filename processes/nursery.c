@@ -56,9 +56,10 @@ static void put(const struct nursery *n, int first, int second)
 static void leave_table(const struct nursery *n)
 {
     uint64_t one = 1;
-    if (close_range(top(n) + 1, ~0U, CLOSE_RANGE_UNSHARE) == -1 ||
-        write(n->ready, &one, sizeof one) == -1)
+    if (close_range(top(n) + 1, ~0U, CLOSE_RANGE_UNSHARE) == -1)
         _exit(71);
+    while (write(n->ready, &one, sizeof one) == -1)
+        ; /* there is room for it: it was interrupted */
 }
 
 void nursery_settle(struct nursery *n)
@@ -69,10 +70,11 @@ void nursery_settle(struct nursery *n)
     /* Or the child has died before. */
     struct pollfd fds[] = {{.fd = n->ready, .events = POLLIN},
                            {.fd = n->pidfd, .events = POLLIN}};
-    while (poll(fds, 2, -1) == -1 && errno == EINTR)
+    /* To go on before is out of the question, whatever poll has met. */
+    while (poll(fds, 2, -1) == -1)
         ;
-    if (fds[0].revents != 0)
-        (void)!read(n->ready, &count, sizeof count);
+    while (fds[0].revents != 0 && read(n->ready, &count, sizeof count) == -1)
+        ;
     (void)close(n->pidfd);
     n->pidfd = -1;
     put(n, n->null, n->null);
