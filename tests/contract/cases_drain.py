@@ -14,8 +14,8 @@ import time
 import tty
 
 from harness import (BIN, Origin, Running, Server, Skip, Workplace, case,
-                     check, content, equal, expect, main, program, run,
-                     wait_for)
+                     check, content, copy_program, equal, expect, main,
+                     program, run, wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
                      own_memory, stands_still, unread)
 
@@ -313,7 +313,7 @@ def a_mark_too_high_is_lowered(model):
     place = tempfile.mkdtemp(prefix="triptych-")
     try:
         os.chmod(place, 0o755)
-        path = shutil.copy(program(model), place)
+        path = copy_program(model, place)
         with Origin() as origin:
             child = subprocess.run(
                 [path, "-q", "-j3", "--high-water", str(8 * most),

@@ -11,9 +11,8 @@ import threading
 import time
 
 from harness import (Origin, Running, Server, Skip, Workplace, case, check,
-                     content, count_fds, count_threads, equal, expect,
-                     lonely_user, main,
-                     program, run, wait_for)
+                     content, copy_program, count_fds, count_threads, equal,
+                     expect, lonely_user, main, program, run, wait_for)
 from looking import SANITIZED
 
 SHAPES = {
@@ -274,7 +273,7 @@ def few_workers_can_be_made(model):
         place = tempfile.mkdtemp(prefix="triptych-")
         try:
             os.chmod(place, 0o755)
-            path = shutil.copy(program(model), place)
+            path = copy_program(model, place)
             with Origin() as origin:
                 child = subprocess.run(
                     [path, "-j40", *shape,

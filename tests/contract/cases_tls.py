@@ -13,8 +13,8 @@ import warnings
 
 from authority import Authority, TlsServer, say_goodbye, slam
 from harness import (BIN, MODELS, Origin, Running, Server, Skip, Workplace,
-                     case, check, content, equal, expect, main, program, run,
-                     wait_for)
+                     case, check, content, copy_program, equal, expect, main,
+                     program, run, wait_for)
 
 AUTHORITY = Authority()
 atexit.register(AUTHORITY.remove)
@@ -581,7 +581,7 @@ def an_installation(_):
 def a_module_that_is_none(model):
     """It is there, but it cannot be loaded."""
     with Workplace() as place, TlsServer(speak, RIGHT) as server:
-        path = shutil.copy(program(model), place.path)
+        path = copy_program(model, place.path)
         with open(place.join("triptych-tls.so"), "wb"):
             pass
         child = subprocess.run([path, "-j1", server.https, server.https],

@@ -35,6 +35,14 @@ def program(model):
     return os.path.join(BIN, "fetch-" + model)
 
 
+def copy_program(model, directory):
+    """A copy of the program; returns its path. By a process of its own: what
+    this one holds open for writing, a child that another thread forks just
+    then would hold, too, and the copy could not be run (ETXTBSY)."""
+    subprocess.run(["cp", program(model), directory], check=True)
+    return os.path.join(directory, "fetch-" + model)
+
+
 class Failure(AssertionError):
     """A test's finding."""
 
