@@ -78,10 +78,15 @@ void secure_open(struct connection *c, int fd)
     int error = tls_begin(c->loop->tls, c->node.host, -1, &c->tls);
     if (error == 0) {
         c->bev = tls_bufferevent(c->tls, c->loop->base, fd);
-        error = c->bev == NULL ? -ENOMEM : 0;
+        /* libevent has asked for this already, but did not look whether it
+         * could be had; then nothing would ever be heard. */
+        if (c->bev == NULL ||
+            bufferevent_enable(c->bev, EV_READ | EV_WRITE) != 0)
+            error = -ENOMEM;
     }
     if (error != 0) {
-        (void)close(fd);
+        if (c->bev == NULL) /* else the socket is the bufferevent's */
+            (void)close(fd);
         event_del(&c->timer);
         connection_address_failed(c, error);
         return;

@@ -18,7 +18,7 @@
 #define SHARES true
 #endif
 
-int nursery_open(struct nursery *n)
+int nursery_open(struct nursery *n, const int *kept, int count)
 {
     *n = (struct nursery){.shares = SHARES, .reserved = {-1, -1}, .pidfd = -1};
     n->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -27,22 +27,17 @@ int nursery_open(struct nursery *n)
     if (n->reserved[0] != -1)
         n->reserved[1] = fcntl(n->null, F_DUPFD_CLOEXEC, 0);
     n->ready = eventfd(0, EFD_CLOEXEC);
-    if (n->reserved[1] != -1 && n->ready != -1)
-        return 0;
-    int error = -errno;
-    nursery_close(n);
-    return error;
-}
-
-/* What every number above is not for the child. It was reserved last. */
-static unsigned top(const struct nursery *n)
-{
-    int most = n->ready;
-    for (int i = 0; i < 2; i++) {
-        if (n->reserved[i] > most)
-            most = n->reserved[i];
+    if (n->reserved[1] == -1 || n->ready == -1) {
+        int error = -errno;
+        nursery_close(n);
+        return error;
     }
-    return (unsigned)most;
+    n->top = n->ready;
+    for (int i = 0; i < 2; i++)
+        n->top = n->reserved[i] > n->top ? n->reserved[i] : n->top;
+    for (int i = 0; i < count; i++)
+        n->top = kept[i] > n->top ? kept[i] : n->top;
+    return 0;
 }
 
 static void put(const struct nursery *n, int first, int second)
@@ -56,7 +51,7 @@ static void put(const struct nursery *n, int first, int second)
 static void leave_table(const struct nursery *n)
 {
     uint64_t one = 1;
-    if (close_range(top(n) + 1, ~0U, CLOSE_RANGE_UNSHARE) == -1)
+    if (close_range((unsigned)n->top + 1, ~0U, CLOSE_RANGE_UNSHARE) == -1)
         _exit(71);
     while (write(n->ready, &one, sizeof one) == -1)
         ; /* there is room for it: it was interrupted */

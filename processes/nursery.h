@@ -31,12 +31,13 @@ struct nursery {
     int null;    /* stands in the reserved numbers meanwhile */
     int reserved[2];
     int ready; /* eventfd: the child has a table of its own */
+    int top;   /* the highest number that a child needs */
     int pidfd; /* of the child that may not have one yet; -1: none */
 };
 
-/* Reserves descriptors; what children need besides must be open already. 0 or
- * a negative errno. */
-int nursery_open(struct nursery *nursery);
+/* Reserves descriptors. What children need besides is open already: the
+ * `count` numbers at `kept`, of which any may be -1. 0 or a negative errno. */
+int nursery_open(struct nursery *nursery, const int *kept, int count);
 
 /* Like fork, with two descriptors for the child: there they may have other
  * numbers on return. All signals must be blocked. In the child there may still

@@ -30,7 +30,9 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
     /* A shell may have left SIGCHLD ignored; then children leave no status. */
     (void)signal(SIGCHLD, SIG_DFL);
     pool->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    int error = pool->signal_fd == -1 ? -errno : nursery_open(&pool->nursery);
+    int error = pool->signal_fd == -1
+                    ? -errno
+                    : nursery_open(&pool->nursery, kept_fds, POOL_KEPT);
     if (error != 0) {
         if (pool->signal_fd != -1)
             (void)close(pool->signal_fd);

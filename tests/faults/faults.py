@@ -16,6 +16,7 @@ as good, whatever fails.
                        that fault; or, without the number, those of that name
 """
 
+import atexit
 import concurrent.futures
 import os
 import re
@@ -26,6 +27,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../contract"))
 
+from authority import Authority, TlsServer
 from harness import (BIN, MODELS, PATIENCE, Failure, Origin, Workplace, check,
                      check_clean, content, equal, free_port, look_inside,
                      program, read_files, read_report, session, wait_for)
@@ -131,10 +133,16 @@ class Play:
                 for url in self.urls]
 
 
-def plays(origin, place, refused):
-    """Four: bodies in order, with what little there is of back-pressure and
-    a part of the URLs from standard input; into files; an upload; and what
-    the models have besides."""
+def speak(connection):
+    """What the server over TLS does."""
+    while connection.request():
+        connection.ok(content(20000, 5))
+
+
+def plays(origin, secure, place, refused):
+    """Five: bodies in order, with what little there is of back-pressure and
+    a part of the URLs from standard input; into files; an upload; what the
+    models have besides; and https."""
     file = place.join("body")
     with open(file, "wb") as f:
         f.write(content(9000, 4))
@@ -167,7 +175,10 @@ def plays(origin, place, refused):
              requests[:2] + requests[4:8],
              shapes={"threads": ["--spawn", "each"],
                      "processes": ["--spawn", "each"],
-                     "evloop": ["--backend", "poll"]}),
+                     "evloop": ["--loops", "2", "--backend", "poll"]}),
+        Play("secure", ["-j", "2", "--insecure", *[secure.https] * 3,
+                        given[0]],
+             [(secure.https, content(20000, 5))] * 3 + requests[:1]),
     ]
 
 
@@ -317,9 +328,11 @@ def check_isolation(run, base, fault):
            if now != before]
     check(len(hit) <= 1, f"{run.words}, and not {base.words}; {run.err}")
     for i in hit:
-        # Look-ups are the work of others, who know one failure only.
+        # Look-ups are the work of others, who know one failure only; and so
+        # is TLS, which is broken when it has no memory.
         may_be = fault.words.split() + \
-            (["dns"] if "localhost" in run.play.urls[i] else [])
+            (["dns"] if "localhost" in run.play.urls[i] else []) + \
+            (["tls"] if run.play.urls[i].startswith("https") else [])
         check(run.words[i] in may_be,
               f"request {i}: {run.words[i]}; {run.err}")
 
@@ -413,10 +426,13 @@ def main():
     refusing, refused = free_port()
     struck = past = 0
     findings = []
+    authority = Authority()
+    atexit.register(authority.remove)
     with refusing, Origin("--workers", "2") as origin, Workplace() as place, \
+            TlsServer(speak, authority.issue("right")) as secure, \
             concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         runs = {}
-        all_plays = plays(origin, place, refused)
+        all_plays = plays(origin, secure, place, refused)
         for model in MODELS:
             for play in all_plays:
                 base = undisturbed(model, play, environment)

@@ -6,16 +6,7 @@ Use: with_multiprocessing.py JOBS LIST"""
 import multiprocessing
 import sys
 
-from with_threading import fetch
-
-
-def work(jobs, totals):
-    connections = {}
-    requests = count = 0
-    while (url := jobs.get()) is not None:
-        count += fetch(connections, url)
-        requests += 1
-    totals.put((requests, count))
+from with_threading import work  # the same, in a process
 
 
 def main():
