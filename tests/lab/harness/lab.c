@@ -1,0 +1,223 @@
+/* lab: what a grader's test program is made of. See lab.h. */
+#include "lab.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TEXT  2000
+#define MAYBE 600
+
+enum verdict { OPEN, PASSED, FAILED, BROKEN };
+
+/* What a test's process leaves for the one that judges it. */
+struct page {
+    enum verdict verdict;
+    uint64_t proof; /* of having come to the end of the function */
+    pid_t child;
+    char observed[TEXT];
+    char means[MAYBE];
+    char look[MAYBE];
+    char doing[MAYBE];
+};
+
+static const struct lab_test *all_tests;
+static struct page *page;
+static uint64_t proof; /* of this test: not in the page before its end */
+static int result = -1;
+
+/* --- In the test's process ------------------------------------------------ */
+
+static void copy(char *to, size_t size, const char *from)
+{
+    (void)snprintf(to, size, "%s", from != NULL ? from : "");
+}
+
+void lab_doing(const char *doing, const char *means, const char *look)
+{
+    copy(page->doing, sizeof page->doing, doing);
+    copy(page->means, sizeof page->means, means);
+    copy(page->look, sizeof page->look, look);
+}
+
+/* The first to fail has the word: others may fail because of it. */
+_Noreturn static void end(enum verdict verdict, const char *observed)
+{
+    enum verdict open = OPEN;
+    if (__atomic_compare_exchange_n(&page->verdict, &open, verdict, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        copy(page->observed, sizeof page->observed, observed);
+    /* The judge waits for this process; its group has what it started. */
+    if (getpid() != page->child)
+        (void)kill(page->child, SIGKILL);
+    _exit(1);
+}
+
+_Noreturn void lab_fail(const char *means, const char *look,
+                        const char *observed, ...)
+{
+    char text[TEXT];
+    va_list arguments;
+    va_start(arguments, observed);
+    (void)vsnprintf(text, sizeof text, observed, arguments);
+    va_end(arguments);
+    copy(page->means, sizeof page->means, means);
+    copy(page->look, sizeof page->look, look);
+    end(FAILED, text);
+}
+
+_Noreturn void lab_broken(const char *what, ...)
+{
+    char text[TEXT];
+    va_list arguments;
+    va_start(arguments, what);
+    (void)vsnprintf(text, sizeof text, what, arguments);
+    va_end(arguments);
+    end(BROKEN, text);
+}
+
+bool lab_eventually(bool (*condition)(void *context), void *context)
+{
+    const struct timespec pause = {.tv_nsec = 2 * 1000 * 1000};
+    for (int i = 0; i < 5000; i++) {
+        if (condition(context))
+            return true;
+        (void)nanosleep(&pause, NULL);
+    }
+    return condition(context);
+}
+
+START_TEST(run_one)
+{
+    uint64_t mine = proof;
+    proof = 0;
+    (void)close(result); /* a verdict is for the judge to write */
+    page->child = getpid();
+    all_tests[_i].function();
+    page->proof = mine;
+}
+END_TEST
+
+/* --- In the process that judges ------------------------------------------- */
+
+/* triptych-lab's limit is over: then so is the test, but not the judging. */
+static void give_up(int number)
+{
+    (void)number;
+    if (page->child > 0)
+        (void)kill(-page->child, SIGKILL);
+}
+
+static void judge(TestResult *said)
+{
+    if (page->verdict != OPEN)
+        return;
+    if (page->proof == proof && tr_rtype(said) == CK_PASS) {
+        page->verdict = PASSED;
+        return;
+    }
+    page->verdict = FAILED;
+    char text[TEXT];
+    const char *while_doing = page->doing[0] != '\0' ? ", while " : "";
+    if (tr_rtype(said) == CK_PASS)
+        (void)snprintf(text, sizeof text,
+                       "the process ended early, with exit status 0%s%s",
+                       while_doing, page->doing);
+    else
+        (void)snprintf(text, sizeof text, "%s%s%s", tr_msg(said), while_doing,
+                       page->doing);
+    copy(page->observed, sizeof page->observed, text);
+}
+
+static void put(int fd, const char *text)
+{
+    size_t length = strlen(text) + 1, done = 0;
+    while (done < length) {
+        ssize_t n = write(fd, text + done, length - done);
+        if (n == -1 && errno != EINTR)
+            return; /* nobody listens: the exit status speaks still */
+        done += n > 0 ? (size_t)n : 0;
+    }
+}
+
+static void report(const char *name)
+{
+    static const char *const words[] = {"open", "passed", "failed", "broken"};
+    (void)fprintf(stderr, "%s: %s\n", name, words[page->verdict]);
+    if (page->verdict != PASSED)
+        (void)fprintf(stderr, "  observed: %s\n", page->observed);
+    if (page->verdict == FAILED && page->means[0] != '\0')
+        (void)fprintf(stderr, "  probably: %s\n", page->means);
+    if (page->verdict == FAILED && page->look[0] != '\0')
+        (void)fprintf(stderr, "  look at:  %s\n", page->look);
+    if (result == -1)
+        return;
+    put(result, words[page->verdict]);
+    put(result, page->observed);
+    put(result, page->means);
+    put(result, page->look);
+}
+
+/* One test, in a child that Check makes: a group of its own. */
+static bool run(int index)
+{
+    memset(page, 0, sizeof *page);
+    if (getrandom(&proof, sizeof proof, 0) != sizeof proof)
+        return false;
+    Suite *suite = suite_create("lab");
+    TCase *tcase = tcase_create(all_tests[index].name);
+    tcase_set_timeout(tcase, 0); /* triptych-lab keeps the time */
+    tcase_add_loop_test(tcase, run_one, index, index + 1);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_FORK);
+    srunner_run_all(runner, CK_SILENT);
+    TestResult **results = srunner_results(runner);
+    judge(results[0]);
+    report(all_tests[index].name);
+    free((void *)results);
+    srunner_free(runner);
+    return page->verdict == PASSED;
+}
+
+int lab_main(const struct lab_test *tests)
+{
+    struct sigaction action = {.sa_handler = give_up, .sa_flags = SA_RESTART};
+    const char *only = getenv("LAB_TEST");
+    const char *fd = getenv("LAB_RESULT");
+    bool passed = true, found = false;
+    all_tests = tests;
+    page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED || sigaction(SIGUSR1, &action, NULL) == -1) {
+        perror("lab");
+        return 2;
+    }
+    if (fd != NULL) {
+        result = atoi(fd);
+        (void)fcntl(result, F_SETFD, FD_CLOEXEC);
+        (void)unsetenv("LAB_RESULT");
+    }
+    for (int i = 0; tests[i].name != NULL; i++) {
+        if (only != NULL && strcmp(only, tests[i].name) != 0)
+            continue;
+        found = true;
+        passed = run(i) && passed;
+    }
+    if (!found) {
+        (void)fprintf(stderr, "lab: there is no test '%s'\n", only);
+        return 2;
+    }
+    return passed ? 0 : 1;
+}
