@@ -1,0 +1,1 @@
+"""triptych-lab: labs cut from the source, and graders proven by mistakes."""

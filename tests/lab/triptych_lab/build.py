@@ -1,0 +1,226 @@
+"""Building a lab's test programs with ninja.
+
+    tree/ref/     the rooms as shipped, the practice server, harness, tests
+    tree/work/    the files that are graded
+    tree/obj/     objects, a folder for each build (dev, asan, tsan, explore)
+    tree/bin/     the test programs
+    tree/lab-bin/ the fetchers and triptych-origin: LAB_BIN of the tests
+
+What is graded gets into one object for each build, and only the functions that
+the reference has are seen outside it: it cannot take the place of anything of
+the tests or the libraries."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import labs
+
+FLAGS = {
+    "dev": "-O1",
+    "asan": "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all",
+    "tsan": "-O1 -fsanitize=thread",
+    "explore": "-O1",
+}
+LINK = {"dev": "", "asan": "-fsanitize=address,undefined",
+        "tsan": "-fsanitize=thread", "explore": ""}
+EXPLORER = "tests/lab/explorer"
+HARNESS = "tests/lab/harness"
+
+
+def copy_changed(files, folder):
+    """Writes the files that differ; the others keep their time, for ninja."""
+    for name, text in files.items():
+        path = folder / name
+        if path.exists() and path.read_text() == text:
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def sources_of(folder, root):
+    """The C files and headers right below a folder of the project."""
+    return {str(p.relative_to(root)): p.read_text()
+            for p in sorted((root / folder).glob("*.[ch]"))}
+
+
+def shipped(lab, root):
+    """The sources that a lab is built from, by path."""
+    files = {}
+    rooms = {*lab.rooms, "common", "evloop"}  # the practice server's stream
+    for folder in (*rooms, HARNESS, EXPLORER, "tests/origin"):
+        files.update(sources_of(folder, root))
+    return files
+
+
+def reference(lab, root):
+    """The same, and its tests, by the path in the tree."""
+    files = shipped(lab, root)
+    for path in sorted((lab.folder / "tests").glob("*.[ch]")):
+        files[f"tests/{path.name}"] = path.read_text()
+    return files
+
+
+def pkg_config(what, *packages):
+    done = subprocess.run(["pkg-config", what, *packages], check=True,
+                          capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+class Ninja:
+    """The build, as lines for ninja; each object is named once."""
+
+    def __init__(self, lab, root):
+        self.lab = lab
+        self.root = root
+        self.lines = []
+        self.objects = set()
+        rooms = [f"-Iref/{room}" for room in (*lab.rooms, HARNESS, EXPLORER,
+                                              "tests")
+                 if (root / room).is_dir() or room == "tests"]
+        work = sorted({f"-Iwork/{Path(f).parent}" for f in lab.editable})
+        self.includes = " ".join(work + rooms)
+
+    def rules(self):
+        event = "libevent libevent_pthreads check"
+        cflags = pkg_config("--cflags", *event.split())
+        libs = pkg_config("--libs", *event.split())
+        keep = " ".join(f"obj/reference/{f}.o" for f in self.lab.editable
+                        if f.endswith(".c"))
+        return f"""\
+cc = {os.environ.get("CC", "gcc")}
+flags = -std=c17 -g -D_GNU_SOURCE -DTRIPTYCH_VERSION='"lab"' $
+ -DTRIPTYCH_MODULES='"."' -Wall -Wextra -Wno-unused-function $
+ -fno-omit-frame-pointer {cflags}
+libs = {libs} -ldl -lpthread -Wl,-z,relro,-z,now
+rule cc
+ command = $cc $flags $more $includes -MMD -MF $out.d -c $in -o $out
+ depfile = $out.d
+ deps = gcc
+rule names
+ command = nm -g --defined-only --format=posix {keep} | $
+  awk 'NF > 1 {{ print $$1 }}' | sort -u > $out
+rule seal
+ command = ld -r $in -o $out.all && $
+  objcopy --keep-global-symbols=obj/names $out.all $out
+rule link
+ command = $cc $more $in -o $out $libs
+"""
+
+    def compile(self, build, path, includes=None, extra="", folder="ref"):
+        out = f"obj/{build}/{folder}/{path}.o"
+        if out not in self.objects:
+            self.objects.add(out)
+            more = FLAGS.get(build, "-O1")
+            self.lines.append(f"build {out}: cc {folder}/{path}\n"
+                              f" more = {more} {extra}\n"
+                              f" includes = {includes or self.includes}\n")
+        return out
+
+    def names(self):
+        """The functions that may be seen: those of the reference."""
+        includes = " ".join(f"-Iref/{room}" for room in self.lab.rooms)
+        out = []
+        for file in self.lab.editable:
+            if file.endswith(".c"):
+                name = f"obj/reference/{file}.o"
+                self.lines.append(f"build {name}: cc ref/{file}\n"
+                                  f" more = -O1\n includes = {includes}\n")
+                out.append(name)
+        self.lines.append(f"build obj/names: names {' '.join(out)}\n")
+
+    def graded(self, build):
+        """The one object of what is graded."""
+        extra = "-fsanitize=thread" if build == "explore" else ""
+        out = f"obj/{build}/graded.o"
+        if out not in self.objects:
+            self.objects.add(out)
+            parts = [self.compile(build, f, extra=extra, folder="work")
+                     for f in self.lab.editable if f.endswith(".c")]
+            self.lines.append(
+                f"build {out}: seal {' '.join(parts)} | obj/names\n")
+        return out
+
+    def room(self, build):
+        """The rest of the lab's rooms, as shipped."""
+        out = []
+        for room in self.lab.rooms:
+            for path in sorted((self.root / room).glob("*.c")):
+                file = str(path.relative_to(self.root))
+                if file not in self.lab.editable and \
+                        file not in labs.NOT_OF_THE_ROOM:
+                    out.append(self.compile(build, file))
+        return out
+
+    def program(self, program):
+        build = program.build
+        if program.fetcher:
+            own = [self.compile(build, "common/main.c")]
+            out = f"lab-bin/{program.name}"
+        else:
+            own = [self.compile(build, f"tests/{program.name}.c",
+                                extra="-fsanitize=thread"
+                                if build == "explore" else "")]
+            own += [self.compile(build, f"{HARNESS}/lab.c")]
+            out = f"bin/{program.name}"
+        own += [self.compile(build, f"tests/{s}") for s in program.sources]
+        more = [LINK[build]] + [f"-Wl,--wrap={w}" for w in program.wrap]
+        if build == "explore":
+            explorer = sorted((self.root / EXPLORER).glob("*.c"))
+            own += [self.compile(build, str(p.relative_to(self.root)))
+                    for p in explorer]
+            more.append("@obj/explore-wraps")
+        objects = own + [self.graded(build)] + self.room(build)
+        self.lines.append(f"build {out}: link {' '.join(objects)}\n"
+                          f" more = {' '.join(more)}\n")
+
+    def origin(self):
+        files = [str(p.relative_to(self.root))
+                 for p in sorted((self.root / "tests/origin").glob("*.c"))]
+        includes = "-Iref/tests/origin -Iref/evloop"
+        objects = [self.compile("origin", f, includes)
+                   for f in (*files, "evloop/stream.c")]
+        self.lines.append(
+            f"build lab-bin/triptych-origin: link {' '.join(objects)}\n")
+
+    def text(self):
+        self.names()
+        self.graded("dev")
+        for program in self.lab.programs:
+            self.program(program)
+        self.origin()
+        return self.rules() + "".join(self.lines)
+
+
+def prepare(tree, lab, root):
+    """Writes the tree of a lab with the reference in the student's place, and
+    builds it. What could not be built is returned as a text."""
+    copy_changed(reference(lab, root), tree / "ref")
+    todo = (root / HARNESS / "todo.h").read_text()
+    files = labs.reference_files(lab, root)
+    files.update({str(Path(f).parent / "todo.h"): todo for f in lab.editable})
+    copy_changed(files, tree / "work")
+    wraps = root / EXPLORER / "wraps"
+    copy_changed({"explore-wraps": wraps.read_text() if wraps.exists() else ""},
+                 tree / "obj")
+    copy_changed({"build.ninja": Ninja(lab, root).text()}, tree)
+    return make(tree)
+
+
+def make(tree, wrapper=()):
+    """Builds. What cannot be built is missing then; its messages are
+    returned."""
+    done = subprocess.run([*wrapper, "ninja", "-k", "0", "-j", "2"], cwd=tree,
+                          capture_output=True, text=True, errors="replace")
+    if done.returncode == 0:
+        return ""
+    keep = [line for line in done.stdout.splitlines()
+            if not line.startswith(("[", "ninja:", "FAILED:", "gcc ", "ld "))]
+    return "\n".join(keep)[:6000] or done.stdout[:6000] + done.stderr[:2000]
+
+
+def copy_tree(base, tree):
+    """A prepared and built tree, with all its times."""
+    shutil.copytree(base, tree, dirs_exist_ok=True,
+                    copy_function=shutil.copy2)

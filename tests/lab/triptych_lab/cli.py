@@ -1,0 +1,217 @@
+"""The command line of triptych-lab."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import build, folder, grade, labs, matrix, package, predictions, report
+from . import source
+
+
+def parser():
+    top = argparse.ArgumentParser(
+        prog="triptych-lab", description="Labs on three models of "
+        "concurrency: hands them out, grades them, packs their graders, and "
+        "proves the graders by the mistakes they must catch.")
+    commands = top.add_subparsers(dest="command", required=True,
+                                  metavar="COMMAND")
+
+    def add(name, text):
+        return commands.add_parser(name, help=text, description=text)
+
+    add("list", "list the labs, and the mistakes for bug hunts")
+    for name, text in (
+            ("new", "make a student's folder: the skeleton, the hand-out, "
+                    "the public tests"),
+            ("solution", "make the same folder with the solution in it")):
+        one = add(name, text)
+        one.add_argument("lab", metavar="LAB")
+        one.add_argument("folder", metavar="DIR", type=Path)
+    one = add("hunt", "make a bug hunt: a program with one mistake in it")
+    one.add_argument("number", metavar="N", type=int)
+    one.add_argument("folder", metavar="DIR", type=Path)
+    one = add("grade", "grade a student's folder; the exit status is 0 if the "
+              "grader did its work, whatever the grade")
+    one.add_argument("folder", metavar="DIR", type=Path)
+    one.add_argument("--lab", help="the lab, if the folder does not say it")
+    one.add_argument("--test", action="append", metavar="NAME",
+                     help="this test alone; may be repeated")
+    one.add_argument("--json", metavar="FILE", type=Path,
+                     help="everything, as JSON, written after every test")
+    one.add_argument("--format", choices=report.FORMATS, default="text")
+    one.add_argument("--output", metavar="FILE", type=Path,
+                     help="the format's text goes there, after every test, "
+                     "not to standard output")
+    one.add_argument("--base", metavar="DIR", type=Path,
+                     help="a folder that `prepare` made: saves time")
+    one = add("prepare", "build what does not depend on who is graded")
+    one.add_argument("lab", metavar="LAB")
+    one.add_argument("folder", metavar="DIR", type=Path)
+    one = add("package", "make an autograder ready to be uploaded")
+    one.add_argument("kind", choices=package.KINDS)
+    one.add_argument("lab", metavar="LAB")
+    one.add_argument("--output", metavar="FILE", type=Path)
+    one = add("matrix", "grade every mistake, skeleton, the reference and "
+              "right solutions of other styles: the kill matrix")
+    one.add_argument("labs", metavar="LAB", nargs="*")
+    one.add_argument("--quick", action="store_true",
+                     help="each mistake against its own test only")
+    one.add_argument("--write", metavar="FILE", type=Path,
+                     help="write the table, as Markdown")
+    one.add_argument("--times", type=int, default=1, metavar="N",
+                     help="grade the reference N times, and nothing else")
+    return top
+
+
+def say(text):
+    print(text, file=sys.stderr)
+
+
+def do_list(_):
+    for lab in labs.labs():
+        print(f"{lab.number}. {lab.name:12} {lab.title}")
+    print("\nMistakes, for bug hunts:")
+    for one in labs.mistakes():
+        print(f"{one.number:3}  {one.lab:12} {one.title}")
+    return 0
+
+
+def do_new(arguments):
+    make = folder.new if arguments.command == "new" else folder.solution
+    made = make(labs.lab(arguments.lab), arguments.folder)
+    say(f"Made {made}: begin with HANDOUT.md")
+    return 0
+
+
+def do_hunt(arguments):
+    made = folder.hunt(labs.mistake(arguments.number), arguments.folder)
+    say(f"Made {made}: begin with HANDOUT.md")
+    return 0
+
+
+def writer(arguments):
+    """What is called after every test."""
+    make = report.FORMATS[arguments.format]
+
+    def progress(grades):
+        if arguments.json:
+            report.write(arguments.json, report.as_json(grades))
+        if arguments.output:
+            report.write(arguments.output, make(grades))
+        ended = [r for r in grades.results if r.state != "not run"]
+        if sys.stderr.isatty() and not grades.finished:
+            print(f"\r{len(ended)} of {len(grades.results)} tests",
+                  end="", file=sys.stderr, flush=True)
+    return progress
+
+
+def do_grade(arguments):
+    name, hunted = folder.what_is(arguments.folder)
+    if not arguments.folder.is_dir():
+        raise labs.Unknown(f"{arguments.folder} is not a folder")
+    name = arguments.lab or name
+    if name is None:
+        raise labs.Unknown(f"{arguments.folder} does not say which lab it is "
+                           "of: please name it with --lab")
+    lab = labs.lab(name)
+    progress = writer(arguments)
+    if lab.kind == "predictions":
+        grades = predictions.grade(lab, arguments.folder)
+    else:
+        grades = grade_programs(lab, hunted, arguments, progress)
+    if sys.stderr.isatty():
+        say("")
+    progress(grades)
+    if not arguments.output:
+        sys.stdout.write(report.FORMATS[arguments.format](grades))
+    return 1 if any(r.state == "broken" for r in grades.results) else 0
+
+
+def grade_programs(lab, hunted, arguments, progress):
+    files, missing = grade.handed_in(arguments.folder, lab)
+    tests = [lab.test(t) for t in arguments.test] if arguments.test else None
+    if hunted is not None and tests is None:
+        lab = grade.for_hunt(lab, labs.mistake(hunted))
+    with grade.Bench(lab, base=arguments.base) as bench:
+        progress(grade.new_grades(lab, tests))  # nothing is lost from here on
+        return grade.grade(bench, files, missing, tests, progress)
+
+
+def do_prepare(arguments):
+    lab = labs.lab(arguments.lab)
+    if lab.kind != "programs":
+        return 0
+    messages = build.prepare(arguments.folder, lab, labs.ROOT)
+    if messages:
+        say(messages)
+    return 1 if messages else 0
+
+
+def do_package(arguments):
+    make, name = package.KINDS[arguments.kind]
+    lab = labs.lab(arguments.lab)
+    path = arguments.output or Path(name.format(lab=lab.name))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(lab, path)
+    say(f"Made {path}")
+    return 0
+
+
+def show_row(row):
+    caught = f"caught by {', '.join(row.failed)}" if row.kind == "mistake" \
+        else f"{len(row.passed)} passed, {len(row.failed)} failed"
+    mark = "WRONG" if row.wrong else "ok"
+    say(f"{mark:6}{row.lab:12}{row.kind:10} {row.name}: {caught}")
+    for line in row.wrong:
+        say(f"      {line}")
+
+
+def do_matrix(arguments):
+    if arguments.times > 1:
+        return many_times(arguments)
+    rows = matrix.matrix(arguments.labs, arguments.quick, show_row)
+    if arguments.write:
+        arguments.write.write_text(matrix.as_markdown(rows))
+    wrong = [r for r in rows if r.wrong]
+    kinds = {k: sum(r.kind == k for r in rows)
+             for k in ("mistake", "skeleton", "reference", "solution")}
+    say(f"{kinds['mistake']} mistakes, {kinds['skeleton']} skeletons, "
+        f"{kinds['reference']} references, {kinds['solution']} solutions: "
+        f"{len(wrong)} not as they ought to be")
+    return 1 if wrong or not rows else 0
+
+
+def many_times(arguments):
+    """The reference must pass every time: one failure is one too many."""
+    bad = 0
+    chosen = arguments.labs or [lab.name for lab in labs.labs()
+                                if lab.kind == "programs"]
+    for name in chosen:
+        with grade.Bench(labs.lab(name)) as bench:
+            for i in range(1, arguments.times + 1):
+                row = matrix.of_right(bench, "reference", name, {})
+                if row.wrong:
+                    bad += 1
+                    show_row(row)
+                if i % 10 == 0:
+                    say(f"{name}: {i} times, {bad} failures so far")
+    return 1 if bad else 0
+
+
+DO = {"list": do_list, "new": do_new, "solution": do_new, "hunt": do_hunt,
+      "grade": do_grade, "prepare": do_prepare, "package": do_package,
+      "matrix": do_matrix}
+
+
+def main():
+    arguments = parser().parse_args()
+    try:
+        return DO[arguments.command](arguments)
+    except (labs.Unknown, folder.Exists, source.Missing) as error:
+        say(f"triptych-lab: {error}")
+        return 2
+    except (OSError, RuntimeError) as error:
+        say(f"triptych-lab: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130

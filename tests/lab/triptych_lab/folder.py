@@ -1,0 +1,178 @@
+"""Folders for students: a lab's skeleton, a bug hunt; and the solution."""
+
+import json
+import re
+from pathlib import Path
+
+from . import build, labs, source
+
+MARK = ".triptych-lab"
+
+
+class Exists(Exception):
+    """The folder is there already, and not empty."""
+
+
+def public_tests(lab):
+    """The test programs that a student gets, without the hidden tests."""
+    files = {}
+    for program in lab.programs:
+        tests = [t for t in lab.tests if t.program == program.name]
+        if program.fetcher or not any(t.public for t in tests):
+            continue
+        name = f"{program.name}.c"
+        text = (lab.folder / "tests" / name).read_text()
+        for test in tests:
+            if not test.public:
+                text = source.remove(text, test.name, name)
+                text = re.sub(rf'\{{"{test.name}",\s*{test.name}\}},\s*', "",
+                              text)
+                if f'"{test.name}"' in text:
+                    raise source.Missing(f"{name}: the row of {test.name}")
+        files[f"tests/{name}"] = text
+        for extra in program.sources:
+            files[f"tests/{extra}"] = \
+                (lab.folder / "tests" / extra).read_text()
+    if files:
+        for path in sorted((lab.folder / "tests").glob("*.h")):
+            files[f"tests/{path.name}"] = path.read_text()
+    return files
+
+
+def rooms(lab, root):
+    """The lab's rooms, and what the practice server is made of."""
+    files = {}
+    for room in {*lab.rooms, "evloop"}:
+        files.update(build.sources_of(room, root))
+    keep = {*lab.rooms}
+    files = {name: text for name, text in files.items()
+             if name not in labs.NOT_OF_THE_ROOM[1:]
+             and (Path(name).parts[0] in keep
+                  or name.startswith("evloop/stream."))}
+    files.update(build.sources_of("tests/origin", root))
+    return files
+
+
+def cmake(lab, tests, root):
+    """A CMake project that builds on its own, with the usual presets."""
+    template = (root / "tests/lab/CMakeLists.in").read_text()
+    sources = [name for name in rooms(lab, root) if name.endswith(".c")
+               and name not in labs.NOT_OF_THE_ROOM
+               and not name.startswith("tests/")
+               and Path(name).parts[0] in lab.rooms]
+    programs = []
+    for p in lab.programs:
+        if p.fetcher:
+            programs.append(f"add_fetcher({p.name})")
+        elif f"tests/{p.name}.c" in tests and p.build != "explore":
+            names = " ".join(t.name for t in lab.tests
+                             if t.program == p.name and t.public)
+            more = "".join(f" SOURCES tests/{s}" for s in p.sources)
+            wraps = f" WRAP {' '.join(p.wrap)}" if p.wrap else ""
+            programs.append(
+                f"add_lab_tests({p.name} TESTS {names}{more}{wraps})")
+    return template.replace("@LAB@", lab.name) \
+        .replace("@ROOMS@", " ".join(lab.rooms)) \
+        .replace("@SOURCES@", "\n  ".join(sorted(sources))) \
+        .replace("@PROGRAMS@", "\n".join(programs))
+
+
+def lab_files(lab, editable, root):
+    """A student's folder: the rooms with `editable` in them, the public
+    tests, the hand-out, a project."""
+    tests = public_tests(lab)
+    files = {**rooms(lab, root), **editable, **tests}
+    for name in ("lab.c", "lab.h", "todo.h"):
+        files[f"tests/harness/{name}"] = \
+            (root / build.HARNESS / name).read_text()
+    files["HANDOUT.md"] = (lab.folder / "handout.md").read_text()
+    files["CMakeLists.txt"] = cmake(lab, tests, root)
+    files["CMakePresets.json"] = \
+        (root / "tests/lab/CMakePresets.json").read_text()
+    files[".gitignore"] = "/build/\n"
+    files[MARK] = json.dumps({"lab": lab.name}) + "\n"
+    return files
+
+
+def other_files(lab):
+    """Of a lab that is not made of programs: all that lies in its folder."""
+    files = {p.name: p.read_text() for p in sorted(lab.folder.iterdir())
+             if p.is_file() and p.name not in ("lab.toml", "handout.md")}
+    files["HANDOUT.md"] = (lab.folder / "handout.md").read_text()
+    files[MARK] = json.dumps({"lab": lab.name}) + "\n"
+    return files
+
+
+def new(lab, folder, root=labs.ROOT):
+    if lab.kind != "programs":
+        return write(other_files(lab), folder)
+    return write(lab_files(lab, labs.skeleton_files(lab, root), root), folder)
+
+
+def solution(lab, folder, root=labs.ROOT):
+    return write(lab_files(lab, labs.reference_files(lab, root), root), folder)
+
+
+def hunt(one, folder, root=labs.ROOT):
+    """A program with a mistake in it, and a symptom to start from."""
+    lab = labs.lab(one.lab, root)
+    text = labs.with_mistake((root / one.file).read_text(), one)
+    files = lab_files(lab, {one.file: text}, root)
+    files = {name: text for name, text in files.items()
+             if not name.startswith("tests/") or "origin" in name}
+    files["CMakeLists.txt"] = cmake(lab, {}, root)
+    files["HANDOUT.md"] = HUNT.format(symptom=one.symptom,
+                                      rooms=", ".join(lab.rooms))
+    files["EXPLANATION.md"] = EXPLANATION
+    files[MARK] = json.dumps({"lab": lab.name, "hunt": one.number}) + "\n"
+    return write(files, folder)
+
+
+HUNT = """# A bug hunt
+
+Somebody changed this program, and now it has a mistake. All that is known is
+what a user has seen:
+
+> {symptom}
+
+Find it, in the folders {rooms}; explain it in `EXPLANATION.md`; mend it, by as
+small a change as will do. The comments above the functions are right: they say
+what is promised.
+
+The grader runs tests that are made for this mistake, and then all the others
+of the lab, to see that nothing else was broken.
+
+    cmake --preset asan && cmake --build --preset asan    # or dev, tsan
+"""
+
+EXPLANATION = """# What was wrong
+
+(Which line; what happens, step by step, when it goes wrong; why it does not
+always go wrong; what you changed, and why that is enough.)
+"""
+
+
+def write(files, folder):
+    """Makes a folder of files; it must not be there, or be empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Exists(f"{folder} is there already, and not empty")
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def what_is(folder):
+    """What a student's folder is of: the lab's name, and the hunt or None."""
+    try:
+        said = json.loads((folder / MARK).read_text())
+        return said["lab"], said.get("hunt")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, None
+
+
+def write_one(path, text, mode):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(mode)

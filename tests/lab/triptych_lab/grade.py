@@ -1,0 +1,253 @@
+"""Grading: what a student handed in against the tests of its lab."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from . import build, labs, sandbox
+
+BUDGET = 480  # seconds for all tests of a lab: services allow ten minutes
+CODE_LIMIT = 1 << 20  # bytes of one file that is handed in
+
+
+@dataclass
+class Result:
+    """Of one test."""
+    name: str
+    part: str
+    title: str
+    points: int
+    public: bool
+    passed: bool = False
+    state: str = "not run"  # passed, failed, broken, not built, not run
+    observed: str = ""
+    means: str = ""
+    look: str = ""
+    output: str = ""
+    stacks: str = ""
+    seconds: float = 0.0
+
+    @property
+    def score(self):
+        return self.points if self.passed else 0
+
+
+@dataclass
+class Grades:
+    lab: str
+    title: str
+    parts: dict  # name: title
+    results: list = field(default_factory=list)
+    note: str = ""
+    finished: bool = False
+
+    @property
+    def score(self):
+        return sum(r.score for r in self.results)
+
+    @property
+    def points(self):
+        return sum(r.points for r in self.results)
+
+    def as_dict(self):
+        return {"schema": "triptych-lab/1", "lab": self.lab,
+                "title": self.title, "score": self.score,
+                "points": self.points, "finished": self.finished,
+                "note": self.note, "parts": self.parts,
+                "tests": [dict(asdict(r), score=r.score)
+                          for r in self.results]}
+
+
+def new_grades(lab, tests=None):
+    return Grades(lab.name, lab.title, {p.name: p.title for p in lab.parts},
+                  [Result(t.name, t.part, t.title, t.points, t.public)
+                   for t in (tests or lab.tests)])
+
+
+def handed_in(folder, lab):
+    """The editable files from a student's folder; what is missing is named.
+    A link is not followed: it could lead to what is not the student's."""
+    files, missing = {}, []
+    for name in lab.editable:
+        path = folder / name
+        try:
+            inside = path.resolve().is_relative_to(folder.resolve())
+            if not inside or not path.is_file() or \
+                    path.stat().st_size > CODE_LIMIT:
+                missing.append(name)
+                continue
+            files[name] = path.read_text(errors="replace")
+        except OSError:
+            missing.append(name)
+    return files, missing
+
+
+class Bench:
+    """A tree where things of one lab are built and tested."""
+
+    def __init__(self, lab, root=labs.ROOT, base=None):
+        self.lab = lab
+        self.folder = tempfile.TemporaryDirectory(prefix="lab-")
+        self.tree = Path(self.folder.name) / "tree"
+        os.chmod(self.folder.name, 0o755)
+        if base is not None:
+            build.copy_tree(base, self.tree)
+        else:
+            self.tree.mkdir()
+        messages = build.prepare(self.tree, lab, root)
+        if messages:
+            self.close()
+            raise RuntimeError(f"the reference does not build:\n{messages}")
+        self.original = labs.reference_files(lab, root)
+
+    def close(self):
+        self.folder.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def put(self, files):
+        """Takes what is graded in, over the reference, and builds: what could
+        not be built, as a text."""
+        work = self.tree / "work"
+        build.copy_changed({**self.original, **files}, work)
+        wrapper = ()
+        if sandbox.isolation() != "limits":
+            self.own(sandbox.BUILD_AS)
+            wrapper = sandbox.as_user(sandbox.BUILD_AS)
+        try:
+            messages = build.make(self.tree, wrapper)
+        finally:
+            if wrapper:
+                self.own(0)
+        return messages + before_main(self.tree, self.lab)
+
+    def own(self, uid):
+        """The tree belongs to who compiles, or to nobody who runs tests."""
+        for folder, _, files in os.walk(self.tree):
+            for name in (".", *files):
+                os.lchown(os.path.join(folder, name), uid, uid)
+
+    def run(self, test):
+        """One test: a Result."""
+        result = Result(test.name, test.part, test.title, test.points,
+                        test.public)
+        program = self.tree / "bin" / test.program
+        if not program.exists():
+            result.state = "not built"
+            result.observed = "it does not compile or link"
+            return result
+        outcome = sandbox.run([str(program)], self.environment(test),
+                              test.limit)
+        result.passed = outcome.verdict == "passed"
+        result.state = outcome.verdict
+        result.observed, result.means = outcome.observed, outcome.means
+        result.look, result.stacks = outcome.look, outcome.stacks
+        result.output, result.seconds = outcome.output, outcome.seconds
+        if result.state == "failed":
+            add_sanitizer(result)
+        return result
+
+    def environment(self, test):
+        return {
+            "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+            "LC_ALL": "C.UTF-8",
+            "LAB_TEST": test.name,
+            "LAB_BIN": str(self.tree / "lab-bin"),
+            "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+            "TSAN_OPTIONS": "halt_on_error=1:exitcode=66",
+        }
+
+
+def before_main(tree, lab):
+    """Code that runs before main could take the grader's place."""
+    wrong = []
+    for file in lab.editable:
+        path = tree / f"obj/dev/work/{file}.o"
+        if not path.exists():
+            continue
+        sections = subprocess.run(["readelf", "-SW", path], check=True,
+                                  capture_output=True, text=True).stdout
+        if re.search(r"\.(pre)?init_array|\.ctors|\.fini_array|\.init\b",
+                     sections):
+            wrong.append(file)
+    if not wrong:
+        return ""
+    shutil.rmtree(tree / "bin", ignore_errors=True)
+    return f"{', '.join(wrong)}: code that runs before or after main is not " \
+        "allowed in what is graded\n"
+
+
+SANITIZER = re.compile(
+    r"^.*(?:ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer"
+    r"|runtime error): *(.*)$", re.MULTILINE)
+PLACE = re.compile(r"^\s+#\d+ (?:0x[0-9a-f]+ in )?(\S+) (work/\S+)",
+                   re.MULTILINE)
+
+
+def add_sanitizer(result):
+    """What a sanitizer saw says more than how the process ended."""
+    seen = SANITIZER.search(result.output)
+    if not seen:
+        return
+    places = []
+    for name, place in PLACE.findall(result.output[seen.start():]):
+        one = f"{name} ({place.removeprefix('work/')})"
+        if one not in places:
+            places.append(one)
+    kind = "data race" if "ThreadSanitizer: data race" in seen[0] else seen[1]
+    result.observed += f"; the sanitizer saw: {kind.strip()[:200]}"
+    if places:
+        result.observed += f" in {', '.join(places[:4])}"
+
+
+def grade(bench, files, missing=(), tests=None, progress=None):
+    """All tests against some files: Grades. `progress` is called with them
+    after every test, so that nothing is lost if we are ended. A test outside
+    `tests` does not count."""
+    lab = bench.lab
+    grades = new_grades(lab, tests)
+    if missing:
+        grades.note = "not handed in, or not a plain file: " \
+            + ", ".join(missing) + "; the rest was graded"
+    messages = bench.put(files)
+    if messages:
+        grades.note += ("\n" if grades.note else "") + messages
+    begun = time.monotonic()
+    for i, test in enumerate(tests or lab.tests):
+        if time.monotonic() - begun > BUDGET:
+            grades.results[i].observed = "the time for all tests was used " \
+                "up by tests that hung: mend those first"
+        else:
+            grades.results[i] = bench.run(test)
+        if messages and grades.results[i].state == "not built":
+            grades.results[i].output = messages
+        if progress is not None:
+            progress(grades)
+    grades.finished = True
+    return grades
+
+
+def for_hunt(lab, mistake):
+    """The lab as a bug hunt: half of the points for the mistake's own test,
+    the other half for all others together, each a share."""
+    own = mistake.caught_by[0]
+    others = [t for t in lab.tests if t.name != own]
+    tests = [replace(lab.test(own), points=50, part="hunt",
+                     title="The mistake is mended")]
+    for i, test in enumerate(others):
+        share = 50 * (i + 1) // len(others) - 50 * i // len(others)
+        tests.append(replace(test, points=share, part="rest"))
+    parts = [labs.Part("hunt", "The hunt"),
+             labs.Part("rest", "Nothing else is broken")]
+    return replace(lab, tests=tests, parts=parts,
+                   title=f"Bug hunt {mistake.number}")

@@ -1,0 +1,142 @@
+"""The kill matrix: each mistake against the tests, each skeleton, the
+reference, the right solutions in other styles. It says what is not as it
+ought to be, and nothing is well that was not seen."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from . import grade, labs
+
+
+@dataclass
+class Row:
+    """One thing that was graded, and what came of it."""
+    kind: str   # mistake, skeleton, reference, solution
+    name: str
+    lab: str
+    failed: dict = field(default_factory=dict)  # test: Result
+    passed: list = field(default_factory=list)
+    wrong: list = field(default_factory=list)   # what ought not to be
+    own: str = ""
+
+
+def note(row, result):
+    if result.passed:
+        row.passed.append(result.name)
+    else:
+        row.failed[result.name] = result
+    if result.state in ("broken", "not run"):
+        row.wrong.append(f"{result.name}: {result.state}: {result.observed}")
+
+
+def three_parts(row):
+    """Each failure says what was observed, what it means, where to look."""
+    for name, r in row.failed.items():
+        if r.state == "failed" and not (r.observed and r.means and r.look):
+            row.wrong.append(f"{name}: the message is not whole: "
+                             f"{r.observed!r} {r.means!r} {r.look!r}")
+
+
+def of_mistake(bench, one, quick):
+    row = Row("mistake", f"{one.number}: {one.title}", one.lab,
+              own=one.caught_by[0])
+    lab = bench.lab
+    if one.file not in lab.editable:
+        raise labs.Unknown(f"{one.path.name}: {one.file} is not editable")
+    tests = [lab.test(one.caught_by[0])] if quick else lab.tests
+    for name in one.caught_by:
+        lab.test(name)  # it exists
+    text = labs.with_mistake(bench.original[one.file], one)
+    graded = grade.grade(bench, {one.file: text}, tests=tests)
+    for result in graded.results:
+        note(row, result)
+        if result.state == "not built":
+            row.wrong.append(f"it does not build: {graded.note}")
+            return row
+    own = row.failed.get(row.own)
+    if own is None:
+        row.wrong.append(f"its own test, {row.own}, lets it pass")
+    others = [n for n in row.failed if n not in one.caught_by]
+    if others:
+        row.wrong.append("caught by tests that are not its own: "
+                         + ", ".join(others))
+    three_parts(row)
+    return row
+
+
+def of_right(bench, kind, name, files):
+    row = Row(kind, name, bench.lab.name)
+    for result in grade.grade(bench, files).results:
+        note(row, result)
+    row.wrong += [f"{n}: failed: {r.observed}; {r.output[-600:]}"
+                  for n, r in row.failed.items()]
+    return row
+
+
+def of_skeleton(bench):
+    lab = bench.lab
+    row = Row("skeleton", lab.name, lab.name)
+    graded = grade.grade(bench, labs.skeleton_files(lab))
+    for result in graded.results:
+        note(row, result)
+    if graded.note:
+        row.wrong.append(f"it does not build: {graded.note}")
+    if row.passed:
+        row.wrong.append(f"it passes: {', '.join(row.passed)}")
+    three_parts(row)
+    return row
+
+
+def of_lab(lab, quick, progress, root=labs.ROOT):
+    """All rows of a lab."""
+    rows = []
+    with grade.Bench(lab, root) as bench:
+        def add(row):
+            rows.append(row)
+            progress(row)
+        add(of_right(bench, "reference", lab.name, {}))
+        add(of_skeleton(bench))
+        for one in labs.mistakes(root):
+            if one.lab == lab.name:
+                add(of_mistake(bench, one, quick))
+        for folder in [] if quick else labs.solutions(lab.name, root):
+            add(of_right(bench, "solution", folder.name,
+                         labs.solution_files(folder, lab)))
+    return rows
+
+
+def matrix(names, quick, progress, root=labs.ROOT):
+    """All rows of the labs named, or of all; two labs at a time."""
+    chosen = [labs.lab(n, root) for n in names] if names else labs.labs(root)
+    chosen = [lab for lab in chosen if lab.kind == "programs"]
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        done = pool.map(lambda lab: of_lab(lab, quick, progress, root), chosen)
+        return [row for rows in done for row in rows]
+
+
+def as_markdown(rows, root=labs.ROOT):
+    """The table for the documentation: mistakes against tests."""
+    lines = ["# Which test catches which mistake", "",
+             "Made by `./run labs --write`; do not edit. **X** is the test "
+             "that is there for the mistake, x another that catches it, too.",
+             ""]
+    for lab in labs.labs(root):
+        mine = [r for r in rows if r.lab == lab.name and r.kind == "mistake"]
+        if not mine:
+            continue
+        used = [t.name for t in lab.tests
+                if any(t.name in r.failed for r in mine)]
+        lines += [f"## {lab.title}", "", "| mistake | "
+                  + " | ".join(f"`{n}`" for n in used) + " |",
+                  "|---|" + ":-:|" * len(used)]
+        for r in mine:
+            cells = ["**X**" if n == r.own and n in r.failed
+                     else "x" if n in r.failed else "" for n in used]
+            lines.append(f"| {r.name} | " + " | ".join(cells) + " |")
+        rest = [t.name for t in lab.tests if t.name not in used]
+        if rest:
+            lines += ["", "Tests of what no mistake is shipped for: "
+                      + ", ".join(f"`{n}`" for n in rest) + "."]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""Grades in the formats that people and services read (formats.md's facts:
+Gradescope's results.json, Classroom 50's result.json, TAP, our own JSON)."""
+
+import json
+import os
+import textwrap
+from datetime import datetime, timezone
+from pathlib import Path
+
+
+def message(result):
+    """What a failure says: observed, meaning, where to look."""
+    lines = [f"Observed: {result.observed}"]
+    if result.means:
+        lines.append(f"Probably: {result.means}")
+    if result.look:
+        lines.append(f"Look at:  {result.look}")
+    if result.stacks:
+        lines.append("The threads, as they stood:\n"
+                     + textwrap.indent(result.stacks, "  "))
+    if result.state in ("not built", "failed") and result.output and \
+            not result.means:
+        lines.append("What it printed:\n"
+                     + textwrap.indent(last(result.output), "  "))
+    return "\n".join(lines)
+
+
+def last(text, characters=1500):
+    return text if len(text) <= characters else "..." + text[-characters:]
+
+
+def as_text(grades):
+    lines = [f"{grades.title}", ""]
+    if grades.note:
+        lines += [grades.note, ""]
+    for name, title in grades.parts.items():
+        mine = [r for r in grades.results if r.part == name]
+        if not mine:
+            continue
+        got = sum(r.score for r in mine)
+        lines.append(f"{title}: {got} of {sum(r.points for r in mine)}")
+        for r in mine:
+            mark = "ok  " if r.passed else "FAIL"
+            lines.append(f"  {mark} {r.score:3}/{r.points:<3} {r.title} "
+                         f"[{r.name}]")
+            if not r.passed:
+                lines.append(textwrap.indent(message(r), "         "))
+        lines.append("")
+    broken = [r.name for r in grades.results if r.state == "broken"]
+    if broken:
+        lines += ["The grader itself could not do its work in: "
+                  + ", ".join(broken), ""]
+    lines.append(f"Together: {grades.score} of {grades.points}")
+    return "\n".join(lines) + "\n"
+
+
+def as_tap(grades):
+    lines = ["TAP version 13", f"1..{len(grades.results)}"]
+    for i, r in enumerate(grades.results, 1):
+        lines.append(f"{'ok' if r.passed else 'not ok'} {i} - {r.part}:"
+                     f"{r.name}: {r.title} ({r.score}/{r.points})")
+        if not r.passed:
+            lines += [f"# {line}" for line in message(r).splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(grades):
+    return json.dumps(grades.as_dict(), indent=1) + "\n"
+
+
+def as_gradescope(grades):
+    tests = []
+    for i, r in enumerate(grades.results, 1):
+        tests.append({
+            "number": str(i), "name": f"{grades.parts[r.part]}: {r.title}",
+            "score": r.score, "max_score": r.points,
+            "status": "passed" if r.passed else "failed",
+            "output": "" if r.passed else message(r),
+            "output_format": "text", "tags": [r.part, r.name],
+            "visibility": "visible"})
+    note = grades.note
+    if not grades.finished:
+        note += "\nThe grader has not come to the end."
+    return json.dumps({
+        "score": grades.score, "output": note, "output_format": "text",
+        "execution_time": round(sum(r.seconds for r in grades.results)),
+        "stdout_visibility": "visible", "visibility": "visible",
+        "tests": tests}, indent=1) + "\n"
+
+
+def as_classroom50(grades):
+    env = os.environ.get
+    return json.dumps({
+        "schema": "classroom50/result/v1",
+        "classroom": env("CLASSROOM", ""),
+        "assignment": env("ASSIGNMENT", ""),
+        "submission": env("SUBMISSION_TAG", ""),
+        "commit": env("COMMIT_URL", ""),
+        "release": env("RELEASE_URL", ""),
+        "review": env("REVIEW_URL", ""),
+        "datetime": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "score": grades.score, "max-score": grades.points,
+        "tests": [{"test-name": r.title, "passed": r.passed,
+                   "score": r.score, "max-score": r.points}
+                  for r in grades.results]}, indent=1) + "\n"
+
+
+FORMATS = {"text": as_text, "tap": as_tap, "json": as_json,
+           "gradescope": as_gradescope, "classroom50": as_classroom50}
+
+
+def write(path, text):
+    """Whole or not at all: whoever looks finds the last whole one."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    os.replace(part, path)
