@@ -12,6 +12,7 @@ the tests or the libraries."""
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,9 @@ def pkg_config(what, *packages):
     done = subprocess.run(["pkg-config", what, *packages], check=True,
                           capture_output=True, text=True)
     return done.stdout.strip()
+
+
+BUILD_TIME = 240  # seconds
 
 
 class Ninja:
@@ -208,16 +212,39 @@ def prepare(tree, lab, root):
     return make(tree)
 
 
+LIMITS = ["prlimit", "--cpu=120", "--as=2147483648", "--fsize=268435456",
+          "--core=0"]
+
+
 def make(tree, wrapper=()):
-    """Builds. What cannot be built is missing then; its messages are
-    returned."""
-    done = subprocess.run([*wrapper, "ninja", "-k", "0", "-j", "2"], cwd=tree,
-                          capture_output=True, text=True, errors="replace")
-    if done.returncode == 0:
+    """Builds, within limits: a source can ask a compiler for anything. What
+    cannot be built is missing then; the messages are returned."""
+    messages = ninja(tree, wrapper)
+    if messages:
+        # A program that was built before is not this one: away with it.
+        for old in (*tree.glob("bin/*"), *tree.glob("lab-bin/*")):
+            old.unlink()
+        ninja(tree, wrapper)
+    return messages
+
+
+def ninja(tree, wrapper):
+    """"" or what the compiler and the linker said."""
+    process = subprocess.Popen(
+        [*LIMITS, *wrapper, "ninja", "-k", "0", "-j", "2"], cwd=tree,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", start_new_session=True)
+    try:
+        said, _ = process.communicate(timeout=BUILD_TIME)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = process.communicate()
+        said += f"\nThe compiler was not done after {BUILD_TIME} s.\n"
+    if process.returncode == 0:
         return ""
-    keep = [line for line in done.stdout.splitlines()
+    keep = [line for line in said.splitlines()
             if not line.startswith(("[", "ninja:", "FAILED:", "gcc ", "ld "))]
-    return "\n".join(keep)[:6000] or done.stdout[:6000] + done.stderr[:2000]
+    return "\n".join(keep)[:6000] or said[:6000]
 
 
 def copy_tree(base, tree):

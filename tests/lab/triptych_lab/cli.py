@@ -1,6 +1,7 @@
 """The command line of triptych-lab."""
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -203,8 +204,13 @@ DO = {"list": do_list, "new": do_new, "solution": do_new, "hunt": do_hunt,
       "matrix": do_matrix}
 
 
+def stop(number, _):
+    raise SystemExit(128 + number)
+
+
 def main():
     arguments = parser().parse_args()
+    signal.signal(signal.SIGTERM, stop)  # so that what was started is ended
     try:
         return DO[arguments.command](arguments)
     except (labs.Unknown, folder.Exists, source.Missing) as error:

@@ -47,6 +47,7 @@ class Part:
     title: str
     cut: dict = field(default_factory=dict)
     remove: dict = field(default_factory=dict)
+    broken: dict = field(default_factory=dict)
 
 
 @dataclass
@@ -91,7 +92,7 @@ def check_lab(lab):
     wrong = [n for n in names if names.count(n) > 1]
     wrong += [t.name for t in lab.tests
               if t.program not in programs or t.part not in parts]
-    wrong += [f for p in lab.parts for f in (*p.cut, *p.remove)
+    wrong += [f for p in lab.parts for f in (*p.cut, *p.remove, *p.broken)
               if f not in lab.editable]
     if wrong:
         raise Unknown(f"{lab.folder}/lab.toml: wrong: {', '.join(wrong)}")
@@ -188,6 +189,9 @@ def reference_files(one, root=ROOT):
 def skeleton_files(one, root=ROOT):
     """The lab's files with stubs in them."""
     files = reference_files(one, root)
+    for part in one.parts:
+        for file, number in part.broken.items():
+            files[file] = with_mistake(files[file], mistake(number, root))
     for part in one.parts:
         for file, names in part.cut.items():
             for name in names:

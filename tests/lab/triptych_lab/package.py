@@ -17,9 +17,12 @@ SETUP = f"""#!/bin/sh
 # Run once, when the autograder's image is made: installs, and builds what does
 # not depend on who is graded.
 set -e
-apt-get -qq update
-DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install \\
-    {NEEDED}
+needed="{NEEDED}"
+if ! dpkg -s $needed >/dev/null 2>&1; then
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive \\
+        apt-get -qq -y --no-install-recommends install $needed
+fi
 cd "$(dirname "$0")"
 triptych/{TOOL} prepare @LAB@ base
 """

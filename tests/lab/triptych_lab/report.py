@@ -18,8 +18,7 @@ def message(result):
     if result.stacks:
         lines.append("The threads, as they stood:\n"
                      + textwrap.indent(result.stacks, "  "))
-    if result.state in ("not built", "failed") and result.output and \
-            not result.means:
+    if result.output and ("below" in result.look or not result.means):
         lines.append("What it printed:\n"
                      + textwrap.indent(last(result.output), "  "))
     return "\n".join(lines)

@@ -10,6 +10,7 @@ the ending of all that it started remain.
 
 import ctypes
 import functools
+import itertools
 import os
 import resource
 import selectors
@@ -24,9 +25,10 @@ from pathlib import Path
 
 from . import stacks
 
-RUN_AS = 61234    # a user that nobody is: runs what is graded
-BUILD_AS = 61235  # another: compiles it
-PROCESSES = 600   # threads count as well
+BUILD_AS = 61235  # a user that nobody is: compiles what is graded
+RUN_AS = range(40000, 60000)  # such users, too: each run has another
+PROCESSES = 150   # threads count as well
+CROWD = 100       # more processes than any test has
 FILE_SIZE = 64 << 20
 MEMORY = 600 << 20
 OUTPUT = 200_000  # characters kept of what it prints
@@ -68,17 +70,23 @@ def isolation():
 
 
 def as_user(uid):
+    """Who becomes another user is no longer ended with its parent: so it is
+    asked for again."""
     return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
-            "--no-new-privs", "--"]
+            "--no-new-privs", "--pdeathsig", "KILL", "--"]
 
 
-def command(argv, cwd):
+runs = itertools.count(os.getpid() * 61)
+
+
+def command(argv, cwd, user):
     if isolation() == "limits":
         return argv
-    own = [*as_user(RUN_AS), *argv]
+    own = [*as_user(user), *argv]
     if isolation() == "user":
         return own
-    return ["unshare", "--mount", "--net", "--ipc", "--pid", "--fork",
+    return ["setpriv", "--pdeathsig", "KILL", "--",
+            "unshare", "--mount", "--net", "--ipc", "--pid", "--fork",
             "--kill-child", "--mount-proc", "sh", "-c", SETUP, "sh",
             str(cwd), *own]
 
@@ -90,6 +98,7 @@ def set_limits(seconds):
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(what, (value, value))
+    os.nice(5)  # the judge comes first
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_FSIZE, FILE_SIZE)
     limit(resource.RLIMIT_CPU, int(seconds) * 4 + 10)
@@ -135,11 +144,11 @@ def memory(pids):
     return total
 
 
-def end_all(first, seen):
+def end_all(first, seen, user):
     """Ends what is left: below `first`, what was seen there and has become
     ours, or of the user."""
     if isolation() == "user":
-        subprocess.run([*as_user(RUN_AS), sys.executable, "-c",
+        subprocess.run([*as_user(user), sys.executable, "-c",
                         "import os; os.kill(-1, 9)"],
                        check=False, stderr=subprocess.DEVNULL)
     for _ in range(100):
@@ -164,18 +173,18 @@ def alive(pid):
 
 
 class Run:
-    """A program that is running: its output, its verdict, its limits."""
+    """A program that runs: its output, its verdict, its limits."""
 
     def __init__(self, argv, environment, limit, cwd):
-        self.limit = limit
         self.program = argv[0]
+        self.user = RUN_AS[next(runs) % len(RUN_AS)]
         self.seen = set()  # all processes that it ever had
-        self.too_much = 0
+        self.too_much = ""  # what it had more of than it may
         self.heard = {"output": bytearray(), "result": bytearray()}
         result_read, result_write = os.pipe()
         environment = dict(environment, LAB_RESULT=str(result_write))
         self.process = subprocess.Popen(
-            command(argv, cwd), cwd=cwd, env=environment,
+            command(argv, cwd, self.user), cwd=cwd, env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=[result_write],
             start_new_session=True,
@@ -204,9 +213,12 @@ class Run:
                 return True
             pids = descendants(self.process.pid)[1:]
             self.seen.update(pids)
-            used = memory(pids)
-            if used > MEMORY:
-                self.too_much = used
+            if len(pids) > CROWD:
+                self.too_much = f"it had {len(pids)} processes"
+            elif memory(pids) > MEMORY:
+                self.too_much = f"it used more than {MEMORY >> 20} MiB of " \
+                    "memory"
+            if self.too_much:
                 return False
         return False
 
@@ -221,7 +233,10 @@ class Run:
                 continue
         else:
             return
-        for child in descendants(pid)[1:]:
+        children = descendants(pid)[1:]
+        if len(children) > CROWD:
+            return  # they would be quicker: close ends them all with the first
+        for child in children:
             try:
                 os.kill(child, signal.SIGKILL)
             except ProcessLookupError:
@@ -229,7 +244,7 @@ class Run:
         self.until_ended(time.monotonic() + 5)
 
     def close(self):
-        end_all(self.process.pid, self.seen)
+        end_all(self.process.pid, self.seen, self.user)
         self.process.kill()
         self.process.wait()
         while self.selector.get_map():
@@ -257,8 +272,9 @@ def run(argv, environment, limit):
         try:
             if not one.until_ended(began + limit):
                 outcome.late = True
-                outcome.stacks = stacks.of(
-                    [p for p in descendants(one.process.pid) if alive(p)])
+                if not one.too_much:
+                    outcome.stacks = stacks.of(
+                        [p for p in descendants(one.process.pid) if alive(p)])
                 one.end_test()
         finally:
             one.close()
@@ -272,9 +288,31 @@ def run(argv, environment, limit):
         outcome.observed = "the test program ended without a verdict " \
             f"(status {one.process.returncode})"
     if outcome.late:
-        why = f"it used more than {MEMORY >> 20} MiB of memory" \
-            if one.too_much else f"it was not done after {limit:g} s"
+        why = one.too_much or f"it was not done after {limit:g} s"
         doing = outcome.observed.partition(", while ")[2]
         outcome.verdict = "failed"
         outcome.observed = why + (f", while {doing}" if doing else "")
+    if outcome.verdict == "failed":
+        add_general(outcome)
     return outcome
+
+
+def add_general(outcome):
+    """What a failure means in general, where the test did not say."""
+    if outcome.observed.startswith("it had"):
+        means = "processes make processes, without end"
+        look = "each fork: what the child does, and how its path ends"
+    elif outcome.observed.startswith("it used"):
+        means = "something grows without bound"
+        look = "what is allocated in a loop, and who frees it"
+    elif outcome.late:
+        means = "it waits for what never comes, or runs in a circle"
+        look = "what the threads below wait for, and who could end that"
+    elif "signal" in outcome.observed:
+        means = "a pointer or an index leads nowhere, or no longer anywhere"
+        look = "the same test under gdb, or built with the preset asan"
+    else:
+        means = "the code under test ended the process, or a sanitizer did"
+        look = "calls of exit, _exit, abort; what the test printed, below"
+    outcome.means = outcome.means or means
+    outcome.look = outcome.look or look

@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""triptych-lab itself: what it makes, what it says, and that no student's code
+gets the better of it. The graders of the labs are proven by `matrix`.
+
+Use: test_lab.py [PART OF A NAME]..."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from triptych_lab import folder, grade, labs, sandbox, source  # noqa: E402
+
+TOOL = HERE / "triptych-lab"
+PATIENCE = 300
+
+
+class Failure(AssertionError):
+    """A test's finding."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def tool(*arguments, cwd=None, status=0, **environment):
+    done = subprocess.run(
+        [TOOL, *map(str, arguments)], text=True, cwd=cwd, timeout=PATIENCE,
+        env=dict(os.environ, **environment), stdin=subprocess.DEVNULL,
+        capture_output=True, check=False)
+    check(done.returncode == status,
+          f"{arguments} ended with {done.returncode}:\n"
+          f"{done.stdout}{done.stderr}")
+    return done
+
+
+# --- What students do ---------------------------------------------------------
+
+THREADS = labs.lab("threads")
+QUEUE = "threads/queue.c"
+REFERENCE = labs.reference_files(THREADS)[QUEUE]
+ORDER = replace(THREADS.test("keeps_the_order"), limit=20)
+SHORT = replace(ORDER, limit=3)  # for what never ends
+
+
+def queue_with(body, above="", name="queue_put"):
+    """The queue, with other statements in one function."""
+    old = source.find(REFERENCE, name)
+    head = REFERENCE[old.start:old.body]
+    text = REFERENCE[:old.start] + above + head + "{\n" + "".join(
+        f"    (void){p};\n" for p in source.parameters(head)) \
+        + body + "\n}\n" + REFERENCE[old.end:]
+    return "#include <fcntl.h>\n#include <signal.h>\n#include <stdio.h>\n" \
+        "#include <string.h>\n#include <sys/mman.h>\n#include <unistd.h>\n" \
+        + text
+
+
+ENDS_EARLY = r"ended early|exit\b|status|killed|signal|EXIT|Killed"
+
+# What a student's queue_put does; the test; what the message must say.
+HOSTILE = {
+    "exits with 0": ("exit(0);", SHORT, ENDS_EARLY),
+    "leaves at once with 0": ("_exit(0);", SHORT, ENDS_EARLY),
+    "crashes": ("*(volatile int *)8 = 1; return 0;", SHORT, "signal 11|SIGSEGV|crash"),
+    "loops for ever": ("for (;;) ;", SHORT, "not done after|endless"),
+    "sleeps for ever": ("for (;;) pause();", SHORT, "not done after|stuck"),
+    "takes all memory": (
+        "for (size_t i = 0;; i++) { char *p = malloc(1 << 20);"
+        " if (p != NULL) memset(p, 1, 1 << 20); }",
+        ORDER, "memory|killed|Killed|not done|SIGSEGV"),
+    "fills the disk": (
+        "for (int i = 0; i < 1000; i++) { char name[99]; "
+        "snprintf(name, sizeof name, \"%s/f%d\", i % 2 ? \".\" : \"/tmp\", i);"
+        "int fd = open(name, O_CREAT | O_WRONLY, 0600);"
+        "static char big[1 << 20]; memset(big, 1, sizeof big);"
+        "for (int k = 0; k < 256 && fd != -1; k++)"
+        " if (write(fd, big, sizeof big) == -1) break; }"
+        "return 0;", ORDER, ""),
+    "writes a verdict of its own": (
+        "for (int fd = 3; fd < 100; fd++)"
+        " (void)!write(fd, \"passed\\0\\0\\0\\0\", 10);"
+        "_exit(0);", SHORT, ""),
+    "prints that all is well": (
+        "puts(\"keeps_the_order: passed\"); fflush(stdout); exit(0);", SHORT,
+        ENDS_EARLY),
+    "kills its parent": ("kill(getppid(), SIGKILL); return 0;", SHORT, ""),
+    "kills everything": ("kill(-1, SIGKILL); return 0;", SHORT, ""),
+    "forks without end": (
+        "for (;;) if (fork() == 0) setsid();", SHORT, ""),
+}
+
+
+def hostile_code():
+    with grade.Bench(THREADS) as bench:
+        free = shutil.disk_usage("/tmp").free
+        for what, (body, test, says) in HOSTILE.items():
+            bench.put({QUEUE: queue_with(body)})
+            begun = time.monotonic()
+            result = bench.run(test)
+            check(not result.passed, f"{what}: it passed")
+            check(re.search(says, result.observed + result.output),
+                  f"{what}: the message is {result.observed!r}")
+            check(time.monotonic() - begun < 60, f"{what}: it took too long")
+            left = processes_of(bench.tree)
+            check(not left, f"{what}: left behind: {left}")
+            bench.put({})
+            check(bench.run(ORDER).passed, f"after {what}, the right one fails")
+        check(free - shutil.disk_usage("/tmp").free < 200 << 20,
+              "the disk is fuller than before")
+
+
+def processes_of(tree):
+    """Processes that run a program of the tree."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            exe = os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            continue
+        if exe.startswith(str(tree)):
+            found.append((pid, exe))
+    return found
+
+
+# What does not get as far as a test.
+NOT_BUILT = {
+    "does not compile": (queue_with("return nonsense;"), "nonsense"),
+    "lacks a function": (source.remove(REFERENCE, "queue_put", QUEUE),
+                         "queue_put"),
+    "is empty": ("", "queue_"),
+    "runs before main": (
+        queue_with("return 0;", "__attribute__((constructor)) static void"
+                   " first(void)\n{\n    _exit(0);\n}\n"), "before or after"),
+    "asks the compiler for all": ('#include "/dev/zero"\n' + REFERENCE, ""),
+}
+
+
+def unbuildable_code():
+    with grade.Bench(THREADS) as bench:
+        for what, (text, says) in NOT_BUILT.items():
+            graded = grade.grade(bench, {QUEUE: text}, tests=[ORDER])
+            check(graded.results[0].state == "not built" and
+                  graded.score == 0, f"{what}: {graded.results[0]}")
+            check(says in graded.note, f"{what}: it says {graded.note!r}")
+
+
+def names_of_the_grader():
+    """A student's functions of the names of others' stay the student's."""
+    above = """
+void lab_fail(const char *a, const char *b, const char *c, ...);
+void lab_fail(const char *a, const char *b, const char *c, ...)
+{
+    (void)a, (void)b, (void)c;
+    _exit(0);
+}
+ssize_t write(int fd, const void *p, size_t n)
+{
+    (void)fd, (void)p;
+    return (ssize_t)n;
+}
+"""
+    with grade.Bench(THREADS) as bench:
+        bench.put({QUEUE: queue_with("return -5;", above)})
+        result = bench.run(ORDER)
+        check(not result.passed and result.state == "failed" and
+              result.look, str(result))
+
+
+def links_and_missing_files():
+    with tempfile.TemporaryDirectory() as place:
+        one = folder.new(THREADS, Path(place) / "one")
+        (one / QUEUE).unlink()
+        (one / QUEUE).symlink_to("/etc/passwd")
+        (one / "threads/pool.h").unlink()
+        files, missing = grade.handed_in(one, THREADS)
+        check(missing == [QUEUE, "threads/pool.h"], str(missing))
+        check("root:" not in str(files), "the link was followed")
+
+
+# --- What it makes ------------------------------------------------------------
+
+def folders_build_alone():
+    """Each lab's solution, as a student's folder: CMake, the public tests."""
+    for lab in labs.labs():
+        if lab.kind != "programs":
+            continue
+        with tempfile.TemporaryDirectory() as place:
+            where = folder.solution(lab, Path(place) / "solution")
+            for command in (["cmake", "--preset", "dev"],
+                            ["cmake", "--build", "--preset", "dev", "-j2"],
+                            ["ctest", "--preset", "dev"]):
+                done = subprocess.run(command, cwd=where, text=True,
+                                      capture_output=True, check=False)
+                check(done.returncode == 0 and "warning:" not in done.stdout,
+                      f"{lab.name}: {command}: {done.stdout[-3000:]}"
+                      f"{done.stderr[-1000:]}")
+            count = re.search(r"out of (\d+)", done.stdout)
+            public = [t for t in lab.tests if t.public]
+            check(count and int(count[1]) == len(public),
+                  f"{lab.name}: {count} tests, not {len(public)}")
+
+
+def hidden_tests_stay_hidden():
+    for lab in labs.labs():
+        if lab.kind != "programs":
+            continue
+        text = "".join(folder.public_tests(lab).values())
+        for test in lab.tests:
+            there = f'"{test.name}"' in text
+            check(there == test.public, f"{lab.name}: {test.name}")
+
+
+def existing_folders_are_kept():
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "work").write_text("of weeks")
+        done = tool("new", "threads", place, status=2)
+        check("not empty" in done.stderr, done.stderr)
+        check(os.listdir(place) == ["work"], "something was written")
+
+
+def mistakes_in_using_it():
+    for arguments, says in (
+            (("new", "thread", "/nowhere"), "there is no lab 'thread'"),
+            (("hunt", "999", "/nowhere"), "there is no mistake 999"),
+            (("grade", "/nowhere"), "not a folder"),
+            (("grade", "/tmp"), "--lab"),
+            (("frobnicate",), "invalid choice")):
+        done = tool(*arguments, status=2)
+        check(says in done.stderr, f"{arguments}: {done.stderr}")
+
+
+def a_hunt():
+    one = labs.mistake(4)
+    with tempfile.TemporaryDirectory() as place:
+        where = Path(place) / "hunt"
+        tool("hunt", "4", where)
+        check(one.symptom.split(".")[0] in (where / "HANDOUT.md").read_text(),
+              "the symptom is not handed out")
+        check("Mistake" not in (where / one.file).read_text(),
+              "the mistake is given away")
+        before = json.loads(tool("grade", where, "--format", "json").stdout)
+        own = before["tests"][0]
+        check(own["score"] == 0 and own["name"] == one.caught_by[0], str(own))
+        shutil.copy(labs.ROOT / one.file, where / one.file)
+        after = json.loads(tool("grade", where, "--format", "json").stdout)
+        check(after["score"] == after["points"] == 100,
+              f"mended: {after['score']}")
+
+
+# --- What it says -------------------------------------------------------------
+
+def some_grades():
+    """Of a lab in which one test passes and another does not."""
+    good = grade.Result("a", "queue", "Good", 3, True, True, "passed")
+    bad = grade.Result("b", "queue", "Bad", 4, True, False, "failed",
+                       "saw \"3\" & <4>", "a meaning", "a place")
+    grades = grade.Grades("threads", "Title", {"queue": "The queue"},
+                          [good, bad])
+    grades.finished = True
+    return grades
+
+
+def formats():
+    from triptych_lab import report
+    grades = some_grades()
+    text = report.as_text(grades)
+    for part in ("3 of 7", "FAIL", "saw \"3\"", "a meaning", "a place"):
+        check(part in text, f"{part!r} is not in the text")
+    scope = json.loads(report.as_gradescope(grades))
+    check(scope["score"] == 3 and [t["status"] for t in scope["tests"]] ==
+          ["passed", "failed"], str(scope))
+    check(all(isinstance(t["number"], str) for t in scope["tests"]),
+          "numbers are strings")
+    check("a place" in scope["tests"][1]["output"], str(scope))
+    os.environ.update(CLASSROOM="c1", SUBMISSION_TAG="s1")
+    room = json.loads(report.as_classroom50(grades))
+    check(room["schema"] == "classroom50/result/v1" and room["score"] == 3
+          and room["max-score"] == 7 and room["classroom"] == "c1"
+          and room["submission"] == "s1", str(room))
+    check(room["tests"][1] == {"test-name": "Bad", "passed": False,
+                               "score": 0, "max-score": 4}, str(room))
+    tap = report.as_tap(grades).splitlines()
+    check(tap[1] == "1..2" and tap[2].startswith("ok 1 - ") and
+          tap[3].startswith("not ok 2 - "), str(tap))
+
+
+def partial_results():
+    """Killed in the middle, the grader leaves what it knows."""
+    with tempfile.TemporaryDirectory() as place:
+        where, out = Path(place) / "one", Path(place) / "results.json"
+        folder.solution(THREADS, where)
+        text = queue_with("for (;;) pause();", name="queue_close")
+        (where / QUEUE).write_text(text)
+        process = subprocess.Popen(
+            [TOOL, "grade", where, "--format", "gradescope", "--output", out],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + PATIENCE
+        some = {}
+        while time.monotonic() < end and some.get("score", 0) == 0:
+            time.sleep(0.05)
+            if out.exists():
+                some = json.loads(out.read_text())
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        check(some.get("score", 0) > 0, "nothing was written on the way")
+        check(len(some["tests"]) == len(THREADS.tests), "tests are missing")
+
+
+# --- Packages -----------------------------------------------------------------
+
+def gradescope_package():
+    """Laid out as that service does: a zip, setup.sh, run_autograder."""
+    with tempfile.TemporaryDirectory(prefix="autograder-") as place:
+        home = Path(place)
+        home.chmod(0o755)
+        tool("package", "gradescope", "threads", "--output", home / "a.zip")
+        with zipfile.ZipFile(home / "a.zip") as package:
+            names = package.namelist()
+            check({"setup.sh", "run_autograder"} <= set(names), str(names[:5]))
+            package.extractall(home / "source")
+            for info in package.infolist():
+                (home / "source" / info.filename).chmod(
+                    info.external_attr >> 16 & 0o777)
+        folder.solution(THREADS, home / "submission")
+        for script in ("setup.sh", "run_autograder"):
+            done = subprocess.run(
+                [home / "source" / script], cwd="/", text=True,
+                env={"PATH": os.environ["PATH"],
+                     "AUTOGRADER_HOME": str(home)},
+                capture_output=True, check=False, timeout=PATIENCE)
+            check(done.returncode == 0,
+                  f"{script}: {done.stdout}{done.stderr}")
+        result = json.loads((home / "results/results.json").read_text())
+        check(result["score"] == 100, f"{result['score']}: {result['output']}")
+
+
+def classroom50_package():
+    """autograder.py runs in the student's checkout."""
+    with tempfile.TemporaryDirectory(prefix="checkout-") as place:
+        program = Path(place) / "autograder.py"
+        tool("package", "classroom50", "threads", "--output", program)
+        where = folder.new(THREADS, Path(place) / "student")
+        done = subprocess.run(
+            [sys.executable, program], cwd=where, text=True,
+            env=dict(os.environ, CLASSROOM="c1", ASSIGNMENT="a1"),
+            capture_output=True, check=False, timeout=PATIENCE)
+        check(done.returncode == 0, f"{done.stdout}{done.stderr}")
+        result = json.loads((where / "result.json").read_text())
+        check(result["score"] == 0 and result["max-score"] == 100 and
+              result["assignment"] == "a1" and
+              len(result["tests"]) == len(THREADS.tests), str(result)[:800])
+
+
+TESTS = (hostile_code, unbuildable_code, names_of_the_grader,
+         links_and_missing_files, folders_build_alone,
+         hidden_tests_stay_hidden, existing_folders_are_kept,
+         mistakes_in_using_it, a_hunt, formats, partial_results,
+         gradescope_package, classroom50_package)
+
+
+def main():
+    wanted = [t for t in TESTS if not sys.argv[1:] or
+              any(a in t.__name__ for a in sys.argv[1:])]
+    failed = 0
+    print(f"isolation: {sandbox.isolation()}")
+    for test in wanted:
+        begun = time.monotonic()
+        try:
+            test()
+            word = "ok"
+        except Exception:  # a finding, or a fault of the test: both are red
+            traceback.print_exc()
+            word = "FAILED"
+            failed += 1
+        print(f"{word:7}{test.__name__} "
+              f"({time.monotonic() - begun:.1f} s)", flush=True)
+    print(f"{len(wanted) - failed} of {len(wanted)} passed")
+    return 1 if failed or not wanted else 0
+
+
+sys.exit(main())

@@ -1,0 +1,88 @@
+/*
+ * The queue with real threads, watched by ThreadSanitizer: what the explorer's
+ * small scenarios may be too small for.
+ */
+#include "queue.h"
+
+#include "lab.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define PRODUCERS 3
+#define TAKERS    3
+#define EACH      2000
+
+static struct queue queue;
+static atomic_uchar taken[PRODUCERS * EACH];
+static atomic_uint full; /* times that a producer met a full queue */
+
+static void *produce(void *number)
+{
+    uintptr_t first = (uintptr_t)number * EACH;
+    for (uintptr_t i = first; i < first + EACH; i++) {
+        int error;
+        while ((error = queue_put(&queue, &taken[i], 1)) == -ETIMEDOUT)
+            atomic_fetch_add(&full, 1);
+        lab_check(error == 0, "only a closed queue may refuse an item",
+                  "queue_put: its return values",
+                  "queue_put gives %d while the queue is open", error);
+    }
+    return NULL;
+}
+
+static void *take(void *unused)
+{
+    atomic_uchar *place;
+    (void)unused;
+    while ((place = queue_take(&queue)) != NULL)
+        atomic_fetch_add(place, 1);
+    return NULL;
+}
+
+static void start(pthread_t *thread, void *(*function)(void *), uintptr_t n)
+{
+    int error = pthread_create(thread, NULL, function, (void *)n);
+    if (error != 0)
+        lab_broken("pthread_create gives %d", error);
+}
+
+static void thousands_of_items(void)
+{
+    pthread_t producers[PRODUCERS], takers[TAKERS];
+    lab_doing("moving 6000 items between 3 producers and 3 takers",
+              "a wake-up is lost, or two threads use the same memory without "
+              "a lock",
+              "what is done under the lock, and whom each change wakes");
+    lab_check(queue_open(&queue, 4) == 0, "queue_open fails", "queue_open",
+              "queue_open(4) does not give 0");
+    for (uintptr_t i = 0; i < TAKERS; i++)
+        start(&takers[i], take, i);
+    for (uintptr_t i = 0; i < PRODUCERS; i++)
+        start(&producers[i], produce, i);
+    for (int i = 0; i < PRODUCERS; i++)
+        (void)pthread_join(producers[i], NULL);
+    queue_close(&queue);
+    for (int i = 0; i < TAKERS; i++)
+        (void)pthread_join(takers[i], NULL);
+    unsigned lost = 0, twice = 0;
+    for (size_t i = 0; i < PRODUCERS * EACH; i++) {
+        lost += taken[i] == 0;
+        twice += taken[i] > 1;
+    }
+    lab_check(lost == 0 && twice == 0,
+              "two threads took the same item, or one was overwritten",
+              "queue_put and queue_take: what happens to the index, under "
+              "which lock",
+              "of 6000 items %u are lost, and %u came twice or more", lost,
+              twice);
+    queue_free(&queue);
+}
+
+int main(void)
+{
+    static const struct lab_test tests[] = {
+        {"thousands_of_items", thousands_of_items}, {0}};
+    return lab_main(tests);
+}
