@@ -1,0 +1,153 @@
+/* shrink: of a schedule that fails, a simpler one that fails in the same way.
+ * See shrink.h. */
+#include "shrink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES 1500
+
+struct shrinking {
+    struct ex_task *task;
+    enum explore_kind kind;
+    struct ex_report *report;
+    struct ex_schedule *best;
+    struct ex_schedule *candidate;
+    int cost[4];
+    int tries;
+    int error;
+};
+
+static void copy(struct ex_schedule *to, const struct ex_schedule *from)
+{
+    to->count = from->count;
+    memcpy(to->turns, from->turns,
+           (size_t)from->count * sizeof from->turns[0]);
+}
+
+static bool is_less(const int *a, const int *b)
+{
+    for (int i = 0; i < 4; i++) {
+        if (a[i] != b[i])
+            return a[i] < b[i];
+    }
+    return false;
+}
+
+/* Runs the candidate. True if it is better, and the best one now. */
+static bool try(struct shrinking *s)
+{
+    const struct ex_spent *spent = &s->report->spent;
+    if (s->tries == TRIES || s->error != 0)
+        return false;
+    s->tries++;
+    s->task->schedule = s->candidate;
+    s->error = ex_child_do(s->report, ex_task_repeat, s->task);
+    if (s->error != 0 || !s->report->failed ||
+        s->report->failure.kind != s->kind)
+        return false;
+    const int cost[4] = {spent->preemptions, spent->spurious + spent->timeouts,
+                         spent->switches, spent->decisions};
+    if (!is_less(cost, s->cost))
+        return false;
+    memcpy(s->cost, cost, sizeof cost);
+    copy(s->best, &s->report->made);
+    return true;
+}
+
+static void leave_out(struct ex_schedule *schedule, int turn)
+{
+    schedule->count--;
+    memmove(&schedule->turns[turn], &schedule->turns[turn + 1],
+            (size_t)(schedule->count - turn) * sizeof schedule->turns[0]);
+}
+
+static bool try_without(struct shrinking *s, int turn)
+{
+    copy(s->candidate, s->best);
+    leave_out(s->candidate, turn);
+    return try(s);
+}
+
+static bool try_longer(struct shrinking *s, int turn)
+{
+    if (s->best->turns[turn].choice != EX_RUN)
+        return false;
+    copy(s->candidate, s->best);
+    s->candidate->turns[turn].times = EX_FOR_EVER;
+    return try(s);
+}
+
+/* The next turn of the same thread comes directly after this one. */
+static bool try_together(struct shrinking *s, int turn)
+{
+    const struct ex_turn *this = &s->best->turns[turn];
+    int next = turn + 1;
+    while (next < s->best->count &&
+           (s->best->turns[next].choice != EX_RUN ||
+            s->best->turns[next].number != this->number))
+        next++;
+    if (this->choice != EX_RUN || next >= s->best->count)
+        return false;
+    copy(s->candidate, s->best);
+    s->candidate->turns[turn].times =
+        (uint16_t)(this->times + s->best->turns[next].times);
+    leave_out(s->candidate, next);
+    return try(s);
+}
+
+static bool try_swapped(struct shrinking *s, int turn)
+{
+    if (turn + 1 >= s->best->count)
+        return false;
+    copy(s->candidate, s->best);
+    struct ex_turn first = s->candidate->turns[turn];
+    s->candidate->turns[turn] = s->candidate->turns[turn + 1];
+    s->candidate->turns[turn + 1] = first;
+    return try(s);
+}
+
+/* Nothing after this turn but what comes by itself. */
+static bool try_end(struct shrinking *s, int turn)
+{
+    copy(s->candidate, s->best);
+    s->candidate->count = turn;
+    return try(s);
+}
+
+static bool improve(struct shrinking *s)
+{
+    bool better = false;
+    for (int i = 0; i < s->best->count; i++) {
+        if (try_end(s, i) || try_without(s, i) || try_longer(s, i) ||
+            try_together(s, i) || try_swapped(s, i))
+            better = true;
+    }
+    return better;
+}
+
+int ex_shrink(struct ex_task *task, enum explore_kind kind,
+              struct ex_schedule *schedule)
+{
+    struct shrinking s = {.task = task, .kind = kind, .best = schedule};
+    s.report = ex_report_make();
+    s.candidate = malloc(sizeof *s.candidate);
+    task->strict = false;
+    task->traced = false;
+    if (s.report == NULL || s.candidate == NULL) {
+        s.error = -ENOMEM;
+        goto out;
+    }
+    for (int i = 0; i < 4; i++)
+        s.cost[i] = 1 << 30;
+    copy(s.candidate, schedule);
+    if (try(&s)) {
+        while (improve(&s))
+            continue;
+    }
+out:
+    free(s.candidate);
+    ex_report_free(s.report);
+    return s.error;
+}
