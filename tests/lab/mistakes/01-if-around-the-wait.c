@@ -2,7 +2,7 @@
  * Mistake 1: `if` around the condition wait
  * Lab: threads
  * File: threads/queue.c
- * Caught by: woken_for_nothing, all_arrive_once
+ * Caught by: woken_for_nothing
  *
  * Symptom: once in a great while a worker of a pool takes an item that was
  * already taken, or nothing at all, from a queue that is open; it happens on

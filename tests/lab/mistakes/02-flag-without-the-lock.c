@@ -2,7 +2,7 @@
  * Mistake 2: the flag is set without the mutex
  * Lab: threads
  * File: threads/queue.c
- * Caught by: closing_is_not_missed, closing_wakes_everyone
+ * Caught by: closing_is_not_missed
  *
  * Symptom: all requests are done, and the program does not end: one worker
  * sleeps for ever. It hangs once in some thousand runs.

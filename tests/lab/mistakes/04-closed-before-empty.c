@@ -2,7 +2,7 @@
  * Mistake 4: being closed wins over what is still in the queue
  * Lab: threads
  * File: threads/queue.c
- * Caught by: closing_loses_nothing, all_arrive_once, all_items_are_worked_on
+ * Caught by: closing_loses_nothing
  *
  * Symptom: of a hundred items the last few are sometimes not worked on. No
  * error is said; the program ends as if all were done.

@@ -2,7 +2,7 @@
  * Mistake 5: the lock is held during the work
  * Lab: threads
  * File: threads/pool.c
- * Caught by: works_at_the_same_time, free_slots_are_used_again
+ * Caught by: works_at_the_same_time
  *
  * Symptom: eight workers are no faster than one. A server that answers only
  * when two requests are waiting never answers.

@@ -2,7 +2,7 @@
  * Mistake 7: the address of a variable that changes as the thread's argument
  * Lab: threads
  * File: threads/pool.c
- * Caught by: each_thread_has_its_own_slot, all_items_are_worked_on, works_at_the_same_time, waits_for_its_threads, frees_when_all_have_ended, free_slots_are_used_again
+ * Caught by: each_thread_has_its_own_slot
  *
  * Symptom: of two threads made shortly after one another both are number 1,
  * and none is number 0. On another machine it crashes at once.

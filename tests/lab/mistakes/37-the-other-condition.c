@@ -2,7 +2,7 @@
  * Mistake 37: the wrong one of two conditions is signalled
  * Lab: threads
  * File: threads/queue.c
- * Caught by: an_item_wakes_a_taker, woken_for_nothing, all_arrive_once, all_items_are_worked_on, works_at_the_same_time
+ * Caught by: an_item_wakes_a_taker
  *
  * Symptom: now and then everything stands still, with items in the queue and
  * every worker asleep, until one more item is put.

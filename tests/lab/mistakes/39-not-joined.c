@@ -1,18 +1,17 @@
 /*
- * Mistake 39: the pool is freed before its threads have ended
+ * Mistake 39: the threads of the pool are not joined
  * Lab: threads
  * File: threads/pool.c
- * Caught by: frees_when_all_have_ended, all_items_are_worked_on, works_at_the_same_time, each_thread_has_its_own_slot, waits_for_its_threads, free_slots_are_used_again
+ * Caught by: threads_are_joined
  *
- * Symptom: the output is right, and once in a while the program crashes in its
- * very last moment.
+ * Symptom: a program that opens and frees a pool again and again has no thread
+ * too many, and its memory grows by a stack each time, until no thread can be
+ * made.
  */
 
 void pool_free(struct pool *pool)
 {
     /* pool_wait said that no thread is alive: nothing is left to wait for. */
-    for (size_t i = 0; i < pool->count; i++)
-        (void)pthread_detach(pool->threads[i].thread);
     queue_free(&pool->queue);
     (void)pthread_cond_destroy(&pool->one_ended);
     (void)pthread_mutex_destroy(&pool->lock);

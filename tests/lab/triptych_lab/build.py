@@ -27,6 +27,7 @@ FLAGS = {
 LINK = {"dev": "", "asan": "-fsanitize=address,undefined",
         "tsan": "-fsanitize=thread", "explore": ""}
 EXPLORER = "tests/lab/explorer"
+EXPLORED = "-fsanitize=thread -fno-builtin"  # code under test
 HARNESS = "tests/lab/harness"
 
 
@@ -42,8 +43,8 @@ def copy_changed(files, folder):
 
 def sources_of(folder, root):
     """The C files and headers right below a folder of the project."""
-    return {str(p.relative_to(root)): p.read_text()
-            for p in sorted((root / folder).glob("*.[ch]"))}
+    found = [*(root / folder).glob("*.[ch]"), *(root / folder).glob("wraps")]
+    return {str(p.relative_to(root)): p.read_text() for p in sorted(found)}
 
 
 def shipped(lab, root):
@@ -136,7 +137,7 @@ rule link
 
     def graded(self, build):
         """The one object of what is graded."""
-        extra = "-fsanitize=thread" if build == "explore" else ""
+        extra = EXPLORED if build == "explore" else ""
         out = f"obj/{build}/graded.o"
         if out not in self.objects:
             self.objects.add(out)
@@ -164,17 +165,20 @@ rule link
             out = f"lab-bin/{program.name}"
         else:
             own = [self.compile(build, f"tests/{program.name}.c",
-                                extra="-fsanitize=thread"
-                                if build == "explore" else "")]
+                                extra=EXPLORED if build == "explore"
+                                else "")]
             own += [self.compile(build, f"{HARNESS}/lab.c")]
             out = f"bin/{program.name}"
-        own += [self.compile(build, f"tests/{s}") for s in program.sources]
+        own += [self.compile(build, f"tests/{s}",
+                             extra=EXPLORED if build == "explore" else "")
+                for s in program.sources]
         more = [LINK[build]] + [f"-Wl,--wrap={w}" for w in program.wrap]
         if build == "explore":
             explorer = sorted((self.root / EXPLORER).glob("*.c"))
-            own += [self.compile(build, str(p.relative_to(self.root)))
+            own += [self.compile(build, str(p.relative_to(self.root)),
+                                 extra="-O2 -fno-builtin -U_FORTIFY_SOURCE")
                     for p in explorer]
-            more.append("@obj/explore-wraps")
+            more.append(f"-Wl,@ref/{EXPLORER}/wraps")
         objects = own + [self.graded(build)] + self.room(build)
         self.lines.append(f"build {out}: link {' '.join(objects)}\n"
                           f" more = {' '.join(more)}\n")
@@ -205,9 +209,6 @@ def prepare(tree, lab, root):
     files = labs.reference_files(lab, root)
     files.update({str(Path(f).parent / "todo.h"): todo for f in lab.editable})
     copy_changed(files, tree / "work")
-    wraps = root / EXPLORER / "wraps"
-    copy_changed({"explore-wraps": wraps.read_text() if wraps.exists() else ""},
-                 tree / "obj")
     copy_changed({"build.ninja": Ninja(lab, root).text()}, tree)
     return make(tree)
 

@@ -240,7 +240,7 @@ def grade(bench, files, missing=(), tests=None, progress=None):
 def for_hunt(lab, mistake):
     """The lab as a bug hunt: half of the points for the mistake's own test,
     the other half for all others together, each a share."""
-    own = mistake.caught_by[0]
+    own = mistake.caught_by
     others = [t for t in lab.tests if t.name != own]
     tests = [replace(lab.test(own), points=50, part="hunt",
                      title="The mistake is mended")]

@@ -122,7 +122,7 @@ class Mistake:
     title: str
     lab: str
     file: str
-    caught_by: list
+    caught_by: str  # the test that is there for it
     symptom: str
     functions: list  # (name, definition)
     path: Path
@@ -142,7 +142,7 @@ def read_mistake(path):
     if not functions:
         raise Unknown(f"{path}: it has no function")
     return Mistake(int(head[1]), " ".join(head[2].split()), head[3], head[4],
-                   [t.strip() for t in head[5].split(",")],
+                   head[5].strip(),
                    " ".join(head[6].split()), functions, path)
 
 

@@ -140,13 +140,6 @@ static void run_wait(void)
     explore_check(pool.threads == NULL, "pool_free leaves its array behind");
 }
 
-static void run_free(void)
-{
-    open_pool(1, false, 0);
-    submit(0);
-    end_pool(1);
-}
-
 static void run_each(void)
 {
     open_pool(1, true, 0);
@@ -165,7 +158,6 @@ static const struct explore_scenario scenarios[] = {
     {"works_at_the_same_time", run_together, NEEDS},
     {"each_thread_has_its_own_slot", run_slots, NEEDS},
     {"waits_for_its_threads", run_wait, NEEDS},
-    {"frees_when_all_have_ended", run_free, NEEDS},
     {"free_slots_are_used_again", run_each, NEEDS},
     {NULL, NULL, {0}}};
 
@@ -237,17 +229,6 @@ static void waits_for_its_threads(void)
          kinds);
 }
 
-static void frees_when_all_have_ended(void)
-{
-    test(
-        "frees_when_all_have_ended",
-        (struct hint){"a thread that has said its end still has some steps to "
-                      "go, with the pool's lock in hand",
-                      "pool_free: is every thread joined before the lock and "
-                      "the queue are destroyed"},
-        kinds);
-}
-
 static void free_slots_are_used_again(void)
 {
     test("free_slots_are_used_again",
@@ -265,7 +246,6 @@ int main(int argc, char **argv)
         {"works_at_the_same_time", works_at_the_same_time},
         {"each_thread_has_its_own_slot", each_thread_has_its_own_slot},
         {"waits_for_its_threads", waits_for_its_threads},
-        {"frees_when_all_have_ended", frees_when_all_have_ended},
         {"free_slots_are_used_again", free_slots_are_used_again},
         {0}};
     return argc > 1 ? explore_main(argc, argv, scenarios) : lab_main(tests);

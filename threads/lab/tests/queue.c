@@ -188,6 +188,8 @@ static void run_for_nothing(void)
 static void run_close_one(void)
 {
     open_queue(1);
+    put(1);
+    expect(1);
     pthread_t taker = start(take_one, &taken[0]);
     queue_close(&queue);
     join(taker);

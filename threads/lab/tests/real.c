@@ -1,8 +1,9 @@
 /*
- * The queue with real threads, watched by ThreadSanitizer: what the explorer's
- * small scenarios may be too small for.
+ * The queue and the pool with real threads, watched by ThreadSanitizer: what
+ * the explorer's small scenarios may be too small for, and threads that nobody
+ * joins.
  */
-#include "queue.h"
+#include "pool.h"
 
 #include "lab.h"
 
@@ -80,9 +81,53 @@ static void thousands_of_items(void)
     queue_free(&queue);
 }
 
+static atomic_int worked;
+
+static int prepare(size_t slot, void *context)
+{
+    (void)slot;
+    (void)context;
+    return 0;
+}
+
+static void work(struct pool_thread *thread, void *item, void *context)
+{
+    (void)thread;
+    (void)item;
+    (void)context;
+    atomic_fetch_add(&worked, 1);
+}
+
+static void threads_are_joined(void)
+{
+    static struct pool pool;
+    bool is_short;
+    lab_doing("ending a process that had a pool",
+              "a thread has ended, and nobody has joined it: what it had, its "
+              "stack above all, is never given back",
+              "pool_free: what it does for each thread that there was");
+    lab_check(pool_open(&pool, 3, false, prepare, work, NULL) == 0,
+              "pool_open fails", "pool_open", "pool_open does not give 0");
+    for (int i = 0; i < 20; i++) {
+        int error = pool_submit(&pool, &worked, 100000, &is_short);
+        lab_check(error == 0, "an item is refused while the pool is open",
+                  "pool_submit: what it returns", "pool_submit gives %d",
+                  error);
+    }
+    pool_finish(&pool);
+    while (!pool_wait(&pool, 1000))
+        ;
+    pool_free(&pool);
+    lab_check(worked == 20, "items get lost, or are worked on twice",
+              "thread_main's loop", "of 20 items %d were worked on",
+              (int)worked);
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
-        {"thousands_of_items", thousands_of_items}, {0}};
+        {"thousands_of_items", thousands_of_items},
+        {"threads_are_joined", threads_are_joined},
+        {0}};
     return lab_main(tests);
 }
