@@ -22,13 +22,8 @@ def public_tests(lab):
             continue
         name = f"{program.name}.c"
         text = (lab.folder / "tests" / name).read_text()
-        for test in tests:
-            if not test.public:
-                text = source.remove(text, test.name, name)
-                text = re.sub(rf'\{{"{test.name}",\s*{test.name}\}},\s*', "",
-                              text)
-                if f'"{test.name}"' in text:
-                    raise source.Missing(f"{name}: the row of {test.name}")
+        hidden = [t.name for t in tests if not t.public]
+        text = without(text, hidden, name)
         files[f"tests/{name}"] = text
         for extra in program.sources:
             files[f"tests/{extra}"] = \
@@ -37,6 +32,25 @@ def public_tests(lab):
         for path in sorted((lab.folder / "tests").glob("*.h")):
             files[f"tests/{path.name}"] = path.read_text()
     return files
+
+
+def without(text, names, file):
+    """A test program without some tests: their functions, their rows in its
+    tables, and what then nobody calls any more."""
+    for name in names:
+        text = source.remove(text, name, file)
+        text = re.sub(rf'\{{"{name}",[^{{}}]*(\{{[^{{}}]*\}})?\s*\}},\s*', "",
+                      text)
+        if f'"{name}"' in text:
+            raise source.Missing(f"{file}: the row of {name}")
+    unused = True
+    while unused:
+        unused = [name for name, _ in source.definitions(text)
+                  if len(re.findall(rf"\b{name}\b", text)) == 1
+                  and name != "main"]
+        for name in unused:
+            text = source.remove(text, name, file)
+    return text
 
 
 def rooms(lab, root):
@@ -64,17 +78,32 @@ def cmake(lab, tests, root):
     for p in lab.programs:
         if p.fetcher:
             programs.append(f"add_fetcher({p.name})")
-        elif f"tests/{p.name}.c" in tests and p.build != "explore":
+        elif f"tests/{p.name}.c" in tests:
             names = " ".join(t.name for t in lab.tests
                              if t.program == p.name and t.public)
             more = "".join(f" SOURCES tests/{s}" for s in p.sources)
             wraps = f" WRAP {' '.join(p.wrap)}" if p.wrap else ""
-            programs.append(
-                f"add_lab_tests({p.name} TESTS {names}{more}{wraps})")
-    return template.replace("@LAB@", lab.name) \
-        .replace("@ROOMS@", " ".join(lab.rooms)) \
-        .replace("@SOURCES@", "\n  ".join(sorted(sources))) \
-        .replace("@PROGRAMS@", "\n".join(programs))
+            explore = " EXPLORE" if p.build == "explore" else ""
+            programs.append(f"add_lab_tests({p.name}{explore} "
+                            f"TESTS {names}{more}{wraps})")
+    values = {
+        "LAB": lab.name, "ROOMS": " ".join(lab.rooms),
+        "EDITABLE": "\n  ".join(f for f in lab.editable
+                                if f.endswith(".c")),
+        "SOURCES": "\n  ".join(s for s in sorted(sources)
+                               if s not in lab.editable),
+        "EXPLORER": "add_subdirectory(tests/explorer)\n"
+                    if explores(lab, tests) else "",
+        "PROGRAMS": "\n".join(programs)}
+    for name, value in values.items():
+        template = template.replace(f"@{name}@", value)
+    return template
+
+
+def explores(lab, tests):
+    """True if one of the programs handed out is for the explorer."""
+    return any(p.build == "explore" and f"tests/{p.name}.c" in tests
+               for p in lab.programs)
 
 
 def lab_files(lab, editable, root):
@@ -85,6 +114,10 @@ def lab_files(lab, editable, root):
     for name in ("lab.c", "lab.h", "todo.h"):
         files[f"tests/harness/{name}"] = \
             (root / build.HARNESS / name).read_text()
+    if explores(lab, tests):
+        for path in sorted((root / build.EXPLORER).iterdir()):
+            if path.is_file():
+                files[f"tests/explorer/{path.name}"] = path.read_text()
     files["HANDOUT.md"] = (lab.folder / "handout.md").read_text()
     files["CMakeLists.txt"] = cmake(lab, tests, root)
     files["CMakePresets.json"] = \
