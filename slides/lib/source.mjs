@@ -145,8 +145,9 @@ function split(list) {
                     found.push({ kind: 'macro', name: directive.name, comment,
                         isStatic: false, constants: [],
                         first: directive.first, last: directive.last });
+                if (lines > 1 || directive.text.endsWith('define'))
+                    comment = null;
                 directive = null;
-                comment = lines > 1 ? null : comment;
             } else {
                 directive.continues = token.text === '\\';
             }
@@ -156,7 +157,8 @@ function split(list) {
             directive = { text: token.text, first: token.line,
                 last: token.line };
         } else if (token.type === 'comment') {
-            if (run.length === 0)
+            // One behind an item, on its line, is no comment of the next.
+            if (run.length === 0 && found.at(-1)?.last !== token.line)
                 comment = { text: token.text, first: token.line,
                     last: token.line + lines };
         } else if (token.type === 'space') {

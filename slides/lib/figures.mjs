@@ -1,0 +1,132 @@
+// figures: what triptych-bench measured, for pages and slides.
+//
+//     figure('small', 'evloop', 'rate')
+//         -> {median, least, most, rounds, unit, text, spread}
+//
+// The figures are those of build/bench/results.tsv when `./run bench` has been
+// here, else those of slides/data/results.tsv. A workload that is run with
+// several numbers of jobs is named with one of them: latency@100. Failed runs
+// are left out, as the benchmark leaves them out. What is not there is an
+// error.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Missing, ROOT } from './source.mjs';
+
+// Names for columns, and how their values are said.
+const ALIASES = { rate: 'requests_s', memory: 'pss', calls: 'calls_a_request',
+    time: 'wall_s', throughput: 'mb_s' };
+
+const UNITS = {
+    requests_s: ['requests/s', 1], mb_s: ['MB/s', 1], wall_s: ['s', 1],
+    user_s: ['s', 1], system_s: ['s', 1], ideal_s: ['s', 1],
+    p50_us: ['ms', 1e-3], p90_us: ['ms', 1e-3], p99_us: ['ms', 1e-3],
+    p99_9_us: ['ms', 1e-3], max_us: ['ms', 1e-3],
+    pss: ['MiB', 1 / (1 << 20)],
+};
+
+export function resultsFile(root = ROOT) {
+    const fresh = path.join(root, 'build/bench/results.tsv');
+    return existsSync(fresh) ? fresh : path.join(root, 'slides/data/results.tsv');
+}
+
+const cache = new Map();
+
+// {rows: [{workload, jobs, program, round, ...}], notes: [lines]}
+export function results(root = ROOT) {
+    const file = resultsFile(root);
+    if (cache.has(file))
+        return cache.get(file);
+    if (!existsSync(file))
+        throw new Missing('there is no slides/data/results.tsv');
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    const notes = lines.filter((l) => l.startsWith('# ')).map((l) => l.slice(2));
+    const [head, ...body] = lines.filter((l) => !l.startsWith('# '))
+        .map((l) => l.split('\t'));
+    const rows = body.map((cells) => Object.fromEntries(head.map((name, i) =>
+        [name, ['workload', 'program'].includes(name) ? cells[i]
+            : cells[i] === '-' ? null : Number(cells[i])])));
+    const all = { rows, notes, columns: head };
+    cache.set(file, all);
+    return all;
+}
+
+function median(values) {
+    const sorted = [...values].sort((a, b) => a - b);
+    const middle = sorted.length / 2;
+    return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]
+        : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+// Three significant digits, thousands set apart.
+export function say(value) {
+    if (value === 0)
+        return '0';
+    const power = Math.floor(Math.log10(Math.abs(value))) - 2;
+    const unit = 10 ** power;
+    const digits = Math.max(0, -power);
+    return (Math.round(value / unit) * unit).toLocaleString('en-GB', {
+        minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+function rowsOf(workload, program, root) {
+    const [name, jobs] = workload.split('@');
+    const all = results(root).rows.filter((row) => row.workload === name);
+    if (all.length === 0)
+        throw new Missing(`the results have no workload ${name}`);
+    const some = all.filter((row) => row.program === program);
+    if (some.length === 0)
+        throw new Missing(`the results of ${name} have no program ${program}`);
+    const levels = new Set(some.map((row) => row.jobs));
+    if (jobs === undefined && levels.size > 1)
+        throw new Missing(`${name} was run with ${[...levels].join(', ')} ` +
+            `jobs: say which, as in ${name}@${[...levels][0]}`);
+    const rows = some.filter((row) =>
+        jobs === undefined || row.jobs === Number(jobs));
+    if (rows.length === 0)
+        throw new Missing(`${name} was not run with ${jobs} jobs`);
+    return rows;
+}
+
+function columnOf(name, root) {
+    const column = ALIASES[name] ?? name;
+    if (!results(root).columns.includes(column))
+        throw new Missing(`the results have no column ${name}`);
+    return column;
+}
+
+function good(row) {
+    return row.status === 0 && row.ok >= row.requests;
+}
+
+export function figure(workload, program, name, root = ROOT) {
+    const column = columnOf(name, root);
+    const values = rowsOf(workload, program, root).filter(good)
+        .map((row) => row[column]).filter((value) => value !== null);
+    if (values.length === 0)
+        throw new Missing(`${program} has no ${name} in ${workload}`);
+    const [unit, factor] = UNITS[column] ?? ['', 1];
+    const scaled = values.map((value) => value * factor);
+    const [middle, least, most] = [median(scaled), Math.min(...scaled),
+        Math.max(...scaled)];
+    const tail = unit === '' ? '' : ` ${unit}`;
+    return { median: middle, least, most, rounds: values.length, unit,
+        text: say(middle) + tail, spread: `${say(least)}–${say(most)}${tail}` };
+}
+
+// How many times as much `program` has as `other`, round by round.
+export function ratio(workload, program, other, name, root = ROOT) {
+    const column = columnOf(name, root);
+    const [mine, theirs] = [program, other].map((who) =>
+        rowsOf(workload, who, root).filter(good));
+    const values = mine.flatMap((row) => {
+        const peer = theirs.find((r) => r.round === row.round);
+        return peer && peer[column] > 0 && row[column] !== null
+            ? [row[column] / peer[column]] : [];
+    });
+    if (values.length === 0)
+        throw new Missing(`${workload} has no round of both ${program} and ${other}`);
+    const [middle, least, most] = [median(values), Math.min(...values),
+        Math.max(...values)];
+    return { median: middle, least, most, rounds: values.length,
+        text: say(middle), spread: `${say(least)}–${say(most)}` };
+}

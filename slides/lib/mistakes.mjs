@@ -1,0 +1,72 @@
+// mistakes: the wrong versions that the labs' graders must catch, from
+// tests/lab/mistakes/NN-name.c, each as a diff against the right code.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from
+    'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Missing, definition, read } from './source.mjs';
+
+const FOLDER = 'tests/lab/mistakes';
+
+const caches = new Map();
+
+// [{number, slug, title, lab, file, caughtBy, symptom, functions, page}]
+export function mistakes(root) {
+    if (!caches.has(root)) {
+        const folder = path.join(root, FOLDER);
+        caches.set(root, !existsSync(folder) ? [] : readdirSync(folder)
+            .filter((name) => /^\d+-.*\.c$/.test(name)).sort()
+            .map((name) => parse(root, name)));
+    }
+    return caches.get(root);
+}
+
+function parse(root, name) {
+    const from = `${FOLDER}/${name}`;
+    const whole = read(from, root);
+    const field = (key) => {
+        const found = whole.opening.match(new RegExp(`^${key}: *(.*)$`, 'm'));
+        if (found === null)
+            throw new Missing(`${from} has no line "${key}:"`);
+        return found[1].trim();
+    };
+    const title = whole.opening.match(/^Mistake (\d+): *([^]*?)\n(?=\w+:)/m);
+    const symptom = whole.opening.match(/^Symptom: *([^]*)$/m);
+    if (title === null || symptom === null)
+        throw new Missing(`${from} has no title or no symptom`);
+    const file = field('File');
+    const functions = whole.items.filter((i) => i.kind === 'function')
+        .map((i) => i.name);
+    for (const f of functions)
+        definition(file, f, root); // or there is nothing to compare with
+    return { from, file, functions, number: Number(title[1]),
+        title: title[2].replace(/\s+/g, ' ').trim(),
+        slug: name.replace(/\.c$/, ''), lab: field('Lab'),
+        caughtBy: field('Caught by').split(/\s*,\s*/),
+        symptom: symptom[1].trim(),
+        page: `mistakes/${name.replace(/\.c$/, '')}.html` };
+}
+
+// The mistakes that are made in this function.
+export function mistakesOf(root, file, name) {
+    return mistakes(root).filter((m) => m.file === file &&
+        m.functions.includes(name));
+}
+
+// Lines [{sign, text}] of the right function becoming the wrong one: all of
+// it, so that the context is there.
+export function diff(right, wrong) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-diff-'));
+    const [a, b] = ['right.c', 'wrong.c'].map((n) => path.join(folder, n));
+    writeFileSync(a, `${right}\n`);
+    writeFileSync(b, `${wrong}\n`);
+    const result = spawnSync('diff', ['-U', '10000', a, b],
+        { encoding: 'utf8' });
+    rmSync(folder, { recursive: true });
+    if (result.status > 1 || result.error)
+        throw result.error ?? new Error(result.stderr);
+    const lines = result.status === 0 ? right.split('\n').map((l) => ` ${l}`)
+        : result.stdout.trimEnd().split('\n').slice(3);
+    return lines.map((line) => ({ sign: line[0] ?? ' ', text: line.slice(1) }));
+}

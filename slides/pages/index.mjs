@@ -1,0 +1,50 @@
+// index: the front page.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { figure, results, resultsFile } from '../lib/figures.mjs';
+import { escape } from '../lib/highlight.mjs';
+import { markdown } from '../lib/markdown.mjs';
+import { MODELS } from '../lib/source.mjs';
+
+// What the table shows: workload, column, what it says.
+const SHOWN = [
+    ['small', 'rate', 'many small bodies'],
+    ['small', 'memory', 'many small bodies: memory'],
+    ['latency@1000', 'rate', 'a thousand at once, each after 100 ms'],
+    ['c10k', 'memory', 'ten thousand at once: memory'],
+    ['slow-sink', 'memory', 'a slow consumer: memory'],
+    ['cpu', 'rate', 'work for the processor with each body'],
+];
+
+function table(site) {
+    const rows = SHOWN.map(([workload, column, what]) => `<tr><th scope="row">${
+        what} <small>${workload}</small></th>${MODELS.map((model) => {
+        const { text, spread } = figure(workload, model, column, site.root);
+        return `<td class="figure">${text}<small>${spread}</small></td>`;
+    }).join('')}</tr>`);
+    return `<div class="table"><table class="figures"><thead><tr>
+<th scope="col">workload</th>${MODELS.map((m) =>
+        `<th scope="col"><b class="tag ${m}">${m}</b></th>`).join('')
+    }</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
+}
+
+export async function make(site) {
+    const file = 'slides/pages/index.md';
+    const text = readFileSync(path.join(site.root, file), 'utf8');
+    const body = markdown(site, text, { file, page: 'index.html', lowest: 1 });
+    const doors = site.sections.map(({ title, href, says }) =>
+        `<li><a href="${href}">${escape(title)}</a> <span>${escape(says)
+        }</span></li>`);
+    site.copy(path.join(site.root, 'slides/pictures/drain.svg'),
+        'pictures/drain.svg');
+    site.page({ page: 'index.html', title: 'triptych', kind: 'front',
+        body: body.replace('<p>[doors]</p>', `<ul class="doors">${
+            doors.join('')}</ul>`)
+            .replace('<p>[figures]</p>', `${table(site)}<p class="aside">${
+                results(site.root).notes.filter((n) => /^cores/.test(n))
+                    .map(escape).join('; ')} Medians, and least to most, from
+<code>${path.relative(site.root, resultsFile(site.root))}</code>.</p>`)
+            .replace('<p>[drain]</p>', `<figure class="picture"><img
+src="pictures/drain.svg" alt="Memory over time: flat with watermarks, a gigabyte
+without; below, the saw-tooth of one stream between its marks"></figure>`) });
+}
