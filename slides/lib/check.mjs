@@ -312,3 +312,8 @@ export function checked(text, file, problems, root = ROOT) {
     check(expand(lean, file, [], root), file, problems, root, text);
     return expand(text, file, problems, root);
 }
+
+// What is wrong with a command line; undefined: nothing.
+export function commandProblemOf(line, root = ROOT) {
+    return commandProblem(line, root);
+}
