@@ -9,6 +9,7 @@
 //     export const section = {title, href, folder, order}   in the navigation
 //     export function wanted(site)                          may be left out
 //     export async function make(site)
+//     export const slow                     made last, if all else is right
 //
 // Whatever they say that is not so - a name, a command, a path, a link - is
 // reported, and then there is no new site: exit status 1.
@@ -79,7 +80,10 @@ export async function build({ root = ROOT, out, bin }) {
         maker.announce?.(site);
     for (const part of ['style', 'script'])
         site.copy(path.join(HERE, part), part);
-    for (const maker of all) {
+    for (const maker of [...all.filter((m) => !m.slow),
+        ...all.filter((m) => m.slow)]) {
+        if (maker.slow && site.problems.length > 0)
+            continue;
         try {
             await maker.make(site);
         } catch (error) {

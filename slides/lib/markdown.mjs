@@ -66,6 +66,12 @@ export function markdown(site, text, { file, page, heads = [], lowest = 2 }) {
         `<pre tabindex="0"><code>${escape(list[i].content.replace(/\n$/, ''))
         }</code></pre>\n`;
     rules.table_open = () => '<div class="table" tabindex="0"><table>\n';
+    // A heading with nothing in it is none.
+    rules.th_open = (list, i, options, env, self) => {
+        const isEmpty = list[i + 1].content === '';
+        list[i].tag = list[i + 2].tag = isEmpty ? 'td' : 'th';
+        return self.renderToken(list, i, options);
+    };
     rules.table_close = () => '</table></div>\n';
 
     const parsed = md.parse(ready, {});

@@ -77,12 +77,33 @@ function children(pid) {
         .map(Number);
 }
 
+// Kills the newest child a moment after job N was taken, as the trace tells.
+function killNewest(pid, file, n) {
+    const timer = setInterval(() => {
+        const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+        if (text.split(/"ph":"f"[^\n]*"cat":"job"/).length <= n)
+            return;
+        clearInterval(timer);
+        setTimeout(() => {
+            try {
+                const victim = children(pid).at(-1);
+                if (victim)
+                    process.kill(victim, 'SIGKILL');
+            } catch (error) {
+                if (!['ENOENT', 'ESRCH'].includes(error.code))
+                    throw error; // else it has ended already
+            }
+        }, 80);
+    }, 10);
+    return timer;
+}
+
 // Runs program with arguments; stdout goes to /dev/null, or, with `rate`, into
-// a pipe that is read at that many bytes a second. `killAt`: after so many
-// milliseconds its newest child is killed. `feed`: the URLs, the last words,
+// a pipe that is read at that many bytes a second. `killAfter`: when so many
+// jobs have been taken, and a moment more, its newest child is killed. `feed`: the URLs, the last words,
 // come on standard input instead, one each so many milliseconds. The text of
 // the trace.
-export async function run(bin, program, words, { rate, killAt, feed, env } = {}) {
+export async function run(bin, program, words, { rate, killAfter, feed, env } = {}) {
     const folder = mkdtempSync(path.join(tmpdir(), 'triptych-site-'));
     const file = path.join(folder, 'trace');
     const fifo = path.join(folder, 'out');
@@ -110,17 +131,14 @@ export async function run(bin, program, words, { rate, killAt, feed, env } = {})
         let said = '';
         child.stderr.on('data', (piece) => { said += piece; });
         const limit = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
-        const killing = killAt !== undefined && setTimeout(() => {
-            const victim = children(child.pid).at(-1);
-            if (victim)
-                process.kill(victim, 'SIGKILL');
-        }, killAt);
+        const killing = killAfter !== undefined &&
+            killNewest(child.pid, file, killAfter);
         const status = await new Promise((resolve, reject) => {
             child.on('error', reject);
             child.on('close', (code, signal) => resolve(code ?? signal));
         });
         clearTimeout(limit);
-        clearTimeout(killing);
+        clearInterval(killing);
         await done;
         if (status !== 0)
             throw new Error(`${program} ${words.join(' ')}: ${status}: ${said}`);

@@ -4,7 +4,7 @@ import { Missing } from './source.mjs';
 
 const LABEL = 110;
 const LANE = 46;
-const MOST = 46; // events that are drawn
+const MOST = 60; // events that are drawn
 
 const say = (us) => us >= 1000 ? `${(us / 1000).toFixed(1)} ms`
     : `${us.toFixed(us < 10 ? 1 : 0)} µs`;
@@ -31,7 +31,10 @@ function moments(log) {
             list.push({ at: e.to, thread: e.thread, is: 'wakes' });
         }
     }
-    return list.sort((a, b) => a.at - b.at).slice(0, MOST);
+    list.sort((a, b) => a.at - b.at);
+    // From where it becomes interesting: a first thread has gone to sleep.
+    const from = list.findIndex((m) => m.is === 'sleeps') - 6;
+    return list.slice(Math.max(from, 0)).slice(0, MOST);
 }
 
 // Long stretches are drawn short: by their logarithm.
@@ -39,7 +42,7 @@ function placed(list) {
     let x = LABEL + 12;
     return list.map((m, i) => {
         if (i > 0)
-            x += 5 + 9 * Math.log10(1 + (m.at - list[i - 1].at) * 3);
+            x += 4 + 8 * Math.log10(1 + (m.at - list[i - 1].at) * 3);
         return { ...m, x: Math.round(x * 10) / 10 };
     });
 }
@@ -78,8 +81,10 @@ export function drawLocks(log, id, caption) {
                 out.push(`<g class="sleeps"><title>${name(thread)} sleeps in
 pthread_cond_wait; the lock is released</title><line x1="${since.x}" x2="${x
                 }" y1="${y + 15}" y2="${y + 15}"/>${x - since.x > 60
-                    ? `<text x="${(since.x + x) / 2}" y="${y + 9}">asleep, lock
-released${length === null ? '' : `: ${say(length)}`}</text>` : ''}</g>`);
+                    ? `<text x="${(since.x + x) / 2}" y="${y + 9}">${
+                        x - since.x > 190 ? 'asleep, lock released' : 'asleep'}${
+                        length === null ? '' : `: ${say(length)}`}</text>`
+                    : ''}</g>`);
             } else if (state === 'asks' && x - since.x > 8) {
                 out.push(`<line class="asks" x1="${since.x}" x2="${x}" y1="${
                     y + 15}" y2="${y + 15}"><title>waits for the lock</title></line>`);

@@ -29,7 +29,8 @@ const ROOM_SAYS = {
 // A comment's text as HTML: paragraphs, and what is indented as it stands.
 // Names in it are links, if they look like names of code.
 function prosed(text, file, up, root) {
-    const link = (line) => escape(line).replace(/\b[A-Za-z_]\w+\b/g, (word) => {
+    const link = (line) => escape(line).replace(/`([^`]+)`/g,
+        '<code>$1</code>').replace(/\b[A-Za-z_]\w+\b/g, (word) => {
         if (!/_/.test(word))
             return word;
         const entry = resolve(file, word, undefined, root);
@@ -248,6 +249,7 @@ function makeFile(site, file) {
         return ` id="${id}"`;
     };
     const toc = [];
+    const level = segments(whole).some((p) => p.heading) ? 'h3' : 'h2';
     // A definition has the anchor rather than its forward declaration.
     const body = segments(whole).map((part) => {
         if (part.heading !== undefined)
@@ -259,8 +261,8 @@ function makeFile(site, file) {
             .includes(first.kind) && first.name)
             toc.push(first);
         const name = first && part.item && first.name
-            ? `<h3 class="item">${['struct', 'enum'].includes(first.kind)
-                ? `${first.kind} ` : ''}${escape(first.name)}</h3>` : '';
+            ? `<${level} class="item">${['struct', 'enum'].includes(first.kind)
+                ? `${first.kind} ` : ''}${escape(first.name)}</${level}>` : '';
         return `<section class="seg"${first ? anchor(first) : ''}>${
             marks.join('')}<div class="prose">${name}${
             notesOf(site, file, part, up)}</div>${part.code === ''
@@ -270,7 +272,6 @@ function makeFile(site, file) {
     const twin = file.endsWith('.c') ? file.replace(/c$/, 'h')
         : file.replace(/h$/, 'c');
     const hasTwin = allFiles(site.root).includes(twin);
-    const opening = whole.opening.replace(/^[\w.]+: /, '');
     const files = filesOf(roomOf(file), site.root);
     const at = files.indexOf(file);
     site.page({ page, title: file, kind: `annotated ${roomOf(file)}`, body: `
@@ -278,7 +279,7 @@ function makeFile(site, file) {
     }#${roomOf(file)}">${roomOf(file)}</a>${hasTwin ? ` <span>its other half:
 <a href="${up}source/${twin}.html">${path.basename(twin)}</a></span>` : ''}</p>
 <h1>${file}</h1>
-<div class="lead">${prosed(opening, file, up, site.root)}</div>
+<div class="lead">${prosed(whole.opening, file, up, site.root)}</div>
 ${callMap(moduleOf(file), up, site.root)}
 <details class="toc"><summary>In this file: ${toc.length} names</summary><ul>${
     [...new Map(toc.map((i) => [idOf(i), i])).values()].map((i) =>

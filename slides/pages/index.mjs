@@ -33,7 +33,7 @@ export async function make(site) {
     const text = readFileSync(path.join(site.root, file), 'utf8');
     const body = markdown(site, text, { file, page: 'index.html', lowest: 1 });
     const doors = site.sections.map(({ title, href, says }) =>
-        `<li><a href="${href}">${escape(title)}</a> <span>${escape(says)
+        `<li><a href="${href}">${escape(title)}</a> <span>${escape(says ?? '')
         }</span></li>`);
     site.copy(path.join(site.root, 'slides/pictures/drain.svg'),
         'pictures/drain.svg');
@@ -41,8 +41,8 @@ export async function make(site) {
         body: body.replace('<p>[doors]</p>', `<ul class="doors">${
             doors.join('')}</ul>`)
             .replace('<p>[figures]</p>', `${table(site)}<p class="aside">${
-                results(site.root).notes.filter((n) => /^cores/.test(n))
-                    .map(escape).join('; ')} Medians, and least to most, from
+                results(site.root).notes.filter((n) => n.startsWith('cores'))
+                    .map(escape).join('; ')}. Medians, and least to most, from
 <code>${path.relative(site.root, resultsFile(site.root))}</code>.</p>`)
             .replace('<p>[drain]</p>', `<figure class="picture"><img
 src="pictures/drain.svg" alt="Memory over time: flat with watermarks, a gigabyte

@@ -4,7 +4,8 @@
 //     run: PROGRAM OPTION...     the run to be drawn
 //     urls: PATH [xN], ...       of the practice server; N times
 //     rate: BYTES                its reader's pace; without it there is none
-//     kill: MS                   when the newest worker is killed
+//     kill: N                    a worker is killed after the N-th job is taken
+//     chart: PIXELS              the height of its counters
 //     feed: MS                   between one URL and the next, on its input
 //     marks: HIGH LOW            drawn on the counter of what is buffered
 //     says: TEXT                 what to see, below it
@@ -28,6 +29,8 @@ export const section = { title: 'Timelines', href: INDEX,
     says: 'real runs, drawn: pools, pipes, watermarks, a death',
     folder: 'timelines/', order: 30 };
 
+export const slow = true;
+
 // How a step waits, by program: said beside it, with the function where.
 const WAITS = {
     'fetch-threads': {
@@ -45,13 +48,18 @@ const WAITS = {
     'fetch-evloop': {
         deliver: ['its source is paused; nobody sleeps', 'evloop/connection.c',
             'connection_pause'],
+        'deliver at the end': ['the source has ended; its stash is written out',
+            'evloop/deliver.c', 'deliver_end'],
     },
 };
 
-function waitsOf(program, root) {
-    return Object.fromEntries(Object.entries(WAITS[program]).map(
-        ([step, [says, file, name]]) =>
+function waitsOf(run, root) {
+    const waits = Object.fromEntries(Object.entries(WAITS[run.split(' ')[0]])
+        .map(([step, [says, file, name]]) =>
             [step, `${says} (${definition(file, name, root).name})`]));
+    if (run.includes('--spawn each'))
+        waits.take = 'nobody is there: the thread has ended';
+    return waits;
 }
 
 // --- Reading the texts -----------------------------------------------------
@@ -59,7 +67,7 @@ function waitsOf(program, root) {
 function parseSpec(block, file) {
     const spec = {};
     for (const line of block.split('\n')) {
-        const found = line.match(/^(run|locks|urls|rate|kill|feed|marks|says): *(.*)$/);
+        const found = line.match(/^(run|locks|urls|rate|kill|feed|marks|chart|says): *(.*)$/);
         if (found === null)
             throw new Missing(`${file}: "${line}" is not understood`);
         spec[found[1]] = found[2];
@@ -121,17 +129,21 @@ function lostIn(trace) {
     });
 }
 
-async function traced(site, spec, url, id) {
+async function traced(site, spec, url, id, tries = 5) {
     const [program] = spec.run.split(/\s+/);
     const text = await run(site.bin, program, wordsOf(spec, url), {
         rate: spec.rate ? Number(spec.rate)
             : / -n\b/.test(spec.run) ? undefined : 1e9,
-        killAt: spec.kill ? Number(spec.kill) : undefined });
+        killAfter: spec.kill ? Number(spec.kill) : undefined });
     const trace = parse(text);
     const lost = spec.kill ? lostIn(trace) : [];
-    if (spec.kill && lost.length === 0)
+    if (spec.kill && lost.length === 0) {
+        // On a busy machine the signal may have come too late.
+        if (tries > 1)
+            return traced(site, spec, url, id, tries - 1);
         throw new Error(`${id}: the trace knows of no worker that was killed`);
-    return { id, ...trace, lost, waits: waitsOf(program, site.root),
+    }
+    return { id, chart: spec.chart ? Number(spec.chart) : undefined, ...trace, lost, waits: waitsOf(spec.run, site.root),
         marks: spec.marks ? spec.marks.split(' ').map(Number) : undefined };
 }
 
@@ -219,7 +231,8 @@ export async function make(site) {
             const [before, after] = [texts[t - 1], texts[t + 1]];
             site.page({ page: text.page, title: text.title,
                 kind: 'timeline-page',
-                scripts: ['script/draw.js', 'script/timeline.js'], body: `
+                scripts: text.parts.some((part) => part.run)
+                    ? ['script/draw.js', 'script/timeline.js'] : [], body: `
 <p class="crumbs"><a href="../${INDEX}">Timelines</a></p>
 <h1>${escape(text.title)}</h1>
 ${body.join('\n')}

@@ -5,7 +5,7 @@
     var LABEL = 84;    // the lanes' names
     var AXIS = 24;
     var LANE = 24;
-    var CHART = 40;    // a counter below its lane
+    var CHART = 40;    // a counter below its lane, unless data.chart says
 
     function escape(text) {
         return String(text).replace(/[&<>"]/g, function (c) {
@@ -52,42 +52,51 @@
         var isWorker = lane.number > 0;
         if (!isWorker || span[2] - span[1] < 2)
             return '';
-        return data.waits[span[0]] || '';
+        return data.waits[span[0] + (span[4] === 0 ? ' at the end' : '')] ||
+            data.waits[span[0]] || '';
+    }
+
+    function chartHeight(data) {
+        return data.chart || CHART;
     }
 
     function height(data) {
         return data.lanes.reduce(function (sum, lane) {
-            return sum + LANE + 8 + Object.keys(lane.counters).length * CHART;
+            return sum + LANE + 8 + Object.keys(lane.counters).length *
+                chartHeight(data);
         }, AXIS) + 6;
+    }
+
+    function highest(list) {
+        return Math.max.apply(null, list.map(function (p) {
+            return p[1];
+        }));
     }
 
     function chart(data, lane, name, y, x, right) {
         var list = lane.counters[name];
         var marks = data.marks || [];
-        var most = Math.max.apply(null, list.map(function (p) {
-            return p[1];
-        }).concat(marks)) * 1.1 || 1;
-        var bottom = y + CHART - 6;
+        var most = Math.max.apply(null, marks.concat(highest(list))) * 1.1 || 1;
+        var tall = chartHeight(data);
+        var bottom = y + tall - 6;
         function at(value) {
-            return +(bottom - value / most * (CHART - 14)).toFixed(1);
+            return +(bottom - value / most * (tall - 12)).toFixed(1);
         }
         var path = 'M' + x(0) + ' ' + bottom;
         list.forEach(function (p) {
             path += 'H' + x(p[0]) + 'V' + at(p[1]);
         });
         path += 'H' + x(data.end) + 'V' + bottom + 'Z';
-        var peak = Math.max.apply(null, list.map(function (p) {
-            return p[1];
-        }));
         return '<path class="count" d="' + path + '"><title>' + escape(name) +
-            ', at most ' + bytes(peak) + '</title></path>' +
+            ', at most ' + bytes(highest(list)) + '</title></path>' +
             (name === 'buffered' ? marks : []).map(function (mark, i) {
                 return '<line class="mark" x1="' + LABEL + '" x2="' + right +
                     '" y1="' + at(mark) + '" y2="' + at(mark) + '"/>' +
-                    '<text class="small" text-anchor="end" x="' + (right - 4) +
-                    '" y="' + (at(mark) - 3) + '">' +
+                    (tall > 2 * CHART || i === 0 ? '<text class="small" text-anchor="end" x="' + (right - 4) +
+                    '" y="' + (i > 0 && at(mark) - at(marks[0]) < 14
+                    ? at(mark) + 12 : at(mark) - 3) + '">' +
                     (i === 0 ? 'high' : 'low') + '-water, ' + bytes(mark) +
-                    '</text>';
+                    '</text>' : '');
             }).join('');
     }
 
@@ -145,10 +154,12 @@
             });
             y += LANE + 8;
             Object.keys(lane.counters).forEach(function (name) {
-                labels.push('<text class="small" x="8" y="' + (y + 16) + '">' +
-                    escape(name) + '</text>');
+                labels.push('<text class="small" x="8" y="' + (y + 14) + '">' +
+                    escape(name) + '</text><text class="small" x="8" y="' +
+                    (y + 27) + '">≤ ' + bytes(highest(lane.counters[name])) +
+                    '</text>');
                 out.push(chart(data, lane, name, y, x, right));
-                y += CHART;
+                y += chartHeight(data);
             });
         });
         data.arrows.forEach(function (a) {

@@ -30,7 +30,7 @@
 
     // A block that is wider than its frame can be scrolled by keys.
     function reachable() {
-        document.querySelectorAll('pre, .table, .scroll').forEach(function (e) {
+        document.querySelectorAll('pre, .table, .scroll:not(.frame)').forEach(function (e) {
             if (e.scrollWidth > e.clientWidth + 1 ||
                 e.scrollHeight > e.clientHeight + 1)
                 e.tabIndex = 0;

@@ -1,0 +1,481 @@
+// Tests of the site: it is made from the runs of TRIPTYCH_BIN, then opened in
+// a browser from the file system. What is broken on purpose must be noticed.
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync,
+    rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import { check, expand, spanProblem } from '../lib/check.mjs';
+import { checkLinks } from '../lib/links.mjs';
+import { diff } from '../lib/mistakes.mjs';
+import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
+
+const SLIDES = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const ROOT = path.dirname(SLIDES);
+const BIN = path.resolve(process.env.TRIPTYCH_BIN ?? path.join(ROOT,
+    'build/release'));
+const OUT = path.join(BIN, 'site');
+const AXE = readFileSync(createRequire(import.meta.url)
+    .resolve('axe-core/axe.min.js'), 'utf8');
+const WIDTHS = [360, 768, 1280, 1920];
+const MOST_BYTES = 1_000_000;
+const PATIENCE = 60_000; // others may be using the machine
+
+function build(out, env = {}) {
+    return spawnSync(process.execPath, [path.join(SLIDES, 'build.mjs'),
+        '--out', out, '--bin', BIN], { encoding: 'utf8',
+        env: { ...process.env, TRIPTYCH_BIN: BIN, ...env } });
+}
+
+const made = build(OUT);
+assert.equal(made.status, 0, made.stdout + made.stderr);
+
+// The lecture has tests of its own.
+const pages = readdirSync(OUT, { recursive: true })
+    .filter((name) => name.endsWith('.html') && !name.startsWith('lecture'))
+    .sort();
+const exists = (name) => pages.includes(name);
+// One of each kind, for what takes long.
+const kinds = ['index.html', 'columns/index.html', 'columns/deliver.html',
+    'source/index.html', 'source/threads/queue.c.html',
+    'source/evloop/connection.h.html', 'timelines/index.html',
+    'timelines/head.html', 'timelines/condition.html', 'labs/index.html',
+    'labs/threads.html', 'race.html',
+    pages.find((p) => /^mistakes\/\d/.test(p))].filter(exists);
+
+let browser;
+before(async () => {
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium',
+        args: ['--no-sandbox'], timeout: PATIENCE });
+});
+after(() => browser?.close());
+
+const url = (page) => pathToFileURL(path.join(OUT, page)).href;
+
+// Opens a page in a context; notes what goes wrong and what is loaded.
+async function open(context, page) {
+    const tab = await context.newPage();
+    tab.setDefaultTimeout(PATIENCE);
+    const wrong = [];
+    const loaded = new Set();
+    tab.on('console', (m) => m.type() === 'error' && wrong.push(m.text()));
+    tab.on('pageerror', (error) => wrong.push(error.message));
+    tab.on('request', (request) => {
+        if (request.url().startsWith('file:'))
+            loaded.add(fileURLToPath(request.url().replace(/[?#].*/, '')));
+        else if (!/^(data|blob):/.test(request.url()))
+            wrong.push(`asks for ${request.url()}`);
+    });
+    await tab.goto(url(page), { timeout: PATIENCE });
+    return { tab, wrong, loaded };
+}
+
+async function withContext(options, work) {
+    const context = await browser.newContext(options);
+    try {
+        return await work(context);
+    } finally {
+        await context.close();
+    }
+}
+
+// What axe finds. Contrast takes it longest: on pages that have the colours of
+// others it may be left out.
+async function violations(tab, contrast = true) {
+    await tab.evaluate(AXE);
+    return tab.evaluate(async (enabled) => {
+        const found = await window.axe.run(document, {
+            resultTypes: ['violations'],
+            rules: { 'color-contrast': { enabled } } });
+        return found.violations.map((v) => `${v.id}: ${v.help}: ${
+            v.nodes.slice(0, 3).map((n) => n.html.slice(0, 150)).join(' | ')}`);
+    }, contrast);
+}
+
+// Opens each page, two at a time, and gives it to `look`, which returns what
+// is wrong with it. There must be nothing.
+async function each(options, list, look) {
+    const problems = [];
+    const queue = [...list];
+    await withContext(options, async (context) => {
+        const worker = async () => {
+            for (let page = queue.shift(); page; page = queue.shift()) {
+                const { tab, wrong, loaded } = await open(context, page);
+                const found = [...await look(tab, loaded, page), ...wrong];
+                problems.push(...found.map((what) => `${page}: ${what}`));
+                await tab.close();
+            }
+        };
+        await Promise.all([worker(), worker()]);
+    });
+    assert.deepEqual(problems, []);
+}
+
+const WIDE = { viewport: { width: 1280, height: 900 } };
+const NARROW = { viewport: { width: 360, height: 800 } };
+
+// --- What is right ---------------------------------------------------------
+
+test('every page loads from the file system, fits, weighs little', () =>
+    each(WIDE, pages, async (tab, loaded) => {
+        const problems = [];
+        const weight = [...loaded].reduce((sum, file) =>
+            sum + statSync(file).size, 0);
+        if (weight >= MOST_BYTES)
+            problems.push(`it weighs ${weight} bytes`);
+        for (const width of WIDTHS) {
+            await tab.setViewportSize({ width, height: 900 });
+            const over = await tab.evaluate(() =>
+                document.documentElement.scrollWidth - window.innerWidth);
+            if (over > 0)
+                problems.push(`at a width of ${width}: ${over} px too wide`);
+        }
+        return problems;
+    }));
+
+test('axe finds nothing in the light theme', () =>
+    each({ ...WIDE, colorScheme: 'light' }, kinds, (tab) => violations(tab)));
+
+test('axe finds nothing in the dark theme', () =>
+    each({ ...WIDE, colorScheme: 'dark' }, kinds, (tab) => violations(tab)));
+
+test('axe finds nothing on a narrow screen', () =>
+    each(NARROW, kinds, (tab) => violations(tab, false)));
+
+test('axe finds nothing on the other pages', () =>
+    each(WIDE, pages.filter((p) => !kinds.includes(p)), (tab) =>
+        violations(tab, false)));
+
+test('the keyboard alone reaches everything', () =>
+    each(WIDE, kinds, async (tab) => {
+        const count = await tab.evaluate(() => {
+            window.reached = new Set();
+            document.addEventListener('focusin', (e) =>
+                window.reached.add(e.target));
+            window.wanted = [...document.querySelectorAll('a[href], button,' +
+                'summary, input, select, [tabindex="0"]')]
+                .filter((e) => e.checkVisibility({
+                    visibilityProperty: true }) && !e.disabled);
+            return window.wanted.length;
+        });
+        // A frame that scrolls may be a stop of its own.
+        for (let i = 0; i < count * 1.1 + 10; i++)
+            await tab.keyboard.press('Tab');
+        const missed = await tab.evaluate(() => window.wanted
+            .filter((e) => !window.reached.has(e) && !(e.type === 'radio' &&
+                [...window.reached].some((r) => r.name === e.name)))
+            .map((e) => `not reached: ${e.outerHTML.slice(0, 120)}`));
+        return count > 5 ? missed : ['there is nothing to reach'];
+    }));
+
+test('a narrow screen shows one model at a time, without a script', async () => {
+    await withContext({ viewport: { width: 360, height: 800 },
+        javaScriptEnabled: false }, async (context) => {
+        const { tab } = await open(context, 'columns/deliver.html');
+        const shown = async () => (await tab.locator('.cell:visible')
+            .evaluateAll((cells) => cells.map((c) => c.dataset.models)));
+        const all = await shown();
+        assert.ok(['threads', 'processes', 'evloop'].every((model) =>
+            all.some((m) => m.includes(model))), `shown at first: ${all}`);
+        await tab.locator('label.processes').click();
+        const some = await shown();
+        assert.ok(some.length > 0 && some.length < all.length &&
+            some.every((m) => m.split(' ').includes('processes')),
+        `shown after the choice: ${some}`);
+        await tab.keyboard.press('ArrowRight');
+        assert.ok((await shown()).every((m) => m.split(' ').includes('evloop')),
+            'the arrow keys choose the next');
+    });
+});
+
+test('without a script everything can be read', async () => {
+    await withContext({ javaScriptEnabled: false }, async (context) => {
+        for (const [page, text] of [
+            ['source/threads/queue.c.html', 'pthread_cond_wait'],
+            ['source/index.html', 'places.c'],
+            ['timelines/head.html', 'worker 5'],
+            ['timelines/condition.html', 'asleep'],
+        ]) {
+            const { tab } = await open(context, page);
+            assert.match(await tab.locator('main').innerText(),
+                new RegExp(text), page);
+            await tab.close();
+        }
+    });
+});
+
+test('the columns stand side by side, each with its own code', async () => {
+    await withContext({ viewport: { width: 1280, height: 900 } },
+        async (context) => {
+            const { tab } = await open(context, 'columns/deliver.html');
+            const boxes = await tab.locator('.columns').first()
+                .locator('.cell').evaluateAll((cells) => cells.map((cell) => ({
+                    top: cell.getBoundingClientRect().top,
+                    left: cell.getBoundingClientRect().left,
+                    text: cell.textContent })));
+            assert.equal(boxes.length, 3);
+            assert.ok(boxes[0].top === boxes[1].top &&
+                boxes[1].top === boxes[2].top, 'aligned');
+            assert.ok(boxes[0].left < boxes[1].left &&
+                boxes[1].left < boxes[2].left, 'in order');
+            ['threads/fetch.c', 'processes/worker.c', 'evloop/deliver.c']
+                .forEach((file, i) => {
+                    const { code } = definition(file, 'step_deliver');
+                    assert.ok(boxes[i].text.includes(code), file);
+                });
+            await tab.locator('.quote figcaption a').first().click();
+            await tab.waitForURL(/fetch\.c\.html#step_deliver$/);
+            assert.ok(await tab.locator('#step_deliver').evaluate((e) =>
+                Math.abs(e.getBoundingClientRect().top) < innerHeight),
+            'the place is on the screen');
+        });
+});
+
+test('search finds names and comments', async () => {
+    await withContext({}, async (context) => {
+        const { tab } = await open(context, 'index.html');
+        await tab.keyboard.press('/');
+        await tab.waitForURL(/source\/index\.html$/);
+        await tab.keyboard.press('/');
+        await tab.keyboard.type('queue_take');
+        assert.equal(await tab.locator('#results a').first().textContent(),
+            'queue_take');
+        await tab.keyboard.press('Enter');
+        await tab.waitForURL(/queue\.[ch]\.html#queue_take/);
+        await tab.goBack();
+        await tab.locator('#query').fill('zombie spurious nonsense');
+        assert.equal(await tab.locator('#found').textContent(), 'Nothing found');
+        await tab.locator('#query').fill('low watermark drain');
+        assert.ok(await tab.locator('#results li').count() > 0);
+    });
+});
+
+test('a timeline is walked and zoomed by keys, and told about', async () => {
+    await withContext({}, async (context) => {
+        const { tab } = await open(context, 'timelines/pool.html');
+        const first = tab.locator('figure.timeline').first();
+        const told = () => first.locator('.told').textContent();
+        const axis = () => first.locator('svg .small').allTextContents();
+        await first.locator('.frame').focus();
+        await tab.keyboard.press('ArrowRight');
+        const one = await told();
+        assert.match(one, /^main: (start|take)/);
+        await tab.keyboard.press('ArrowDown');
+        assert.match(await told(), /^worker 0: .*ms|µs/);
+        const before = await axis();
+        await tab.keyboard.press('+');
+        assert.notDeepEqual(await axis(), before, 'zoomed in');
+        await tab.keyboard.press('0');
+        assert.deepEqual(await axis(), before, 'all is shown');
+        await first.getByRole('button', { name: 'Zoom in' }).click();
+        assert.notDeepEqual(await axis(), before, 'zoomed by the button');
+        await first.getByRole('button', { name: 'All' }).click();
+        await first.locator('.span.waits').last().hover();
+        assert.match(await told(), /asleep on the condition.*queue_take/);
+    });
+});
+
+test('the timelines show what their texts say', () => {
+    const data = (page) => [...readFileSync(path.join(OUT, page), 'utf8')
+        .matchAll(/<script type="application\/json">([^]*?)<\/script>/g)]
+        .map((m) => JSON.parse(m[1]));
+    const spans = (one, step) => one.lanes.flatMap((lane) => lane.spans
+        .filter((s) => s[0] === step).map((s) => ({ lane, long: s[2] - s[1] })));
+    const [pool] = data('timelines/pool.html');
+    assert.equal(pool.lanes.length, 5, 'main and four workers');
+    const [pipe] = data('timelines/pipe.html');
+    const peak = Math.max(...pipe.lanes.flatMap((l) =>
+        (l.counters['in the pipe'] ?? []).map((p) => p[1])));
+    assert.ok(peak >= 60000 && peak <= 65536, `in the pipe: ${peak}`);
+    assert.ok(spans(pipe, 'deliver').some((s) => s.long > 100),
+        'a writer has slept');
+    const [mark] = data('timelines/watermark.html');
+    const pauses = spans(mark, 'deliver').filter((s) => s.long > 5);
+    assert.ok(pauses.length > 3, `${pauses.length} pauses`);
+    const [killed] = data('timelines/killed.html');
+    assert.equal(killed.lost.length, 1);
+    assert.equal(spans(killed, 'retry').length, 1);
+    const head = data('timelines/head.html');
+    assert.equal(head.length, 3);
+    for (const one of head)
+        assert.ok(spans(one, 'deliver').filter((s) => s.long > 100).length >= 5,
+            `${one.id}: five wait`);
+});
+
+test('the wait on the condition lets others have the lock', () => {
+    const text = readFileSync(path.join(OUT, 'timelines/condition.html'),
+        'utf8');
+    const list = [...text.matchAll(/<li>after [^:]*: ([^<]*)<\/li>/g)]
+        .map((m) => m[1]);
+    const sleeps = list.findIndex((l) => /worker 0 sleeps/.test(l));
+    const put = list.findIndex((l, i) => i > sleeps && /main.*holds/.test(l));
+    const signal = list.findIndex((l, i) => i > put && /main.*signals/.test(l));
+    const again = list.findIndex((l, i) => i > signal && /worker.*holds/.test(l));
+    assert.ok(sleeps !== -1 && sleeps < put && put < signal && signal < again,
+        list.join('\n'));
+});
+
+test('the theme is chosen and stays', async () => {
+    await withContext({ colorScheme: 'light' }, async (context) => {
+        const { tab } = await open(context, 'index.html');
+        const paper = () => tab.evaluate(() =>
+            getComputedStyle(document.body).backgroundColor);
+        const light = await paper();
+        await tab.locator('#theme').click();
+        const dark = await paper();
+        assert.notEqual(dark, light);
+        await tab.goto(url('columns/index.html'));
+        assert.equal(await paper(), dark);
+    });
+});
+
+// --- What is broken --------------------------------------------------------
+
+const TREE = ['common', 'threads', 'processes', 'evloop', 'run', 'README.md',
+    'CMakeLists.txt', 'CMakePresets.json', 'tests', 'slides'];
+
+function copyTree() {
+    const to = mkdtempSync(path.join(tmpdir(), 'triptych-broken-'));
+    for (const name of TREE)
+        cpSync(path.join(ROOT, name), path.join(to, name), { recursive: true,
+            filter: (from) => !/\/(corpus|node_modules)$/.test(from) });
+    return to;
+}
+
+test('a name that is not there fails the build, which says so', () => {
+    const tree = copyTree();
+    const edit = (file, from, to) => {
+        const at = path.join(tree, file);
+        const text = readFileSync(at, 'utf8');
+        assert.ok(text.includes(from), `${file}: ${from}`);
+        writeFileSync(at, text.replaceAll(from, to));
+    };
+    try {
+        const right = readFileSync(path.join(tree, 'slides/steps/02-take.md'),
+            'utf8');
+        edit('threads/places.c', 'place_wait_turn', 'place_await_turn');
+        let result = build(path.join(tree, 'site'), { TRIPTYCH_ROOT: tree });
+        assert.equal(result.status, 1, result.stdout + result.stderr);
+        assert.match(result.stderr, /threads\/places\.c has no place_wait_turn/);
+        assert.ok(!existsSync(path.join(tree, 'site')), 'there is no site');
+
+        edit('threads/places.c', 'place_await_turn', 'place_wait_turn');
+        edit('evloop/request.c', 'step_expire', 'step_finish');
+        mkdirSync(path.join(tree, 'threads/lab'), { recursive: true });
+        writeFileSync(path.join(tree, 'slides/steps/02-take.md'),
+            `${right}\nSee \`queue_pop\`, \`threads/quue.c\`, [a](../no.md), ` +
+            '`./run sight`, `fetch-evloop --loop 2`, {{figure smal evloop ' +
+            'rate}}: 10,000 requests/s.\n');
+        writeFileSync(path.join(tree, 'threads/lab/handout.md'),
+            '# A lab\n\nWrite `queue_tkae`; see [this](../../common/none.c).\n');
+        result = build(path.join(tree, 'site'), { TRIPTYCH_ROOT: tree });
+        assert.equal(result.status, 1);
+        for (const what of [/evloop\/request\.c has no step_expire/,
+            /02-take\.md:\d+: the source has no queue_pop/,
+            /there is no file threads\/quue\.c/, /link to \.\.\/no\.md/,
+            /run has no command sight/, /fetch-evloop has no option --loop/,
+            /no workload smal/, /a figure is typed: "10,000 requests\/s"/,
+            /handout\.md:3: the source has no queue_tkae/,
+            /handout\.md:3: the link to \.\.\/\.\.\/common\/none\.c/])
+            assert.match(result.stderr, what);
+    } finally {
+        rmSync(tree, { recursive: true });
+    }
+});
+
+test('a step that is in no column is missed', () => {
+    const tree = copyTree();
+    try {
+        const file = path.join(tree, 'slides/steps/09-retry.md');
+        writeFileSync(file, readFileSync(file, 'utf8')
+            .replace('processes/request.c step_retry, ', ''));
+        const result = build(path.join(tree, 'site'), { TRIPTYCH_ROOT: tree });
+        assert.equal(result.status, 1);
+        assert.match(result.stderr,
+            /retry does not show step_retry of processes\/request\.c/);
+    } finally {
+        rmSync(tree, { recursive: true });
+    }
+});
+
+test('links that lead nowhere, and what is loaded from elsewhere', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-links-'));
+    try {
+        writeFileSync(path.join(folder, 'a.html'), '<p id="x" class="y">' +
+            '<a href="b.html#here">1</a><a href="b.html#gone">2</a>' +
+            '<a href="c.html">3</a><a href="#x">4</a><i id="x"></i>' +
+            '<script src="https://cdn.example/x.js"></script>' +
+            '<a href="https://example.org/">fine</a>');
+        writeFileSync(path.join(folder, 'b.html'), '<p id="here">');
+        assert.deepEqual(checkLinks(folder, []).sort(), [
+            'a.html: href="c.html" leads nowhere',
+            'a.html: script loads https://cdn.example/x.js',
+            'a.html: the id x stands twice',
+            'a.html: there is no #gone in b.html']);
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
+});
+
+test('the source is cut where its items are', () => {
+    for (const file of allFiles()) {
+        const whole = read(file);
+        assert.equal(tokens(whole.text).map((t) => t.text).join(''),
+            whole.text, file);
+        for (const item of whole.items)
+            assert.ok(item.kind === 'enum' || item.name, `${file}:${item.first}`);
+        // A function's definition begins in the first column and so does its
+        // end: as many as grep would find.
+        const ends = whole.lines.filter((l) => l === '}').length;
+        assert.equal(whole.items.filter((i) => i.kind === 'function').length,
+            ends, file);
+    }
+    const put = definition('threads/queue.c', 'queue_put');
+    assert.match(put.code, /^int queue_put\([^]*\n}$/);
+    assert.equal(definition('common/trace.h', 'STEP_SEND').name, 'step');
+    assert.match(definition('threads/fetch.c', 'step_finish').comment,
+        /^Step finish: records/);
+    assert.ok(!has('threads/queue.c', 'queue_pop'));
+});
+
+test('markers give code and figures; unknown ones are named', () => {
+    const problems = [];
+    const text = expand('{{code threads/queue.c queue_free}} {{constant ' +
+        'common/blocking.h BLOCKING_CHUNK}} {{figure small evloop rate}}',
+    'x.md', problems);
+    assert.deepEqual(problems, []);
+    assert.match(text, /void queue_free\(struct queue \*queue\)/);
+    assert.match(text, /64 KiB [\d,.]+ requests\/s/);
+    expand('{{code threads/queue.c nothing}}\n{{foo bar}}', 'x.md', problems);
+    assert.deepEqual(problems, ['x.md:1: threads/queue.c has no nothing',
+        'x.md:2: there is no marker foo']);
+    const found = check('```sh\n./run dmeo\n```\n', 'x.md', []);
+    assert.deepEqual(found, ['x.md:2: run has no command dmeo']);
+    assert.equal(spanProblem('fetch-threads -n --high-water 64K URL'), undefined);
+    assert.match(spanProblem('fetch-threads --hihg-water 64K'), /no option/);
+});
+
+test('a mistake is a diff of the whole function', () => {
+    assert.deepEqual(diff('a\nb\nc', 'a\nB\nc'), [
+        { sign: ' ', text: 'a' }, { sign: '-', text: 'b' },
+        { sign: '+', text: 'B' }, { sign: ' ', text: 'c' }]);
+});
+
+test('the libraries are those of the lock file', () => {
+    const lock = JSON.parse(readFileSync(path.join(SLIDES, 'package-lock.json'),
+        'utf8')).packages;
+    const asked = JSON.parse(readFileSync(path.join(SLIDES, 'package.json'),
+        'utf8'));
+    for (const [name, version] of Object.entries({ ...asked.dependencies,
+        ...asked.devDependencies })) {
+        assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is pinned`);
+        assert.equal(lock[`node_modules/${name}`].version, version, name);
+        assert.ok(lock[`node_modules/${name}`].integrity, name);
+    }
+    execFileSync('sh', ['-n', path.join(ROOT, 'run')]);
+});
