@@ -33,7 +33,8 @@ function prosed(text, file, up, root) {
         '<code>$1</code>').replace(/\b[A-Za-z_]\w+\b/g, (word) => {
         if (!/_/.test(word))
             return word;
-        const entry = resolve(file, word, undefined, root);
+        const entry = resolve(file, word, undefined, root) ??
+            resolve(file.replace(/h$/, 'c'), word, undefined, root);
         return entry === undefined ? word
             : `<a href="${up}${sourceHref(entry)}">${word}</a>`;
     });
@@ -249,11 +250,13 @@ function makeFile(site, file) {
         return ` id="${id}"`;
     };
     const toc = [];
-    const level = segments(whole).some((p) => p.heading) ? 'h3' : 'h2';
+    let level = 'h2'; // of a name's heading; lower within a part
     // A definition has the anchor rather than its forward declaration.
     const body = segments(whole).map((part) => {
-        if (part.heading !== undefined)
+        if (part.heading !== undefined) {
+            level = 'h3';
             return `<h2 class="part">${escape(part.heading)}</h2>`;
+        }
         const inside = part.items ?? (part.item ? [part.item] : []);
         const marks = inside.slice(1).map((i) => `<i${anchor(i)}></i>`);
         const first = inside[0];

@@ -145,7 +145,7 @@ function rowOf(site, step, row, heads) {
     const id = slug(row.title);
     const cells = groups.map(({ models, cell }) => {
         const names = models.map((m) => `<b class="tag ${m}">${m}</b>`);
-        return `<div class="cell wide-${models.length}" data-models="${
+        return `<div class="cell" data-models="${
             models.join(' ')}"><h3 class="who">${names.join(' and ')}${
             models.length > 1 ? ' <span>share it</span>' : ''}</h3>${
             cell.none !== undefined ? `<p class="none">${
@@ -158,7 +158,7 @@ function rowOf(site, step, row, heads) {
         inline(row.title)}</h2>${row.note === '' ? ''
         : `<div class="note">${markdown(site, row.note,
             { file: step.file, page: step.page })}</div>`}
-<div class="columns">${cells.join('')}</div></section>`;
+<div class="columns of-${cells.length}">${cells.join('')}</div></section>`;
 }
 
 // On a narrow screen one model at a time: a choice that works by CSS alone.
@@ -205,8 +205,15 @@ href="../${before.page}">← ${before.name}</a>` : '<span></span>'}${after
 
 export async function make(site) {
     checkComplete(site);
-    for (const step of steps(site))
-        makeStep(site, step);
+    for (const step of steps(site)) {
+        try {
+            makeStep(site, step);
+        } catch (error) {
+            if (!(error instanceof Missing))
+                throw error;
+            site.problems.push(`${step.file}: ${error.message}`);
+        }
+    }
     const table = steps(site).map((step) => {
         const names = MODELS.map((model) => `<td>${[...new Set(step.rows
             .flatMap((row) => row.cells[model].items ?? [])

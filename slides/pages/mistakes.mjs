@@ -68,7 +68,7 @@ export async function make(site) {
         : `<dt>Step</dt><dd>${steps.map((s) => `<a href="${up}${s.page}">${
             s.name}</a>`).join(', ')}</dd>`}</dl>
 <h2>How it shows</h2>
-<div class="symptom">${paragraphs(m.symptom)}</div>
+<div class="symptom">${paragraphs(m.symptom.replace(/^[a-z]/, (c) => c.toUpperCase()))}</div>
 <h2>What is wrong</h2>
 ${diffed(site, m, up)}
 <nav class="turn" aria-label="Other mistakes">${before ? `<a rel="prev" href="${
