@@ -8,6 +8,7 @@
  * Here are its options and its commands; what measures is session. See
  * triptych-bench(1).
  */
+#include "beside.h"
 #include "contestant.h"
 #include "page.h"
 #include "results.h"
@@ -17,7 +18,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,20 +37,12 @@ static void on_signal(int number)
 
 static char origin[PATH_MAX + 20];
 
-/* Where we are is where the others are, in a build and when installed. */
 static void find_all(void)
 {
-    char self[PATH_MAX] = "";
     char tools[PATH_MAX];
     char ours[PATH_MAX];
     char path[PATH_MAX + 40];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n > 0 ? n : 0] = '\0';
-    snprintf(tools, sizeof tools, "%s", dirname(self));
-    snprintf(ours, sizeof ours, "%s", tools);
-    snprintf(path, sizeof path, "%s/fetch-threads", tools);
-    if (access(path, X_OK) != 0) /* build/release/tests */
-        snprintf(ours, sizeof ours, "%s", dirname(self));
+    beside_find(ours, tools);
     snprintf(origin, sizeof origin, "%s/triptych-origin", tools);
     snprintf(path, sizeof path, "%s/../share/triptych/peers", tools);
     contestants_find(ours, tools,

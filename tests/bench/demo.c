@@ -9,6 +9,7 @@
 #include "content.h"
 #include "measure.h"
 #include "practice.h"
+#include "versus.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -18,10 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MODELS 3
-#define JOBS   "32"
-
-static const char *const models[MODELS] = {"threads", "processes", "evloop"};
+#define JOBS "32"
 
 /* --- The list ----------------------------------------------------------- */
 
@@ -94,65 +92,7 @@ static void add_body(void *arg, unsigned id, const struct kind *kind)
     }
 }
 
-/* --- The table ---------------------------------------------------------- */
-
-static bool colours;
-
-static const char *style(const char *escape)
-{
-    return colours ? escape : "";
-}
-
-#define BOLD  style("\033[1m")
-#define DIM   style("\033[2m")
-#define GREEN style("\033[32m")
-#define PLAIN style("\033[0m")
-
-/* One row; the best figure stands out. */
-static void print_row(const char *name, const double values[MODELS],
-                      const char *format, bool less_is_better, bool judge)
-{
-    double best = values[0];
-    for (int i = 1; i < MODELS; i++) {
-        if (less_is_better ? values[i] < best : values[i] > best)
-            best = values[i];
-    }
-    printf("  %-28s", name);
-    for (int i = 0; i < MODELS; i++) {
-        char text[32];
-        snprintf(text, sizeof text, format, values[i]);
-        bool is_best = judge && values[i] == best;
-        printf("%s%14s%s", is_best ? GREEN : "", text, is_best ? PLAIN : "");
-    }
-    (void)putchar('\n');
-}
-
-#define ROW(name, expression, format, less, judge)                            \
-    do {                                                                      \
-        double values[MODELS];                                                \
-        for (int i = 0; i < MODELS; i++) {                                    \
-            const struct measure *m = &all[i];                                \
-            values[i] = (double)(expression);                                 \
-        }                                                                     \
-        print_row(name, values, format, less, judge);                         \
-    } while (0)
-
-static void print_table(const struct measure all[MODELS], unsigned total)
-{
-    printf("\n  %s%-28s%14s%14s%14s%s\n", BOLD, "", "threads", "processes",
-           "evloop", PLAIN);
-    ROW("wall time, s", m->wall, "%.2f", true, true);
-    ROW("requests/s", total / m->wall, "%.0f", false, true);
-    ROW("MB/s", (double)m->bytes / 1e6 / m->wall, "%.0f", false, true);
-    ROW("user CPU, s", m->user, "%.2f", true, true);
-    ROW("system CPU, s", m->system, "%.2f", true, true);
-    ROW("peak memory, MiB", (double)m->peak_pss / 1048576, "%.1f", true, true);
-    ROW("threads", m->threads, "%.0f", true, false);
-    ROW("processes", m->processes, "%.0f", true, false);
-    ROW("descriptors", m->descriptors, "%.0f", true, false);
-    ROW("voluntary switches", m->voluntary, "%.0f", true, true);
-    ROW("involuntary switches", m->involuntary, "%.0f", true, true);
-}
+/* --- The reading -------------------------------------------------------- */
 
 /* Three sentences on what to look at. */
 static void print_reading(const struct measure all[MODELS])
@@ -183,18 +123,21 @@ static void print_reading(const struct measure all[MODELS])
 
 /* --- The demo ----------------------------------------------------------- */
 
+static bool colours;
+
 static int race(const char *directory, const char *list, unsigned total,
                 const struct measure *wanted, struct measure all[MODELS])
 {
     for (int i = 0; i < MODELS; i++) {
         char path[4096];
-        snprintf(path, sizeof path, "%s/fetch-%s", directory, models[i]);
+        snprintf(path, sizeof path, "%s/fetch-%s", directory,
+                 versus_models[i]);
         char *const argv[] = {path,         (char *)"-q", (char *)"-j",
                               (char *)JOBS, (char *)"-i", (char *)"-",
                               NULL};
         struct measure_setting setting = {.input = list};
-        printf("  fetch-%-10s %u URLs, %s in flight ... ", models[i], total,
-               JOBS);
+        printf("  fetch-%-10s %u URLs, %s in flight ... ", versus_models[i],
+               total, JOBS);
         (void)fflush(stdout);
         int error = measure_run(argv, &setting, &all[i]);
         if (error != 0) {
@@ -203,8 +146,8 @@ static int race(const char *directory, const char *list, unsigned total,
         }
         if (all[i].status != 0 || all[i].bytes != wanted->bytes ||
             all[i].hash != wanted->hash) {
-            printf("%sFAILED%s: status %d, %llu of %llu bytes\n", BOLD, PLAIN,
-                   all[i].status, (unsigned long long)all[i].bytes,
+            printf("FAILED: status %d, %llu of %llu bytes\n", all[i].status,
+                   (unsigned long long)all[i].bytes,
                    (unsigned long long)wanted->bytes);
             return 1;
         }
@@ -239,7 +182,8 @@ static int demo(const char *directory, const char *origin)
                    k + 1 < KINDS ? ", " : "\n\n");
         status = written ? race(directory, list_path, total, &wanted, all) : 3;
         if (status == 0) {
-            print_table(all, total);
+            struct versus versus = {all, {total, total, total}, total};
+            versus_print(stdout, &versus, colours);
             print_reading(all);
         }
     }

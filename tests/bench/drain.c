@@ -9,6 +9,7 @@
  * standard output.
  */
 #include "content.h"
+#include "family.h"
 #include "measure.h"
 #include "practice.h"
 #include "teeth.h"
@@ -154,7 +155,7 @@ static void reap(struct lane *lane)
 
 static void sample(struct lane *lane, size_t number, double time, FILE *series)
 {
-    size_t memory = lane->pid != 0 ? measure_memory(lane->pid) : 0;
+    size_t memory = lane->pid != 0 ? family_memory(lane->pid) : 0;
     if (memory == 0)
         return;
     if (time < REST_S * 0.9)

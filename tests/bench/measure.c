@@ -1,7 +1,6 @@
 /* measure: runs a program and looks at it from outside. See measure.h. */
 #include "measure.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,8 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAMILY_MOST 20000
-#define CHUNK       ((size_t)256 * 1024)
+#define CHUNK ((size_t)256 * 1024)
+
+/* How often it is looked at most, unless the setting says so. */
+#define LOOK_MS 20
 
 /* --- Hashing ------------------------------------------------------------ */
 
@@ -45,93 +46,6 @@ void measure_hash(uint64_t *hash, uint64_t *length, const void *bytes,
     }
     *hash = h;
     *length += n;
-}
-
-/* --- Looking ------------------------------------------------------------ */
-
-static unsigned count_entries(const char *path)
-{
-    unsigned count = 0;
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return 0;
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL)
-        count += entry->d_name[0] != '.';
-    (void)closedir(directory);
-    return count;
-}
-
-static size_t pss_of(pid_t pid)
-{
-    char path[64];
-    char text[2048];
-    snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", (long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1)
-        return 0;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    (void)close(fd);
-    if (n <= 0)
-        return 0;
-    text[n] = '\0';
-    const char *line = strstr(text, "\nPss:");
-    return line != NULL ? (size_t)strtoul(line + 5, NULL, 10) * 1024 : 0;
-}
-
-/* The process and all its descendants that are alive. Returns how many. */
-static size_t find_family(pid_t parent, pid_t *family)
-{
-    size_t count = 1;
-    family[0] = parent;
-    for (size_t i = 0; i < count; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "/proc/%ld/task/%ld/children",
-                 (long)family[i], (long)family[i]);
-        FILE *file = fopen(path, "re");
-        long child;
-        while (file != NULL && count < FAMILY_MOST &&
-               fscanf(file, "%ld", &child) == 1)
-            family[count++] = (pid_t)child;
-        if (file != NULL)
-            (void)fclose(file);
-    }
-    return count;
-}
-
-size_t measure_memory(pid_t pid)
-{
-    static pid_t family[FAMILY_MOST];
-    size_t count = find_family(pid, family);
-    size_t pss = 0;
-    for (size_t i = 0; i < count; i++)
-        pss += pss_of(family[i]);
-    return pss;
-}
-
-static void look(pid_t pid, struct measure *out)
-{
-    static pid_t family[FAMILY_MOST];
-    size_t count = find_family(pid, family);
-    size_t pss = 0;
-    unsigned threads = 0;
-    unsigned descriptors = 0;
-    for (size_t i = 0; i < count; i++) {
-        char path[64];
-        pss += pss_of(family[i]);
-        snprintf(path, sizeof path, "/proc/%ld/task", (long)family[i]);
-        threads += count_entries(path);
-        snprintf(path, sizeof path, "/proc/%ld/fd", (long)family[i]);
-        descriptors += count_entries(path);
-    }
-    if (pss > out->peak_pss)
-        out->peak_pss = pss;
-    if (threads > out->threads)
-        out->threads = threads;
-    if (count > out->processes)
-        out->processes = (unsigned)count;
-    if (descriptors > out->descriptors)
-        out->descriptors = descriptors;
 }
 
 /* --- Running ------------------------------------------------------------ */
@@ -180,97 +94,9 @@ static _Noreturn void become(char *const argv[],
     _exit(127);
 }
 
-/* Kills one of its children, or, when it never had any, the program: one whose
- * children have all done their work and ended is spared. */
-static void kill_something(pid_t pid, bool *had_children)
-{
-    static pid_t family[FAMILY_MOST];
-    size_t count = find_family(pid, family);
-    if (count > 1)
-        *had_children = true;
-    size_t which = count > 1 ? 1 + (size_t)rand() % (count - 1) : 0;
-    if (which != 0 || !*had_children)
-        (void)kill(family[which], SIGKILL);
-}
-
 static void kill_all(pid_t pid, const struct measure_setting *setting)
 {
     (void)kill(setting->own_group ? -pid : pid, SIGKILL);
-}
-
-/* When the next of several things is due; 0: never. */
-struct moments {
-    double look;
-    double kill;
-    double read; /* again, at a limited rate */
-    double end;
-    bool had_children;
-};
-
-/* A signal that comes just before poll does not wake it up. */
-#define STOP_MS 100
-
-/* Does what is due. Returns how long there is until the next thing, in ms. */
-static int do_due(pid_t pid, const struct measure_setting *setting,
-                  struct moments *next, struct measure *out)
-{
-    double now = seconds_now();
-    if (now >= next->look) {
-        look(pid, out);
-        double took = seconds_now() - now;
-        double pause = MEASURE_LOOK_MS / 1000.0;
-        next->look = now + took + (pause > 20 * took ? pause : 20 * took);
-    }
-    if (next->kill != 0 && now >= next->kill) {
-        kill_something(pid, &next->had_children);
-        next->kill = now + setting->kill_ms / 1000.0;
-    }
-    if ((next->end != 0 && now >= next->end) ||
-        (setting->stop != NULL && *setting->stop))
-        kill_all(pid, setting);
-    double soonest = next->look;
-    if (next->kill != 0 && next->kill < soonest)
-        soonest = next->kill;
-    if (next->read > now && next->read < soonest)
-        soonest = next->read;
-    int ms = (int)((soonest - seconds_now()) * 1000) + 1;
-    if (setting->stop != NULL && ms > STOP_MS)
-        ms = STOP_MS;
-    return ms > 0 ? ms : 0;
-}
-
-/* Reads its output until that ends, and looks at it meanwhile. */
-static int follow(pid_t pid, int fd, const struct measure_setting *setting,
-                  struct measure *out)
-{
-    char *chunk = malloc(CHUNK);
-    double begun = seconds_now();
-    struct moments next = {
-        .kill = setting->kill_ms > 0 ? begun + setting->kill_ms / 1000.0 : 0,
-        .end = setting->limit > 0 ? begun + setting->limit : 0};
-    ssize_t n = 1;
-    if (chunk == NULL)
-        return -ENOMEM;
-    while (n > 0 || (n == -1 && errno == EINTR)) {
-        int ms = do_due(pid, setting, &next, out);
-        bool reads = seconds_now() >= next.read;
-        struct pollfd poll_fd = {.fd = reads ? fd : -1, .events = POLLIN};
-        n = 1;
-        if (poll(&poll_fd, 1, ms) <= 0)
-            continue;
-        n = read(fd, chunk, CHUNK);
-        if (n > 0 && out->bytes < sizeof out->text - 1) {
-            size_t room = sizeof out->text - 1 - (size_t)out->bytes;
-            memcpy(out->text + out->bytes, chunk,
-                   (size_t)n < room ? (size_t)n : room);
-        }
-        if (n > 0)
-            measure_hash(&out->hash, &out->bytes, chunk, (size_t)n);
-        if (setting->rate > 0)
-            next.read = begun + (double)out->bytes / setting->rate;
-    }
-    free(chunk);
-    return 0;
 }
 
 int measure_start(char *const argv[], const struct measure_setting *setting,
@@ -292,32 +118,138 @@ int measure_start(char *const argv[], const struct measure_setting *setting,
     return error;
 }
 
-int measure_run(char *const argv[], const struct measure_setting *setting,
-                struct measure *out)
+/* --- Watching ----------------------------------------------------------- */
+
+int watch_begin(struct watch *watch, char *const argv[],
+                const struct measure_setting *setting, struct measure *out)
 {
-    int status;
-    int fd;
-    pid_t pid;
-    struct rusage usage;
     *out = (struct measure){0};
-    double begun = seconds_now();
-    int error = measure_start(argv, setting, &pid, &fd);
-    if (error != 0)
+    *watch = (struct watch){.setting = setting, .out = out};
+    watch->chunk = malloc(CHUNK);
+    if (watch->chunk == NULL)
+        return -ENOMEM;
+    watch->begun = seconds_now();
+    int error = measure_start(argv, setting, &watch->pid, &watch->fd);
+    if (error != 0) {
+        free(watch->chunk);
         return error;
-    error = follow(pid, fd, setting, out);
-    (void)close(fd);
-    if (error != 0)
-        kill_all(pid, setting);
-    while (wait4(pid, &status, 0, &usage) == -1) {
+    }
+    if (setting->kill_ms > 0)
+        watch->next_kill = watch->begun + setting->kill_ms / 1000.0;
+    if (setting->limit > 0)
+        watch->end = watch->begun + setting->limit;
+    return 0;
+}
+
+static void look(struct watch *watch)
+{
+    const struct family *now = &watch->now;
+    struct measure *out = watch->out;
+    family_look(watch->pid, &watch->now);
+    if (now->pss > out->peak_pss)
+        out->peak_pss = now->pss;
+    if (now->threads > out->threads)
+        out->threads = now->threads;
+    if (now->processes > out->processes)
+        out->processes = now->processes;
+    if (now->descriptors > out->descriptors)
+        out->descriptors = now->descriptors;
+}
+
+/* A signal that comes just before poll does not wake it up. */
+#define STOP_MS 100
+
+int watch_due(struct watch *watch)
+{
+    const struct measure_setting *setting = watch->setting;
+    double now = seconds_now();
+    if (now >= watch->next_look) {
+        unsigned ms = setting->look_ms > 0 ? setting->look_ms : LOOK_MS;
+        look(watch);
+        double took = seconds_now() - now;
+        double pause = ms / 1000.0;
+        watch->next_look =
+            now + took + (pause > 20 * took ? pause : 20 * took);
+    }
+    if (watch->next_kill != 0 && now >= watch->next_kill) {
+        family_kill_one(watch->pid, &watch->had_children);
+        watch->next_kill = now + setting->kill_ms / 1000.0;
+    }
+    if ((watch->end != 0 && now >= watch->end) ||
+        (setting->stop != NULL && *setting->stop))
+        kill_all(watch->pid, setting);
+    double soonest = watch->next_look;
+    if (watch->next_kill != 0 && watch->next_kill < soonest)
+        soonest = watch->next_kill;
+    if (watch->next_read > now && watch->next_read < soonest)
+        soonest = watch->next_read;
+    int ms = (int)((soonest - seconds_now()) * 1000) + 1;
+    if (setting->stop != NULL && ms > STOP_MS)
+        ms = STOP_MS;
+    return ms > 0 ? ms : 0;
+}
+
+bool watch_reads(const struct watch *watch)
+{
+    return seconds_now() >= watch->next_read;
+}
+
+bool watch_read(struct watch *watch)
+{
+    struct measure *out = watch->out;
+    ssize_t n = read(watch->fd, watch->chunk, CHUNK);
+    if (n <= 0)
+        return n == -1 && errno == EINTR;
+    if (out->bytes < sizeof out->text - 1) {
+        size_t room = sizeof out->text - 1 - (size_t)out->bytes;
+        memcpy(out->text + out->bytes, watch->chunk,
+               (size_t)n < room ? (size_t)n : room);
+    }
+    measure_hash(&out->hash, &out->bytes, watch->chunk, (size_t)n);
+    if (watch->setting->rate > 0)
+        watch->next_read =
+            watch->begun + (double)out->bytes / watch->setting->rate;
+    return true;
+}
+
+int watch_end(struct watch *watch)
+{
+    struct measure *out = watch->out;
+    struct rusage usage;
+    int status;
+    (void)close(watch->fd);
+    free(watch->chunk);
+    while (wait4(watch->pid, &status, 0, &usage) == -1) {
         if (errno != EINTR)
             return -errno;
     }
-    out->wall = seconds_now() - begun;
+    out->wall = seconds_now() - watch->begun;
     out->user = seconds_of(usage.ru_utime);
     out->system = seconds_of(usage.ru_stime);
     out->voluntary = usage.ru_nvcsw;
     out->involuntary = usage.ru_nivcsw;
     out->status =
         WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return error;
+    return 0;
+}
+
+void watch_kill(struct watch *watch)
+{
+    kill_all(watch->pid, watch->setting);
+}
+
+int measure_run(char *const argv[], const struct measure_setting *setting,
+                struct measure *out)
+{
+    struct watch watch;
+    bool more = true;
+    int error = watch_begin(&watch, argv, setting, out);
+    while (error == 0 && more) {
+        int ms = watch_due(&watch);
+        struct pollfd poll_fd = {.fd = watch_reads(&watch) ? watch.fd : -1,
+                                 .events = POLLIN};
+        if (poll(&poll_fd, 1, ms) > 0)
+            more = watch_read(&watch);
+    }
+    return error == 0 ? watch_end(&watch) : error;
 }

@@ -4,10 +4,7 @@
  * Every program is measured alike, whatever it is made of: time and CPU as
  * the kernel accounts them to it and to all children it has waited for;
  * memory, threads, processes and descriptors by looking at /proc every few
- * milliseconds, and keeping the most that was seen. Memory is the
- * proportional set size (PSS): a page shared by N processes counts 1/N in
- * each, so that the sum over a family of forked workers is what they really
- * take.
+ * milliseconds, and keeping the most that was seen (see family.h).
  *
  * Looking costs CPU, too: after each look there is a pause twenty times as
  * long. What comes and goes in between is missed.
@@ -15,20 +12,20 @@
 #ifndef TRIPTYCH_MEASURE_H
 #define TRIPTYCH_MEASURE_H
 
+#include "family.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How often it is looked at most, in milliseconds. */
-#define MEASURE_LOOK_MS 20
-
 /* How to run it. All zeroes will do. */
 struct measure_setting {
     const char *input;   /* file for standard input; NULL: /dev/null */
     double rate;         /* bytes a second read from its output; 0: all */
     unsigned kill_ms;    /* so often something of it is killed; 0: never */
+    unsigned look_ms;    /* so often it is looked at at most; 0: 20 */
     double limit;        /* seconds after which it is killed; 0: none */
     unsigned first_core; /* it may run on these ... */
     unsigned core_count; /* ... only; 0: on all */
@@ -57,11 +54,54 @@ struct measure {
 /*
  * Runs argv[0] and reads all of its standard output. What is killed, if that is
  * asked for, is one of its children, or the program itself if it has not had
- * any. Returns when it has ended: 0, or a negative errno if it could not be run. Not
- * for more than one at a time.
+ * any. Returns when it has ended: 0, or a negative errno if it could not be run.
  */
 int measure_run(char *const argv[], const struct measure_setting *setting,
                 struct measure *out);
+
+/*
+ * The same for callers who watch several programs at a time, and poll(2) by
+ * themselves: for what watch_due says, and for `fd` while watch_reads.
+ */
+struct watch {
+    pid_t pid;
+    int fd;            /* its standard output, to be read from */
+    double begun;      /* seconds of the monotonic clock */
+    struct family now; /* what was seen when it was last looked at */
+
+    /* Nobody else's: */
+    const struct measure_setting *setting;
+    struct measure *out;
+    char *chunk;
+    double next_look; /* when these are due; 0: never, or at once */
+    double next_kill;
+    double next_read;
+    double end;
+    bool had_children;
+};
+
+/* Starts it. `setting` and `out` must live until watch_end. 0 or a negative
+ * errno, and there is nothing to end. */
+int watch_begin(struct watch *watch, char *const argv[],
+                const struct measure_setting *setting, struct measure *out);
+
+/* Does what is due. Returns how many milliseconds there are until something is
+ * again. */
+int watch_due(struct watch *watch);
+
+/* False while its output has to wait, for the sake of the rate. */
+bool watch_reads(const struct watch *watch);
+
+/* Reads a piece of its output; blocks until there is one. False: it has ended.
+ */
+bool watch_read(struct watch *watch);
+
+/* Kills it, and with own_group all of its group. */
+void watch_kill(struct watch *watch);
+
+/* Waits until it has ended, and completes what was measured. 0 or a negative
+ * errno. */
+int watch_end(struct watch *watch);
 
 /* Starts a program in the same way, for a caller who looks at it himself:
  * gives its pid, and the descriptor that its standard output is read from. 0
@@ -73,9 +113,5 @@ int measure_start(char *const argv[], const struct measure_setting *setting,
  * length 0, pass both on. */
 void measure_hash(uint64_t *hash, uint64_t *length, const void *bytes,
                   size_t n);
-
-/* The proportional set size, in bytes, of a process and all its descendants
- * together; 0 if it is gone. */
-size_t measure_memory(pid_t pid);
 
 #endif

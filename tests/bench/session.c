@@ -2,15 +2,14 @@
 #include "session.h"
 
 #include "contestant.h"
+#include "scratch.h"
 #include "server.h"
 #include "table.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* For the counting of system calls, and for the waterfalls, which could not
@@ -27,44 +26,6 @@ struct paths {
     char report[PATH_MAX];
     char upload[PATH_MAX];
 };
-
-/* --- Directories -------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *status, int kind,
-                      struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    (void)remove(path);
-    return 0;
-}
-
-static void remove_tree(const char *path)
-{
-    (void)nftw(path, remove_one, 32, FTW_DEPTH | FTW_PHYS);
-}
-
-/* In memory where there is room: the disk is not what is measured. */
-static int make_scratch(char *path, size_t size)
-{
-    static const char memory[] = "/dev/shm";
-    struct statvfs status;
-    const char *where = getenv("TMPDIR");
-    bool roomy = statvfs(memory, &status) == 0 &&
-                 status.f_bavail * status.f_frsize > 1UL << 30;
-    if (where == NULL || *where == '\0')
-        where = roomy && access(memory, W_OK) == 0 ? memory : P_tmpdir;
-    int n = snprintf(path, size, "%s/triptych-bench-XXXXXX", where);
-    if (n < 0 || (size_t)n >= size) {
-        path[0] = '\0';
-        return -ENAMETOOLONG;
-    }
-    if (mkdtemp(path) != NULL)
-        return 0;
-    path[0] = '\0';
-    return -errno;
-}
 
 /* --- One round ---------------------------------------------------------- */
 
@@ -102,7 +63,7 @@ static void run_one(struct session *session, const struct contestant *c,
     struct task task = *whole;
     struct row row;
     task.requests = contestant_requests(c, whole);
-    remove_tree(task.directory);
+    scratch_remove(task.directory);
     (void)mkdir(task.directory, 0755);
     int error = write_lists(session, c, &task);
     if (error == 0)
@@ -252,7 +213,8 @@ int session_begin(struct session *session)
     char *machine = session->results.machine;
     size_t size = sizeof session->results.machine;
     char trace[PATH_MAX];
-    int error = make_scratch(session->scratch, sizeof session->scratch);
+    int error = scratch_make("triptych-bench", session->scratch,
+                             sizeof session->scratch);
     if (error != 0)
         return error;
     for (size_t i = 0; i < contestant_count; i++) {
@@ -276,6 +238,6 @@ int session_begin(struct session *session)
 void session_end(struct session *session)
 {
     if (session->scratch[0] != '\0')
-        remove_tree(session->scratch);
+        scratch_remove(session->scratch);
     session->scratch[0] = '\0';
 }
