@@ -1,8 +1,7 @@
 /* versus: the three models in one table. See versus.h. */
 #include "versus.h"
 
-/* Wall times that differ by less than this do not differ. */
-#define DEAD_HEAT 1.03
+#include <string.h>
 
 const char *const versus_models[MODELS] = {"threads", "processes", "evloop"};
 
@@ -16,34 +15,42 @@ struct row {
     double values[MODELS];
 };
 
-static bool is_best(const struct row *row, const struct measure all[MODELS],
-                    int which)
+/* The best value of those that have not failed. */
+static double find_best(const struct row *row,
+                        const struct measure all[MODELS])
 {
-    double value = row->values[which];
-    if (row->better == NEITHER || all[which].status != 0)
-        return false;
+    bool found = false;
+    double best = 0;
     for (int i = 0; i < MODELS; i++) {
-        double other = row->values[i];
+        double value = row->values[i];
         if (all[i].status == 0 &&
-            (row->better == LESS ? other < value : other > value))
-            return false;
+            (!found || (row->better == LESS ? value < best : value > best))) {
+            best = value;
+            found = true;
+        }
     }
-    return true;
+    return best;
 }
 
+/* What is written alike is equally good; and where all are, none is best. */
 static void print_row(FILE *out, const struct row *row,
                       const struct measure all[MODELS], bool colours)
 {
+    char text[MODELS][40];
+    char best[40];
+    bool differ = false;
+    snprintf(best, sizeof best, row->format, find_best(row, all));
+    for (int i = 0; i < MODELS; i++) {
+        snprintf(text[i], sizeof text[i], row->format, row->values[i]);
+        differ = differ || strcmp(text[i], best) != 0;
+    }
     fprintf(out, "  %-28s", row->name);
     for (int i = 0; i < MODELS; i++) {
-        char text[40];
-        bool best = is_best(row, all, i);
-        int n =
-            snprintf(text, sizeof text, "%s", best && !colours ? "* " : "");
-        snprintf(text + n, sizeof text - (size_t)n, row->format,
-                 row->values[i]);
-        fprintf(out, "%s%14s%s", best && colours ? "\033[32m" : "", text,
-                best && colours ? "\033[0m" : "");
+        bool is_best = row->better != NEITHER && differ &&
+                       all[i].status == 0 && strcmp(text[i], best) == 0;
+        fprintf(out, "%s%*s%s%s", is_best && colours ? "\033[32m" : "",
+                14 - (int)strlen(text[i]), is_best ? "* " : "", text[i],
+                is_best && colours ? "\033[0m" : "");
     }
     (void)putc('\n', out);
 }
@@ -72,7 +79,7 @@ void versus_print(FILE *out, const struct versus *versus, bool colours)
     }
     ROW("wall time, s", m->wall, "%.2f", LESS);
     ROW("requests/s", done[i] / m->wall, "%.0f", MORE);
-    ROW("MB/s", (double)m->bytes / 1e6 / m->wall, "%.0f", MORE);
+    ROW("MB/s", (double)m->bytes / 1e6 / m->wall, "%.1f", MORE);
     ROW("user CPU, s", m->user, "%.2f", LESS);
     ROW("system CPU, s", m->system, "%.2f", LESS);
     ROW("peak memory, MiB", (double)m->peak_pss / 1048576, "%.1f", LESS);
@@ -108,22 +115,24 @@ void versus_print_winner(FILE *out, const struct versus *versus)
     int count = rank(all, order);
     double first = count > 0 ? all[order[0]].wall : 0;
     double last = count > 0 ? all[order[count - 1]].wall : 0;
-    if (count > 1 && last < DEAD_HEAT * first) {
+    if (count > 1 && last < VERSUS_LEVEL * first) {
         fprintf(out, "  No difference in time to speak of: %.2f to %.2f s.\n",
                 first, last);
     } else if (count > 0) {
         fprintf(out, "  First: %s, in %.2f s", versus_models[order[0]], first);
         for (int i = 1; i < count; i++)
-            fprintf(out, "; %s took %.2f times as long",
+            fprintf(out, i == 1 ? "; %s took %.2f times as long" : ", %s %.2f",
                     versus_models[order[i]], all[order[i]].wall / first);
         fputs(".\n", out);
     }
     for (int i = 0; i < MODELS; i++) {
-        if (all[i].status != 0)
-            fprintf(out,
-                    "  Lost: %s ended with status %d, %u of %u requests "
-                    "undone.\n",
-                    versus_models[i], all[i].status,
+        int status = all[i].status;
+        if (status != 0)
+            fprintf(out, "  Lost: %s %s %d, %u of %u requests undone.\n",
+                    versus_models[i],
+                    status > 128 ? "was killed by signal"
+                                 : "ended with status",
+                    status > 128 ? status - 128 : status,
                     versus->total - versus->done[i], versus->total);
     }
 }

@@ -12,6 +12,9 @@
 
 #define MODELS 3
 
+/* Wall times of which none is so many times as long as another do not differ. */
+#define VERSUS_LEVEL 1.03
+
 /* "threads", "processes", "evloop": the order of every row. */
 extern const char *const versus_models[MODELS];
 
@@ -23,8 +26,7 @@ struct versus {
     unsigned total;
 };
 
-/* Prints the table. The best figure of a row stands out: by colour, or by a
- * star. */
+/* Prints the table. The best figure of a row has a star, and a colour. */
 void versus_print(FILE *out, const struct versus *versus, bool colours);
 
 /* Prints a line or two on who was first, how much longer the others took, and
