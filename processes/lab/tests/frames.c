@@ -1,0 +1,498 @@
+/*
+ * The frames: whole, in pieces, one byte at a time, and what is none.
+ *
+ * What a header looks like is the student's to choose: frames are made with
+ * frame_append or frame_write, and taken apart with frame_feed. write, writev
+ * and realloc are wrapped, to take little at a time or to fail.
+ */
+#include "frame.h"
+#include "lab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FEED   "frame_feed: what it keeps in struct frame_reader"
+#define APPEND "frame_append: which bytes it puts behind each other"
+#define WRITE  "frame_write: what it does with the number that write returned"
+
+/* --- Calls that do what they may do, but seldom do ----------------------- */
+
+static bool meddling;    /* write and writev take a few bytes, or EINTR */
+static unsigned meddled; /* how often */
+static long reallocs_left = -1; /* -1: without limit */
+
+ssize_t __real_write(int fd, const void *data, size_t n);
+ssize_t __wrap_write(int fd, const void *data, size_t n);
+ssize_t __wrap_writev(int fd, const struct iovec *parts, int n);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+ssize_t __wrap_write(int fd, const void *data, size_t n)
+{
+    if (!meddling || n == 0)
+        return __real_write(fd, data, n);
+    unsigned turn = meddled++;
+    if (turn % 5 == 2) {
+        errno = EINTR;
+        return -1;
+    }
+    size_t most = turn % 7 + 1;
+    return __real_write(fd, data, n < most ? n : most);
+}
+
+/* Gathered here, so that every call has its share of the meddling. */
+ssize_t __wrap_writev(int fd, const struct iovec *parts, int n)
+{
+    size_t length = 0;
+    for (int i = 0; i < n; i++)
+        length += parts[i].iov_len;
+    char *all = malloc(length + 1);
+    if (all == NULL)
+        lab_broken("no memory");
+    length = 0;
+    for (int i = 0; i < n; i++) {
+        if (parts[i].iov_len > 0)
+            memcpy(all + length, parts[i].iov_base, parts[i].iov_len);
+        length += parts[i].iov_len;
+    }
+    ssize_t done = __wrap_write(fd, all, length);
+    int error = errno;
+    free(all);
+    errno = error;
+    return done;
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (reallocs_left == 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (reallocs_left > 0)
+        reallocs_left--;
+    return __real_realloc(memory, size);
+}
+
+/* --- What the tests are made of ------------------------------------------ */
+
+static void append(struct bytes *out, enum frame_type type, const char *text)
+{
+    struct iovec part = {(void *)text, strlen(text)};
+    int error = frame_append(out, type, &part, 1);
+    lab_check(error == 0, "the stub, or an error that is none", APPEND,
+              "frame_append returned %d for a frame of %zu bytes", error,
+              strlen(text));
+}
+
+/* A job, a body, an empty body, a result: "J<abcdefg>0123456789R<end>". */
+static void append_four(struct bytes *out)
+{
+    struct iovec job[] = {{(void *)"abc", 3}, {NULL, 0}, {(void *)"defg", 4}};
+    int error = frame_append(out, FRAME_JOB, job, 3);
+    lab_check(error == 0, "the stub, or an error that is none", APPEND,
+              "frame_append returned %d for a job of three parts", error);
+    append(out, FRAME_BODY, "0123456789");
+    append(out, FRAME_BODY, "");
+    append(out, FRAME_RESULT, "end");
+}
+
+static const char four[] = "J<abcdefg>0123456789R<end>";
+
+/* Feeds it all, and writes down what came of it. The bytes lie in a block of
+ * their own, so that the address sanitizer sees who reads past their end. */
+static void note(struct frame_reader *reader, const char *bytes, size_t n,
+                 struct bytes *notes)
+{
+    char *p = malloc(n > 0 ? n : 1);
+    if (p == NULL)
+        lab_broken("no memory");
+    if (n > 0)
+        memcpy(p, bytes, n);
+    size_t used = 0;
+    while (used < n) {
+        struct frame frame = {.type = FRAME_NONE};
+        size_t took = frame_feed(reader, p + used, n - used, &frame);
+        lab_check(took > 0 && took <= n - used,
+                  "it must take something, and no more than it was given",
+                  "frame_feed: what it returns",
+                  "frame_feed took %zu of %zu bytes", took, n - used);
+        const char *at = frame.at;
+        lab_check(frame.type != FRAME_BODY || frame.length == 0 ||
+                      (at >= p + used && at + frame.length <= p + n),
+                  "a body is not gathered: its pieces stand in what was fed",
+                  "frame_feed, FRAME_BODY",
+                  "a piece of a body does not stand in the bytes that were "
+                  "given");
+        used += took;
+        int error = 0;
+        if (frame.type == FRAME_BODY)
+            error = bytes_append(notes, at, frame.length);
+        else if (frame.type != FRAME_NONE)
+            error = bytes_print(notes, "%s<%.*s>",
+                                frame.type == FRAME_JOB      ? "J"
+                                : frame.type == FRAME_RESULT ? "R"
+                                                             : "BROKEN",
+                                (int)frame.length, frame.length > 0 ? at : "");
+        if (error != 0)
+            lab_broken("no memory");
+    }
+    free(p);
+}
+
+static void check_notes(const struct bytes *notes, const char *wanted,
+                        const char *how)
+{
+    lab_check(notes->length == strlen(wanted) &&
+                  memcmp(notes->data, wanted, notes->length) == 0,
+              "frames are not put together again as they were", FEED,
+              "fed %s, it gave %.*s instead of %s", how, (int)notes->length,
+              notes->length > 0 ? notes->data : "", wanted);
+}
+
+/* --- The tests ----------------------------------------------------------- */
+
+static void a_frame_comes_out_whole(void)
+{
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame;
+    struct iovec parts[] = {{(void *)"ab", 2}, {(void *)"c", 1}};
+    lab_doing("appending one frame, and feeding it whole",
+              "what is appended is not what is fed", APPEND);
+    int error = frame_append(&frames, FRAME_RESULT, parts, 2);
+    lab_check(error == 0, "the stub, or an error that is none", APPEND,
+              "frame_append returned %d", error);
+    lab_check(frames.length > 3, "a header must say how long the message is",
+              APPEND, "a message of 3 bytes became %zu bytes", frames.length);
+    size_t took = frame_feed(&reader, frames.data, frames.length, &frame);
+    lab_check(took == frames.length && frame.type == FRAME_RESULT,
+              "the header does not say what was appended", FEED,
+              "of a whole frame of %zu bytes it took %zu and found type %d",
+              frames.length, took, (int)frame.type);
+    lab_check(frame.length == 3 && memcmp(frame.at, "abc", 3) == 0,
+              "the message is the parts, one behind the other", FEED,
+              "\"ab\" and \"c\" came out as %zu bytes: \"%.*s\"", frame.length,
+              (int)frame.length, frame.at);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
+static void one_byte_at_a_time(void)
+{
+    struct bytes frames = {0};
+    struct bytes notes = {0};
+    struct frame_reader reader = {0};
+    lab_doing("feeding four frames, one byte at a time",
+              "one read is not one record", FEED);
+    append_four(&frames);
+    for (size_t i = 0; i < frames.length; i++)
+        note(&reader, frames.data + i, 1, &notes);
+    check_notes(&notes, four, "one byte at a time");
+    bytes_free(&notes);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
+static void split_at_every_byte(void)
+{
+    struct bytes frames = {0};
+    lab_doing("feeding four frames in two pieces",
+              "a piece may end anywhere: in a header, between two frames",
+              FEED);
+    append_four(&frames);
+    for (size_t split = 0; split <= frames.length; split++) {
+        struct frame_reader reader = {0};
+        struct bytes notes = {0};
+        char how[60];
+        (void)snprintf(how, sizeof how, "%zu and then %zu bytes", split,
+                       frames.length - split);
+        note(&reader, frames.data, split, &notes);
+        note(&reader, frames.data + split, frames.length - split, &notes);
+        check_notes(&notes, four, how);
+        bytes_free(&notes);
+        frame_free(&reader);
+    }
+    bytes_free(&frames);
+}
+
+/* Binary, longer than any buffer, and with two more frames behind it. */
+static void a_body_of_any_length(void)
+{
+    static char body[600000];
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame;
+    size_t used = 0, got = 0, heap = 0;
+    for (size_t i = 0; i < sizeof body; i++)
+        body[i] = (char)(i * 7 + i / 251);
+    struct iovec part = {body, sizeof body};
+    lab_doing("feeding a body of 600,000 bytes in pieces of 4,096",
+              "pieces of a body are lost, or gathered", FEED);
+    int error = frame_append(&frames, FRAME_BODY, &part, 1);
+    lab_check(error == 0, "bodies come in any length", APPEND,
+              "frame_append returned %d for a body of 600,000 bytes", error);
+    append(&frames, FRAME_RESULT, "end");
+    do {
+        size_t n = frames.length - used < 4096 ? frames.length - used : 4096;
+        used += frame_feed(&reader, frames.data + used, n, &frame);
+        if (frame.type == FRAME_BODY) {
+            lab_check(got + frame.length <= sizeof body &&
+                          memcmp(frame.at, body + got, frame.length) == 0,
+                      "a piece is lost, or comes twice", FEED,
+                      "the piece of %zu bytes behind byte %zu is not what "
+                      "was sent",
+                      frame.length, got);
+            got += frame.length;
+        }
+        if (heap < reader.message.capacity)
+            heap = reader.message.capacity;
+    } while (frame.type != FRAME_RESULT && frame.type != FRAME_BROKEN &&
+             used < frames.length);
+    lab_check(got == sizeof body && frame.type == FRAME_RESULT,
+              "the end of the body is not where its header says", FEED,
+              "%zu of 600,000 bytes came out, and then type %d", got,
+              (int)frame.type);
+    lab_check(heap < 65536, "a body is not gathered: it may be of any length",
+              "frame_feed: what it appends to reader->message",
+              "the reader holds %zu bytes", heap);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
+/* Whatever the header: all ones is no type, and no length. */
+static void what_is_no_frame(void)
+{
+    static char longest[FRAME_MOST + 1];
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame = {.type = FRAME_NONE};
+    char ones[64];
+    memset(ones, 0xff, sizeof ones);
+    lab_doing("feeding 64 bytes of 0xff",
+              "what came over the pipe was believed",
+              "frame_feed: what a header may say");
+    for (size_t used = 0; used < sizeof ones && frame.type == FRAME_NONE;)
+        used += frame_feed(&reader, ones + used, sizeof ones - used, &frame);
+    lab_check(frame.type == FRAME_BROKEN,
+              "whoever reads on waits for 4 GiB that never come",
+              "frame_feed: what a header may say",
+              "64 bytes of 0xff gave type %d, not FRAME_BROKEN",
+              (int)frame.type);
+    frame_free(&reader);
+
+    struct iovec part = {longest, sizeof longest};
+    reader = (struct frame_reader){0};
+    lab_doing("feeding a job that is longer than FRAME_MOST",
+              "FRAME_MOST is not looked at", FEED);
+    int error = frame_append(&frames, FRAME_JOB, &part, 1);
+    if (error == 0) {
+        size_t used = 0;
+        do
+            used += frame_feed(&reader, frames.data + used,
+                               frames.length - used, &frame);
+        while (frame.type == FRAME_NONE && used < frames.length);
+        lab_check(frame.type == FRAME_BROKEN, "FRAME_MOST is not looked at",
+                  "frame_feed: what a header may say",
+                  "a job of %zu bytes gave type %d, not FRAME_BROKEN",
+                  sizeof longest, (int)frame.type);
+    }
+    bytes_free(&frames);
+    frame_free(&reader);
+
+    reader = (struct frame_reader){0};
+    part.iov_len = FRAME_MOST;
+    lab_doing("feeding a job of FRAME_MOST bytes",
+              "FRAME_MOST itself is allowed", FEED);
+    error = frame_append(&frames, FRAME_JOB, &part, 1);
+    lab_check(error == 0, "FRAME_MOST itself is allowed", APPEND,
+              "frame_append returned %d for a job of FRAME_MOST bytes", error);
+    (void)frame_feed(&reader, frames.data, frames.length, &frame);
+    lab_check(frame.type == FRAME_JOB && frame.length == FRAME_MOST,
+              "FRAME_MOST itself is allowed", FEED,
+              "a job of FRAME_MOST bytes gave type %d and %zu bytes",
+              (int)frame.type, frame.length);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
+static void memory_runs_out(void)
+{
+    static char message[5000];
+    struct iovec parts[] = {{message, sizeof message}, {message, 100}};
+    for (long allowed = 0;; allowed++) {
+        struct bytes frames = {0};
+        append(&frames, FRAME_RESULT, "before");
+        size_t before = frames.length;
+        lab_doing("appending a frame while memory runs out",
+                  "an error of bytes_append is not looked at", APPEND);
+        reallocs_left = allowed;
+        int error = frame_append(&frames, FRAME_RESULT, parts, 2);
+        reallocs_left = -1;
+        lab_check(error == 0 || (error == -ENOMEM && frames.length == before),
+                  "half a frame in the outbox spoils all that follow",
+                  "frame_append, where bytes_append fails",
+                  "without memory frame_append returned %d, and left %zu "
+                  "bytes where %zu were",
+                  error, frames.length, before);
+        bytes_free(&frames);
+        if (error == 0)
+            break;
+    }
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame;
+    append_four(&frames);
+    lab_doing("feeding a job while memory runs out",
+              "an error of bytes_append is not looked at", FEED);
+    reallocs_left = 0;
+    size_t used = frame_feed(&reader, frames.data, frames.length, &frame);
+    reallocs_left = -1;
+    lab_check(frame.type == FRAME_BROKEN ||
+                  (used > 0 && frame.type == FRAME_JOB),
+              "what could not be kept is lost", FEED,
+              "without memory frame_feed gave type %d", (int)frame.type);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
+/* --- Through a pipe ------------------------------------------------------ */
+
+static void open_pipe(int ends[2], int capacity)
+{
+    if (pipe2(ends, O_CLOEXEC) == -1 ||
+        (capacity > 0 && fcntl(ends[1], F_SETPIPE_SZ, capacity) == -1))
+        lab_broken("pipe: %s", strerror(errno));
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static char big[150000];
+
+/* Writes a body and a result in a child; returns the end to read. */
+static int start_writer(size_t n, int capacity, bool meddle, pid_t *pid)
+{
+    int ends[2];
+    for (size_t i = 0; i < sizeof big; i++)
+        big[i] = (char)(i * 7 + i / 251);
+    open_pipe(ends, capacity);
+    *pid = fork();
+    if (*pid == -1)
+        lab_broken("fork: %s", strerror(errno));
+    if (*pid > 0) {
+        (void)close(ends[1]);
+        return ends[0];
+    }
+    (void)close(ends[0]);
+    meddling = meddle;
+    int error = frame_write(ends[1], FRAME_BODY, big, n);
+    if (error == 0)
+        error = frame_write(ends[1], FRAME_RESULT, "end", 3);
+    meddling = false;
+    lab_check(error == 0, "the stub, or an error that is none", WRITE,
+              "frame_write returned %d for a body of %zu bytes", error, n);
+    lab_check(!meddle || meddled > 10,
+              "it writes by another call than write "
+              "or writev, or nothing",
+              WRITE, "write was called %u times", meddled);
+    _exit(0);
+}
+
+/* Reads what the child writes, at most `step` bytes at once. */
+static void read_back(int fd, size_t n, size_t step)
+{
+    static char text[65536];
+    struct frame_reader reader = {0};
+    size_t got = 0;
+    bool ended = false;
+    ssize_t length;
+    while (!ended && (length = read(fd, text, step)) > 0) {
+        for (size_t used = 0; used < (size_t)length && !ended;) {
+            struct frame frame;
+            used += frame_feed(&reader, text + used, (size_t)length - used,
+                               &frame);
+            if (frame.type == FRAME_BODY) {
+                lab_check(got + frame.length <= n &&
+                              memcmp(frame.at, big + got, frame.length) == 0,
+                          "after a short write it went on at the wrong place",
+                          WRITE,
+                          "the body is not what was sent, from byte "
+                          "%zu on",
+                          got);
+                got += frame.length;
+            }
+            lab_check(frame.type != FRAME_BROKEN,
+                      "a write that took a part only was taken for a whole "
+                      "one, and the next frame begins in the middle of this",
+                      WRITE, "what came is no frame, after %zu of %zu bytes",
+                      got, n);
+            ended = frame.type == FRAME_RESULT;
+        }
+    }
+    lab_check(ended && got == n,
+              "a write that took a part only was taken for a whole one", WRITE,
+              "the pipe ended after %zu of %zu bytes of the body", got, n);
+    frame_free(&reader);
+}
+
+static void check_writer(pid_t pid)
+{
+    int status;
+    lab_check(waitpid(pid, &status, 0) == pid && status == 0,
+              "frame_write failed there, or crashed", WRITE,
+              "the writer ended with status 0x%x", (unsigned)status);
+}
+
+static void short_writes(void)
+{
+    pid_t pid;
+    lab_doing("frame_write, with a write that takes 1 to 7 bytes and is "
+              "interrupted now and then",
+              "write may take less than it was given, or be interrupted",
+              WRITE);
+    int fd = start_writer(3000, 0, true, &pid);
+    read_back(fd, 3000, 65536);
+    check_writer(pid);
+}
+
+static void through_a_small_pipe(void)
+{
+    pid_t pid;
+    lab_doing("frame_write of 150,000 bytes, through a pipe that holds 4,096",
+              "it must sleep in write until there is room", WRITE);
+    int fd = start_writer(sizeof big, 4096, false, &pid);
+    read_back(fd, sizeof big, 1000);
+    check_writer(pid);
+}
+
+static void nobody_reads(void)
+{
+    int ends[2];
+    open_pipe(ends, 0);
+    (void)close(ends[0]);
+    lab_doing("frame_write to a pipe whose reader is gone",
+              "an error of write is taken for an interruption", WRITE);
+    int error = frame_write(ends[1], FRAME_RESULT, "end", 3);
+    lab_check(error == -EPIPE, "the error of write is not passed on", WRITE,
+              "frame_write returned %d, not -EPIPE (%d)", error, -EPIPE);
+}
+
+int main(void)
+{
+    static const struct lab_test tests[] = {
+        {"a_frame_comes_out_whole", a_frame_comes_out_whole},
+        {"one_byte_at_a_time", one_byte_at_a_time},
+        {"split_at_every_byte", split_at_every_byte},
+        {"a_body_of_any_length", a_body_of_any_length},
+        {"what_is_no_frame", what_is_no_frame},
+        {"memory_runs_out", memory_runs_out},
+        {"short_writes", short_writes},
+        {"through_a_small_pipe", through_a_small_pipe},
+        {"nobody_reads", nobody_reads},
+        {0}};
+    return lab_main(tests);
+}

@@ -1,0 +1,599 @@
+/*
+ * The pool: workers are made, hold what is theirs and nothing else, and are
+ * reaped when they end.
+ *
+ * The workers here do the test's work, and not that of worker.c: each says
+ * hello, sends back what it is sent, and ends when its jobs pipe does.
+ */
+#include "pool.h"
+#include "lab.h"
+#include "look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LIMIT 8
+
+#define MAKE  "make_worker: which ends are closed after the fork, and where"
+#define CHILD "run_child, and what it calls: what the child closes"
+#define REAP  "pool_reap: how often it calls waitpid, and what it returns"
+
+/* What a worker says first. */
+struct hello {
+    int slot;
+    bool blocks; /* its ends of the pipes do */
+    bool masked; /* the signals are blocked */
+    pid_t pid;
+};
+
+static struct pool pool;
+static struct pool_worker *workers[LIMIT];
+static int kept[POOL_KEPT] = {-1, -1, -1};
+static bool stubborn; /* the workers do not end when they are asked to */
+
+/* --- The workers --------------------------------------------------------- */
+
+static void ignore(int number)
+{
+    (void)number;
+}
+
+static bool blocks(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags != -1 && (flags & O_NONBLOCK) == 0;
+}
+
+static void work(void *context, int slot, int jobs_fd, int results_fd)
+{
+    char text[100];
+    ssize_t n;
+    sigset_t mask;
+    (void)sigprocmask(SIG_SETMASK, NULL, &mask);
+    struct hello hello = {.slot = slot,
+                          .blocks = blocks(jobs_fd) && blocks(results_fd),
+                          .masked = sigismember(&mask, SIGTERM) == 1 &&
+                                    sigismember(&mask, SIGINT) == 1 &&
+                                    sigismember(&mask, SIGCHLD) == 1,
+                          .pid = getpid()};
+    if (context != &pool)
+        _exit(90);
+    sigemptyset(&mask);
+    (void)signal(SIGTERM, stubborn ? SIG_IGN : SIG_DFL);
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
+    if (write(results_fd, &hello, sizeof hello) != sizeof hello)
+        _exit(91);
+    while ((n = read(jobs_fd, text, sizeof text)) > 0) {
+        if (write(results_fd, text, (size_t)n) != n)
+            _exit(92);
+    }
+    while (stubborn)
+        (void)pause();
+    _exit(n == 0 ? 40 + slot : 93);
+}
+
+/* --- What the tests are made of ------------------------------------------ */
+
+static void open_pool(size_t limit)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTERM, ignore);
+    int error = pool_open(&pool, limit, kept, work, &pool);
+    lab_check(error == 0, "the pool is not prepared", "pool_open",
+              "pool_open returned %d", error);
+}
+
+static bool readable(void *context)
+{
+    struct pollfd fd = {.fd = *(int *)context, .events = POLLIN};
+    return poll(&fd, 1, 0) == 1;
+}
+
+/* Reads from a worker; waits until it has written, or never will. */
+static ssize_t read_from(struct pool_worker *worker, void *to, size_t n)
+{
+    if (look_until(worker->pid, readable, &worker->results_fd) != LOOK_REACHED)
+        return -1;
+    return read(worker->results_fd, to, n);
+}
+
+static struct hello meet(struct pool_worker *worker)
+{
+    struct hello hello = {.slot = -1};
+    ssize_t n = read_from(worker, &hello, sizeof hello);
+    lab_check(n == sizeof hello && hello.slot == worker->slot &&
+                  hello.pid == worker->pid,
+              "the child does not call pool->work, or with other arguments; "
+              "or pid and results_fd of struct pool_worker are not set",
+              "make_worker and run_child",
+              "worker %d (process %d) did not say hello: %zd bytes came, from "
+              "slot %d, process %d",
+              worker->slot, (int)worker->pid, n, hello.slot, (int)hello.pid);
+    return hello;
+}
+
+static struct pool_worker *make_one(void)
+{
+    struct pool_worker *worker = NULL;
+    lab_doing("making a worker", "what was made is not a worker",
+              "make_worker");
+    int error = pool_get(&pool, &worker);
+    lab_check(error == 0, "the stub, or an error that is none", "make_worker",
+              "pool_get returned %d", error);
+    lab_check(worker != NULL && worker->pid > 0,
+              "the pid that fork returned is not kept", "make_worker",
+              "pool_get returned 0, and no worker with a process");
+    pool_settle(&pool);
+    return worker;
+}
+
+/* Makes n workers, and waits until each is at work. */
+static void make(int n)
+{
+    open_pool(LIMIT);
+    for (int i = 0; i < n; i++)
+        workers[i] = make_one();
+    for (int i = 0; i < n; i++)
+        (void)meet(workers[i]);
+}
+
+/* Reaps until there is none; returns how many were. */
+static int reap_all(void)
+{
+    int n = 0;
+    int status;
+    while (n <= LIMIT && pool_reap(&pool, &status) != NULL)
+        n++;
+    return n;
+}
+
+static bool has_died(void *context)
+{
+    struct pool_worker *worker = context;
+    return look_ended(&worker->pid);
+}
+
+static void kill_worker(struct pool_worker *worker)
+{
+    if (kill(worker->pid, SIGKILL) == -1 ||
+        look_until(worker->pid, has_died, worker) != LOOK_REACHED)
+        lab_broken("worker %d cannot be killed", worker->slot);
+}
+
+/* --- Making -------------------------------------------------------------- */
+
+static void a_worker_answers(void)
+{
+    char text[20] = "";
+    make(2);
+    struct pool_worker *worker = workers[1];
+    lab_doing("sending bytes to worker 1, and reading its answer",
+              "parent and worker have not the ends of the same pipes",
+              "make_worker: which ends the child gets");
+    lab_check(write(worker->jobs_fd, "ping", 4) == 4,
+              "the parent has not the writing end of the jobs pipe",
+              "make_worker: jobs_fd", "jobs_fd cannot be written to: %s",
+              strerror(errno));
+    ssize_t n = read_from(worker, text, sizeof text);
+    lab_check(n == 4 && memcmp(text, "ping", 4) == 0,
+              "parent and worker have not the ends of the same pipes",
+              "make_worker: which ends the child gets",
+              "\"ping\" was sent, and %zd bytes came back", n);
+    n = read(worker->results_fd, text, sizeof text);
+    lab_check(n == -1 && errno == EAGAIN,
+              "the parent never waits for one child", "make_worker",
+              "an empty results pipe gave %zd (%s)", n, strerror(errno));
+    pool_release(&pool, worker);
+    struct pool_worker *again = NULL;
+    lab_check(pool_get(&pool, &again) == 0 && again == worker,
+              "a worker was made though one is idle", "pool_get",
+              "the worker that was released is not found again");
+}
+
+static void nobody_blocks_but_the_worker(void)
+{
+    open_pool(LIMIT);
+    pool.capacity = 8192;
+    struct pool_worker *worker = make_one();
+    struct hello hello = meet(worker);
+    lab_check(!blocks(worker->jobs_fd) && !blocks(worker->results_fd),
+              "the parent would sleep with one child, and all others wait",
+              "make_worker: set_nonblocking",
+              "the parent's ends of the pipes block");
+    lab_check(hello.blocks,
+              "a worker is to sleep in write while its pipe is full",
+              "make_worker: set_nonblocking is for the parent's ends",
+              "the worker's ends of the pipes do not block");
+    int capacity = fcntl(worker->results_fd, F_GETPIPE_SZ);
+    lab_check(capacity == 8192,
+              "bodies wait for their turn in the results pipe: it is to hold "
+              "what --high-water says",
+              "make_worker: set_capacity",
+              "the results pipe holds %d bytes, pool->capacity is 8192",
+              capacity);
+}
+
+/* The child of a fork has the parent's handlers. */
+static void signals_are_blocked_at_birth(void)
+{
+    sigset_t before, after;
+    open_pool(LIMIT);
+    (void)sigprocmask(SIG_SETMASK, NULL, &before);
+    struct hello hello = meet(make_one());
+    (void)sigprocmask(SIG_SETMASK, NULL, &after);
+    lab_check(hello.masked,
+              "a signal that comes before the worker has set its own handlers "
+              "runs the parent's in it",
+              "fork_quietly", "in the new worker signals are not blocked");
+    lab_check(sigismember(&after, SIGTERM) == 0 &&
+                  sigismember(&before, SIGTERM) == 0,
+              "the parent cannot be interrupted any more", "fork_quietly",
+              "the parent has SIGTERM blocked after a worker was made");
+}
+
+/* --- Who holds which end ------------------------------------------------- */
+
+/* Copies the two ends that the worker is to hold; fails when it holds none. */
+static void find_own(struct pool_worker *worker, unsigned long *jobs,
+                     unsigned long *results)
+{
+    char text[60];
+    *jobs = *results = 0;
+    look_target(getpid(), worker->jobs_fd, text, sizeof text);
+    (void)sscanf(text, "pipe:[%lu]", jobs);
+    look_target(getpid(), worker->results_fd, text, sizeof text);
+    (void)sscanf(text, "pipe:[%lu]", results);
+    lab_check(*jobs != 0 && *results != 0 && *jobs != *results,
+              "each worker has a pipe of its own for each direction",
+              "make_worker", "jobs_fd and results_fd are not two pipes");
+    lab_check(look_holds(worker->pid, *jobs, false) &&
+                  look_holds(worker->pid, *results, true),
+              "it has closed what it needs, or got the wrong end", CHILD,
+              "worker %d does not hold the reading end of its jobs pipe and "
+              "the writing end of its results pipe",
+              worker->slot);
+}
+
+static void the_child_closes_the_parents_ends(void)
+{
+    unsigned long jobs, results;
+    int status = 0;
+    make(1);
+    lab_doing("looking at what the worker has open",
+              "a child has a copy of all that its parent had open", CHILD);
+    find_own(workers[0], &jobs, &results);
+    lab_check(!look_holds(workers[0]->pid, jobs, true),
+              "it never reads the end of that pipe: it is waiting for itself",
+              CHILD,
+              "the worker holds the writing end of the pipe that it reads its "
+              "jobs from");
+    lab_check(!look_holds(workers[0]->pid, results, false),
+              "when the parent is gone its writes do not fail, but fill the "
+              "pipe, and then it sleeps for ever",
+              CHILD,
+              "the worker holds the reading end of the pipe that it writes "
+              "its results to");
+    lab_doing("retiring a worker: closing its jobs pipe",
+              "the worker never reads the end of its jobs pipe", CHILD);
+    pool_retire(&pool, workers[0]);
+    pid_t pid = workers[0]->pid;
+    lab_check(look_until(pid, look_ended, &pid) == LOOK_REACHED,
+              "somebody holds the writing end of its jobs pipe still", CHILD,
+              "the jobs pipe is closed, and the worker does not end: %s",
+              look_words(getpid()));
+    struct pool_worker *dead = pool_reap(&pool, &status);
+    lab_check(dead == workers[0] && WIFEXITED(status) &&
+                  WEXITSTATUS(status) == 40,
+              "*status is what waitpid says", REAP,
+              "the worker ended with status 40; pool_reap returned %s, and "
+              "status 0x%x",
+              dead == NULL ? "NULL" : "a worker", (unsigned)status);
+}
+
+static void no_worker_holds_a_siblings_pipe(void)
+{
+    unsigned long jobs[5], results[5];
+    make(5);
+    for (int i = 0; i < 5; i++)
+        find_own(workers[i], &jobs[i], &results[i]);
+    lab_doing("looking at what the workers have open",
+              "a child has a copy of all that its parent had open", CHILD);
+    for (int i = 0; i < 5; i++) {
+        for (int k = 0; k < 5; k++) {
+            bool any =
+                i != k && (look_holds(workers[i]->pid, jobs[k], true) ||
+                           look_holds(workers[i]->pid, results[k], true));
+            lab_check(!any,
+                      "a child has a copy of all that its parent had open "
+                      "when it was forked: the ends of earlier workers' pipes "
+                      "as well. As long as it lives, they never end",
+                      CHILD,
+                      "worker %d holds a writing end of worker %d's pipes; "
+                      "from slot 0 on the workers have %d, %d, %d, %d, %d "
+                      "descriptors open",
+                      i, k, look_descriptors(workers[0]->pid),
+                      look_descriptors(workers[1]->pid),
+                      look_descriptors(workers[2]->pid),
+                      look_descriptors(workers[3]->pid),
+                      look_descriptors(workers[4]->pid));
+        }
+    }
+}
+
+static void the_parent_closes_the_childs_ends(void)
+{
+    unsigned long jobs, results;
+    char text[20];
+    make(1);
+    lab_doing("looking at what the parent has open",
+              "after a fork both sides hold both ends", MAKE);
+    find_own(workers[0], &jobs, &results);
+    lab_check(!look_holds(getpid(), jobs, false),
+              "a job can be sent to a worker that is dead, and nobody hears "
+              "of it",
+              MAKE, "the parent holds the reading end of the jobs pipe");
+    lab_check(!look_holds(getpid(), results, true),
+              "the results pipe of a dead worker never ends: its parent could "
+              "still write",
+              MAKE, "the parent holds the writing end of the results pipe");
+    kill_worker(workers[0]);
+    ssize_t n = read(workers[0]->results_fd, text, sizeof text);
+    lab_check(n == 0, "somebody could still write", MAKE,
+              "the worker is dead, and its results pipe gives %zd (%s)", n,
+              n == -1 ? strerror(errno) : "");
+    n = write(workers[0]->jobs_fd, "ping", 4);
+    lab_check(n == -1 && errno == EPIPE, "somebody could still read", MAKE,
+              "the worker is dead, and its jobs pipe took %zd bytes", n);
+}
+
+/* What is to be inherited, and what not. */
+static void the_worker_keeps_what_it_needs(void)
+{
+    char target[100];
+    int output[2], other[2];
+    if (pipe2(output, O_CLOEXEC) == -1 || pipe2(other, O_CLOEXEC) == -1 ||
+        dup2(output[1], STDOUT_FILENO) == -1)
+        lab_broken("pipe: %s", strerror(errno));
+    kept[1] = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    make(1);
+    lab_doing("looking at what the worker has open",
+              "a child has a copy of all that its parent had open", CHILD);
+    look_target(workers[0]->pid, STDOUT_FILENO, target, sizeof target);
+    lab_check(strncmp(target, "pipe:", 5) != 0,
+              "whoever reads the program's output does not see its end before "
+              "the last worker is gone",
+              "run_child: leave_standard_streams",
+              "the worker holds the program's standard output");
+    look_target(workers[0]->pid, STDERR_FILENO, target, sizeof target);
+    lab_check(target[0] != '\0', "what goes wrong there cannot be told", CHILD,
+              "the worker has no standard error");
+    look_target(workers[0]->pid, kept[1], target, sizeof target);
+    lab_check(target[0] == '/', "pool->kept_fds are for the workers, too",
+              CHILD, "the worker has closed the descriptor kept_fds[1]");
+    struct look_end ends[20];
+    int n = look_ends(workers[0]->pid, ends, 20);
+    lab_check(n == 2, "what a worker does not need it must not hold", CHILD,
+              "the worker holds %d ends of pipes, not 2", n);
+}
+
+/* --- Deaths -------------------------------------------------------------- */
+
+static void the_dead_are_reaped(void)
+{
+    int status = 0;
+    make(1);
+    lab_doing("reaping one worker",
+              "pool_reap waits for somebody who does not die", REAP);
+    lab_check(pool_reap(&pool, &status) == NULL,
+              "pool_reap must not wait, and nobody is dead", REAP,
+              "nobody has died, and pool_reap returned a worker");
+    pool_release(&pool, workers[0]);
+    kill_worker(workers[0]);
+    lab_check(look_until(getpid(), readable, &pool.signal_fd) == LOOK_REACHED,
+              "nobody is told of deaths", "pool_open: signal_fd",
+              "a worker has died, and signal_fd is not readable");
+    struct pool_worker *dead = pool_reap(&pool, &status);
+    lab_check(dead == workers[0], "the death goes unnoticed", REAP,
+              "a worker was killed, and pool_reap returned %s",
+              dead == NULL ? "NULL" : "another one");
+    lab_check(look_zombies(getpid()) == 0,
+              "a child that has ended stays in the table of processes until "
+              "its parent calls waitpid",
+              REAP, "after pool_reap there is %d zombie",
+              look_zombies(getpid()));
+    lab_check(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+              "*status is what waitpid says", REAP,
+              "the worker was killed by signal 9, and the status is 0x%x",
+              (unsigned)status);
+    lab_check(dead->pid == 0 && pool.alive == 0,
+              "the pool takes it for alive still", REAP,
+              "after pool_reap its pid is %d, and %zu workers are alive",
+              (int)dead->pid, pool.alive);
+    struct pool_worker *next = NULL;
+    lab_check(pool_get(&pool, &next) == 0 && next != workers[0],
+              "a dead worker is in the list of the idle", REAP,
+              "pool_get gives the dead worker another job");
+}
+
+/* Signals of one kind do not queue. */
+static void one_signal_many_deaths(void)
+{
+    make(5);
+    for (int i = 0; i < 5; i++)
+        kill_worker(workers[i]);
+    lab_doing("reaping five workers that died before anybody looked",
+              "pool_reap waits for more deaths than there are", REAP);
+    if (look_until(getpid(), readable, &pool.signal_fd) != LOOK_REACHED)
+        lab_broken("signal_fd is not readable");
+    int n = reap_all();
+    lab_check(n == 5 && look_zombies(getpid()) == 0,
+              "signals of one kind do not queue: one SIGCHLD may stand for "
+              "many deaths",
+              REAP,
+              "five workers died; calling pool_reap until it returned NULL "
+              "gave %d, and %d zombies are left",
+              n, look_zombies(getpid()));
+    lab_check(!readable(&pool.signal_fd),
+              "the parent never sleeps again: it is told of deaths for ever",
+              "pool_reap: what it does with signal_fd",
+              "all are reaped, and signal_fd is readable still");
+}
+
+static void no_descriptor_is_left(void)
+{
+    int status;
+    make(1);
+    kill_worker(workers[0]);
+    lab_doing("replacing a dead worker, again and again",
+              "the slot of a dead worker cannot be used again",
+              "pool_vacate, make_worker");
+    int before = 0;
+    for (int i = 0; i < 20; i++) {
+        struct pool_worker *dead = pool_reap(&pool, &status);
+        lab_check(dead != NULL, "the death goes unnoticed", REAP,
+                  "worker %d of 20 was killed, and pool_reap returned NULL",
+                  i);
+        pool_vacate(&pool, dead);
+        if (i == 0)
+            before = look_descriptors(getpid());
+        struct pool_worker *next = make_one();
+        lab_check(next == dead && next->slot == 0,
+                  "a replacement takes the slot of the dead",
+                  "pool_vacate: the list of the vacant",
+                  "the replacement has slot %d, not 0", next->slot);
+        kill_worker(next);
+    }
+    pool_vacate(&pool, pool_reap(&pool, &status));
+    int after = look_descriptors(getpid());
+    lab_check(after == before,
+              "the ends of dead workers' pipes stay open, until there are no "
+              "descriptors any more",
+              "pool_vacate, and make_worker",
+              "after 20 workers more the parent has %d descriptors open, %d "
+              "more than before",
+              after, after - before);
+}
+
+static void killed_at_once(void)
+{
+    make(2);
+    pool_release(&pool, workers[0]);
+    pid_t pid = workers[0]->pid;
+    lab_doing("pool_kill", "it waits for a worker that it did not kill",
+              "pool_kill");
+    pool_kill(&pool, workers[0]);
+    lab_check(look_state(pid) == 0,
+              "it must be dead, and reaped, when pool_kill returns",
+              "pool_kill", "after pool_kill the worker is in state %c",
+              look_state(pid));
+    lab_check(pool.alive == 1 && workers[0]->pid == 0,
+              "the pool takes it for alive still", "pool_kill",
+              "after pool_kill %zu workers are alive, and its pid is %d",
+              pool.alive, (int)workers[0]->pid);
+    struct pool_worker *next = NULL;
+    lab_check(pool_get(&pool, &next) == 0 && next != workers[0],
+              "a dead worker is in the list of the idle", "pool_kill",
+              "pool_get gives the dead worker another job");
+}
+
+static void all_are_ended(void)
+{
+    make(3);
+    lab_doing("ending workers that end when they are asked to",
+              "it waits where it must not", "pool_terminate");
+    pool_terminate(&pool);
+    for (int i = 0; i < 3; i++) {
+        pid_t pid = workers[i]->pid;
+        lab_check(look_until(pid, look_ended, &pid) == LOOK_REACHED,
+                  "it was neither sent SIGTERM, nor was its jobs pipe closed",
+                  "pool_terminate",
+                  "pool_terminate was called, and worker %d is alive: %s", i,
+                  look_words(getpid()));
+    }
+    lab_check(reap_all() == 3, "a death goes unnoticed", REAP,
+              "not all three could be reaped after pool_terminate");
+
+    stubborn = true;
+    workers[3] = make_one();
+    workers[4] = make_one();
+    (void)meet(workers[3]);
+    (void)meet(workers[4]);
+    pid_t last = workers[4]->pid;
+    lab_doing("ending workers that ignore SIGTERM",
+              "who does not end by itself must be killed", "pool_end");
+    pool_terminate(&pool);
+    pool_end(&pool);
+    lab_check(look_state(last) == 0 && look_living(getpid()) == 0 &&
+                  look_zombies(getpid()) == 0 && pool.alive == 0,
+              "all must be dead, and reaped, when pool_end returns",
+              "pool_end", "after pool_end: %s; %zu workers are alive",
+              look_words(getpid()), pool.alive);
+    pool_free(&pool);
+}
+
+static void a_shortage_is_undone(void)
+{
+    struct rlimit limit;
+    struct pool_worker *worker = NULL;
+    make(1);
+    int before = look_descriptors(getpid());
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        lab_broken("getrlimit: %s", strerror(errno));
+    int highest = dup(STDERR_FILENO);
+    (void)close(highest);
+    rlim_t most = limit.rlim_cur;
+    lab_doing("making a worker while descriptors run out",
+              "an error is not looked at", "make_worker, where pipe2 fails");
+    for (int spare = 0; spare < 4; spare++) {
+        limit.rlim_cur = (rlim_t)(highest + spare);
+        if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+            lab_broken("setrlimit: %s", strerror(errno));
+        int error = pool_get(&pool, &worker);
+        lab_check(error == -EMFILE,
+                  "the errno of what failed is not passed on",
+                  "make_worker, where pipe2 fails",
+                  "with %d descriptors to be had pool_get returned %d, not "
+                  "-EMFILE (%d)",
+                  spare, error, -EMFILE);
+        pool_settle(&pool);
+    }
+    limit.rlim_cur = most;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    int after = look_descriptors(getpid());
+    lab_check(after == before && look_living(getpid()) == 1,
+              "what was made before the failure must be undone",
+              "make_worker, where pipe2 fails",
+              "making a worker failed 4 times, and left %d descriptors and %d "
+              "children",
+              after - before, look_living(getpid()) - 1);
+    (void)meet(make_one());
+}
+
+int main(void)
+{
+    static const struct lab_test tests[] = {
+        {"a_worker_answers", a_worker_answers},
+        {"nobody_blocks_but_the_worker", nobody_blocks_but_the_worker},
+        {"signals_are_blocked_at_birth", signals_are_blocked_at_birth},
+        {"the_child_closes_the_parents_ends",
+         the_child_closes_the_parents_ends},
+        {"no_worker_holds_a_siblings_pipe", no_worker_holds_a_siblings_pipe},
+        {"the_parent_closes_the_childs_ends",
+         the_parent_closes_the_childs_ends},
+        {"the_worker_keeps_what_it_needs", the_worker_keeps_what_it_needs},
+        {"the_dead_are_reaped", the_dead_are_reaped},
+        {"one_signal_many_deaths", one_signal_many_deaths},
+        {"no_descriptor_is_left", no_descriptor_is_left},
+        {"killed_at_once", killed_at_once},
+        {"all_are_ended", all_are_ended},
+        {"a_shortage_is_undone", a_shortage_is_undone},
+        {0}};
+    return lab_main(tests);
+}

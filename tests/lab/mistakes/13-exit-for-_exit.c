@@ -1,0 +1,37 @@
+/*
+ * Mistake 13: exit for _exit after fork
+ * Lab: processes
+ * File: processes/worker.c
+ * Caught by: what_is_buffered_is_printed_once
+ *
+ * Symptom: somebody adds `printf("starting\n");` before model_run. On a
+ * terminal it is printed once; into a file or a pipe once more for each worker
+ * that was made, unless the worker was killed.
+ */
+
+void worker_main(const struct worker_setting *setting)
+{
+    static struct worker w; /* the signal handler's, too */
+    w.setting = setting;
+    w.blocking.options = setting->options;
+    w.blocking.idle = &w.idle;
+    w.blocking.tls = setting->tls;
+    w.blocking.deliver = step_deliver;
+    w.blocking.restart = restart;
+    trace_name(setting->trace, &w.blocking.lane, setting->slot + 1,
+               "worker %d", setting->slot);
+    trace_step(&w.blocking.lane, STEP_TAKE);
+    set_signals(&w);
+    blocking_prepare();
+    if (idle_open(&w.idle, setting->options->jobs, blocking_close_idle) == 0) {
+        while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
+               step_take(&w) && go(&w))
+            ;
+        idle_close(&w.idle);
+    }
+    trace_step(&w.blocking.lane, STEP_NONE);
+    frame_free(&w.reader);
+    free(w.strings);
+    blocking_close(&w.blocking);
+    exit(EXIT_SUCCESS);
+}

@@ -1,0 +1,31 @@
+/*
+ * Mistake 40: half a frame of a dead worker stays in the mailbox
+ * Lab: processes
+ * File: processes/request.c
+ * Caught by: half_a_frame_is_forgotten
+ *
+ * Symptom: a worker is killed while its body waits for its turn on standard
+ * output. The request is made again, its result is `ok` or `worker-crashed`,
+ * and the output is garbled: it begins with the dead worker's bytes, and has
+ * a few in it that no server sent.
+ */
+
+static void free_slot(struct fetch *fetch, struct request *r)
+{
+    struct pool_worker *worker = r->mailbox.worker;
+    /* The result was the last to come: there is nothing in the mailbox. */
+    if (ordered(fetch) || worker->pid == 0)
+        mailbox_unwatch(&r->mailbox);
+    r->written = 0;
+    r->peak = 0;
+    r->out_failed = false;
+    r->job = NULL;
+    if (worker->pid == 0) {
+        pool_vacate(&fetch->pool, worker);
+        r->mailbox.ended = false;
+    } else if (fetch->run->options->spawn_each) {
+        pool_retire(&fetch->pool, worker);
+    } else if (!r->mailbox.ended) {
+        pool_release(&fetch->pool, worker);
+    }
+}
