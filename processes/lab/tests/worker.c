@@ -133,18 +133,22 @@ static bool writable(void *context)
 static void take_result(struct worker *worker, const char *when)
 {
     struct frame frame = {.type = FRAME_NONE};
-    char byte;
+    char text[4096];
     while (frame.type == FRAME_NONE) {
         enum look look =
             look_until(worker->pid, readable, &worker->results_fd);
         lab_check(look == LOOK_REACHED,
                   "it waits for more, though the job is whole", READ,
                   "%s no result came: %s", when, look_words(worker->pid));
-        lab_check(__real_read(worker->results_fd, &byte, 1) == 1,
-                  "a part of a job was taken for the end, or for a whole job",
+        ssize_t n = __real_read(worker->results_fd, text, sizeof text);
+        lab_check(n > 0,
+                  "a part of a job was taken for the end, or for a "
+                  "whole job",
                   READ, "%s the worker closed the results pipe: %s", when,
                   look_words(worker->pid));
-        (void)frame_feed(&worker->reader, &byte, 1, &frame);
+        for (size_t used = 0; used < (size_t)n && frame.type == FRAME_NONE;)
+            used += frame_feed(&worker->reader, text + used, (size_t)n - used,
+                               &frame);
     }
     struct outcome outcome = OUTCOME_NONE;
     if (frame.length == sizeof outcome)

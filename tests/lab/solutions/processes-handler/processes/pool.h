@@ -1,0 +1,98 @@
+/* Style: a handler of SIGCHLD writes into a pipe; each slot is waited for. */
+/*
+ * pool: forked workers, as their parent sees them.
+ *
+ * Workers are made as they are needed, up to a limit, and found again when
+ * they are idle. A worker that dies is noticed, reaped and replaced in its
+ * slot, when the slot is needed.
+ *
+ * How deaths are noticed: by a handler of SIGCHLD, which writes a byte into a
+ * pipe of our own. How many have died the byte does not say; so every worker
+ * is asked for by its pid.
+ *
+ * For the parent, which has one thread.
+ */
+#ifndef TRIPTYCH_POOL_H
+#define TRIPTYCH_POOL_H
+
+#include "nursery.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* One slot. A replacement has the same slot. */
+struct pool_worker {
+    pid_t pid; /* 0: the slot is vacant */
+    int slot;  /* 0, 1, 2 ... */
+    /* The parent's ends of the two pipes; non-blocking; -1: closed. */
+    int jobs_fd;
+    int results_fd;
+    struct pool_worker *next; /* in the list of the idle, or of the vacant */
+};
+
+struct pool {
+    struct pool_worker *workers; /* `limit` of them */
+    size_t limit;
+    size_t used; /* slots that have been used so far */
+    size_t alive;
+    struct pool_worker *idle;
+    struct pool_worker *vacant;
+    struct nursery nursery;
+    int signal_fd;           /* the reading end of the handler's pipe */
+    struct sigaction before; /* the handling of SIGCHLD to go back to */
+    size_t next_asked;       /* the slot where pool_reap goes on */
+    /* What a worker does, in the child; it does not return. */
+    void (*work)(void *context, int slot, int jobs_fd, int results_fd);
+    void *context;
+    const int *kept_fds; /* POOL_KEPT descriptors that the workers need; each
+                          * may be -1: none */
+    /* What a results pipe is to hold, in bytes; 0: what it holds anyway. Made
+     * smaller when the system does not allow it. */
+    size_t capacity;
+};
+
+#define POOL_KEPT 3
+
+/* Prepares a pool of at most `limit` workers; none is made yet. SIGCHLD is
+ * blocked from now on. 0 or a negative errno. */
+int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
+              void (*work)(void *context, int slot, int jobs_fd,
+                           int results_fd),
+              void *context);
+
+/* Gets an idle worker, or makes one. 0; -EBUSY when all are at work; or the
+ * negative errno that making one met. */
+int pool_get(struct pool *pool, struct pool_worker **worker);
+
+/* To be called before the parent sleeps, when it has made workers. */
+void pool_settle(struct pool *pool);
+
+/* The worker is idle again. */
+void pool_release(struct pool *pool, struct pool_worker *worker);
+
+/* Lets a worker go that is idle: it ends by itself, and is reaped. */
+void pool_retire(struct pool *pool, struct pool_worker *worker);
+
+/* Reaps one worker that has died. NULL when there is none (any more).
+ * *status is waitpid's. Its results can still be read, until pool_vacate;
+ * it is out of the list of the idle. */
+struct pool_worker *pool_reap(struct pool *pool, int *status);
+
+/* Closes what is left of a dead worker; its slot can be used again. */
+void pool_vacate(struct pool *pool, struct pool_worker *worker);
+
+/* Kills a worker and waits until it is dead; pool_vacate comes next. */
+void pool_kill(struct pool *pool, struct pool_worker *worker);
+
+/* Asks all workers to end: closes their jobs pipes and sends SIGTERM, so that
+ * each tidies up what it is at. They are reaped as ever. */
+void pool_terminate(struct pool *pool);
+
+/* Kills the workers that are left, and reaps them. */
+void pool_end(struct pool *pool);
+
+void pool_free(struct pool *pool);
+
+#endif
