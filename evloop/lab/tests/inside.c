@@ -1,0 +1,212 @@
+/*
+ * inside: the whole model, run within the test, with a clock that the test
+ * sets: so a time limit can pass at a moment of the test's choice.
+ */
+#include "clock.h"
+#include "lab.h"
+#include "loop.h"
+#include "model.h"
+#include "options.h"
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BODY  ((size_t)32 * 1024 * 1024)
+#define LIMIT "0.05"
+
+/* A test ends with its process: what it leaves is not looked at. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return 1;
+}
+
+/* --- A clock that stands ------------------------------------------------ */
+
+static atomic_llong now_us;
+
+int64_t __wrap_clock_us(void);
+int64_t __wrap_clock_us(void)
+{
+    return atomic_load(&now_us);
+}
+
+/* --- The server and the consumer, in threads ---------------------------- */
+
+static int listener;
+static unsigned port;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool has_fired;
+static atomic_size_t consumed;
+static int ends[2]; /* of the pipe that is standard output */
+
+/* The consumer may read. */
+static void fired(void)
+{
+    pthread_mutex_lock(&lock);
+    has_fired = true;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void *serve(void *arg)
+{
+    static char body[64 * 1024];
+    char head[200];
+    int fd = accept(listener, NULL, NULL);
+    (void)arg;
+    if (fd == -1 || recv(fd, body, sizeof body, 0) <= 0)
+        lab_broken("the program did not ask: %s", strerror(errno));
+    memset(body, 'x', sizeof body);
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", BODY);
+    send_all(fd, head, (size_t)n);
+    for (size_t sent = 0; sent < BODY;) {
+        ssize_t part = send(fd, body, sizeof body, MSG_NOSIGNAL);
+        if (part == -1)
+            break; /* the program has given up: the report will tell */
+        sent += (size_t)part;
+    }
+    fired(); /* in any case: if it has not paused by now, it never will */
+    return NULL;
+}
+
+/* Takes nothing until the limit has passed, and then all. */
+static void *consume(void *arg)
+{
+    static char bytes[64 * 1024];
+    ssize_t n;
+    (void)arg;
+    pthread_mutex_lock(&lock);
+    while (!has_fired)
+        pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+    while ((n = read(ends[0], bytes, sizeof bytes)) > 0)
+        atomic_fetch_add(&consumed, (size_t)n);
+    return NULL;
+}
+
+/* --- What the loop does, seen when it is about to sleep ----------------- */
+
+static bool jumped; /* the loop's thread alone looks at it */
+
+/* The program's end of the connection to our server has something to read. */
+static bool is_unread(void)
+{
+    for (int fd = 3; fd < 100; fd++) {
+        struct sockaddr_in to;
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        socklen_t size = sizeof to;
+        if (getpeername(fd, (struct sockaddr *)&to, &size) == 0 &&
+            to.sin_family == AF_INET && ntohs(to.sin_port) == port)
+            return poll(&ready, 1, 0) == 1;
+    }
+    return false;
+}
+
+/* A loop that is going to sleep over bytes that are there to be read is
+ * paused. Then time makes a jump far beyond the limit. Later, when the
+ * consumer has taken all there was, it may be paused no more. */
+static void before_sleep(int timeout_ms)
+{
+    int in_pipe = 1;
+    bool unread = is_unread();
+    if (ioctl(ends[0], FIONREAD, &in_pipe) == -1)
+        lab_broken("FIONREAD: %s", strerror(errno));
+    bool paused = unread && loop_is_quiet();
+    if (!jumped && paused) {
+        jumped = true;
+        atomic_store(&now_us, 1000 * CLOCK_SECOND);
+    }
+    lab_check(!paused || in_pipe > 0,
+              "the consumer reads again, and nobody takes notice: the "
+              "transfer stands still for ever",
+              "where the stream resumes, on_drained, "
+              "connection_resume_bufferevent, and what is watched",
+              "the consumer has taken %zu of %zu bytes and standard output "
+              "is empty, bytes wait in the connection's socket, and the loop "
+              "waits for neither",
+              atomic_load(&consumed), BODY);
+    if (jumped && timeout_ms == -1)
+        fired(); /* no timer is left that could expire */
+}
+
+static bool slept_over;
+
+static void after_sleep(void)
+{
+    if (slept_over)
+        fired(); /* the timer's callback has come and gone */
+    slept_over = jumped;
+}
+
+static void time_stands_still_while_paused(void)
+{
+    static struct run run;
+    char url[100], message[300] = "no memory";
+    char *argv[] = {(char *)"fetch-evloop",
+                    (char *)"-q",
+                    (char *)"-t" LIMIT,
+                    (char *)"--high-water=4K",
+                    (char *)"--report=r",
+                    url,
+                    NULL};
+    struct options options;
+    pthread_t server, consumer;
+    listener = listen_anywhere(&port);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    if (pipe2(ends, O_CLOEXEC) == -1 || dup2(ends[1], STDOUT_FILENO) == -1 ||
+        pthread_create(&server, NULL, serve, NULL) != 0 ||
+        pthread_create(&consumer, NULL, consume, NULL) != 0)
+        lab_broken("no pipe or thread: %s", strerror(errno));
+    (void)close(ends[1]);
+    if (options_parse(&options, model_name, 6, argv, message,
+                      sizeof message) != 0 ||
+        run_open(&run, &options, message, sizeof message) != 0)
+        lab_broken("%s", message);
+    loop_before_sleep = before_sleep;
+    loop_after_sleep = after_sleep;
+    lab_doing("having the model fetch 32 MB into a pipe that nobody reads",
+              "it does not pause, or does not go on",
+              "deliver_ordered, on_drained, on_timer");
+    model_run(&run);
+    int status = run_close(&run);
+    lab_check(jumped,
+              "with nobody reading standard output the connection is to be "
+              "paused",
+              "deliver_ordered, connection_pause_bufferevent",
+              "the request ended (exit status %d) before it ever paused",
+              status);
+    fired();
+    (void)close(STDOUT_FILENO);
+    (void)pthread_join(consumer, NULL);
+    size_t got = atomic_load(&consumed);
+    lab_check(
+        status == 0 && got == BODY,
+        "the limit is on the server's time. While we do not read because "
+        "our own consumer is slow, it must not run: else a pager left "
+        "alone makes a download fail",
+        "on_timer (paused_us), and what on_drained tells the exchange",
+        "-t " LIMIT ", paused by the consumer for 1000 s: the exit "
+        "status is %d, not 0, and the consumer got %zu of %zu bytes",
+        status, got, BODY);
+}
+
+int main(void)
+{
+    static const struct lab_test tests[] = {
+        {"time_stands_still_while_paused", time_stands_still_while_paused},
+        {0}};
+    return lab_main(tests);
+}

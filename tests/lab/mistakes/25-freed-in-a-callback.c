@@ -1,0 +1,31 @@
+/*
+ * Mistake 25: a callback goes on with a connection that is freed
+ * Lab: evloop
+ * File: evloop/connection.c
+ * Caught by: nothing_is_touched_after_the_end, descriptors_come_back
+ *
+ * Symptom: the program crashes once in a while, mostly when a server has said
+ * `Connection: close` or reset the connection; under load more often. Compiled
+ * with -fsanitize=address it never gets past such a response.
+ */
+
+void connection_close(struct connection *c)
+{
+    if (c->state == CLOSED)
+        return;
+    c->state = CLOSED;
+    c->owner = NULL;
+    event_del(&c->timer);
+    stream_free(c->stream);
+    c->stream = NULL;
+    c->kind->drop(c);
+    if (c->lookup != NULL) {
+        evdns_getaddrinfo_cancel(c->lookup); /* on_resolved will be called */
+        return;
+    }
+    /* Nobody has it any more. */
+    if (c->addresses != NULL)
+        evutil_freeaddrinfo(c->addresses);
+    idle_unname(&c->node);
+    free(c);
+}
