@@ -1,0 +1,345 @@
+/*
+ * ends: where a response ends, and what becomes of the connection then.
+ *
+ * The header comes in one piece, and so do the chunks, unless a test says
+ * otherwise.
+ */
+#include "feed.h"
+
+#include "clock.h"
+#include "exchange.h"
+#include "lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define NEXT    "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"
+
+/* With a length, or in chunks; without what may follow. */
+static const struct answer answers[] = {
+    {"a length",
+     FEED_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+     FEED_BYTES("hello")},
+    {"a length of 0",
+     FEED_BYTES("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+     FEED_BYTES("")},
+    {"bytes that are no text",
+     FEED_BYTES(
+         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n\0a\r\n\r\n\0\xff\n"),
+     FEED_BYTES("\0a\r\n\r\n\0\xff\n")},
+    {"chunks", FEED_BYTES(CHUNKED "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"),
+     FEED_BYTES("hello")},
+    {"chunks and trailers",
+     FEED_BYTES(CHUNKED "5\r\nhello\r\n0\r\nX: y\r\n\r\n"),
+     FEED_BYTES("hello")},
+    {0}};
+
+static size_t head_of(const struct answer *a)
+{
+    const char *end = memmem(a->bytes, a->length, "\r\n\r\n", 4);
+    return (size_t)(end - a->bytes) + 4;
+}
+
+/* Where the trailers begin, whose lines are a matter of the header's. */
+static size_t last_split(const struct answer *a)
+{
+    const char *last = memmem(a->bytes, a->length, "\r\n0\r\n", 5);
+    return last != NULL ? (size_t)(last - a->bytes) + 5 : a->length;
+}
+
+/* --- The body ------------------------------------------------------------- */
+
+static void bodies(void)
+{
+    for (const struct answer *a = answers; a->name != NULL; a++) {
+        size_t head = head_of(a);
+        for (size_t split = head; split <= a->length; split++) {
+            struct feed feed;
+            if (strncmp(a->name, "chunks", 6) == 0)
+                continue; /* they have tests of their own */
+            feed_start(&feed);
+            feed_split(&feed, a->bytes, a->length, split);
+            feed_expect(&feed, a, "in two reads",
+                        "a body is as many bytes as its length says, whatever "
+                        "they are, in any number of pieces",
+                        "feed_content: the span, and http->left");
+            feed_free(&feed);
+        }
+    }
+}
+
+static void until_close(void)
+{
+    static const struct answer answer = {
+        "no length", FEED_BYTES("HTTP/1.1 200 OK\r\n\r\nab\0\r\n\r\ncd"),
+        FEED_BYTES("ab\0\r\n\r\ncd")};
+    static const char look[] = "feed_content and http_eof: HTTP_UNTIL_CLOSE";
+    struct feed feed;
+    for (size_t split = head_of(&answer); split <= answer.length; split++) {
+        feed_start(&feed);
+        feed_split(&feed, answer.bytes, answer.length, split);
+        lab_check(feed.http.state == HTTP_UNTIL_CLOSE,
+                  "a response without a length goes on until the close", look,
+                  "before the close the state is %s (%s)",
+                  feed_state(&feed.http),
+                  feed.http.cause != NULL ? feed.http.cause : "no cause");
+        http_eof(&feed.http);
+        feed_expect(&feed, &answer, "and then the close",
+                    "here the close is the end, and a good one", look);
+        feed_free(&feed);
+    }
+}
+
+/* What follows a response, in the same read, is not its business. */
+static void stops_at_the_end(void)
+{
+    static const char means[] =
+        "a read may bring the end of one response and the start of what "
+        "comes next; who takes all of it has swallowed that";
+    static const char look[] =
+        "feed_content and http_feed: how much of what is there belongs to "
+        "this body, and how much was taken in the end";
+    char bytes[400];
+    for (const struct answer *a = answers; a->name != NULL; a++) {
+        size_t n = a->length + strlen(NEXT);
+        memcpy(bytes, a->bytes, a->length);
+        memcpy(bytes + a->length, NEXT, strlen(NEXT));
+        for (size_t split = head_of(a); split <= last_split(a); split++) {
+            struct feed feed;
+            feed_start(&feed);
+            feed_piece(&feed, bytes, head_of(a));
+            feed_piece(&feed, bytes + head_of(a), split - head_of(a));
+            feed_piece(&feed, bytes + split, n - split);
+            feed_expect(&feed, a, "with another response behind it", means,
+                        look);
+            /* Too few is another matter: last_chunk_is_not_the_end. */
+            lab_check(feed.used <= a->length, means, look,
+                      "\"%s\" has %zu bytes, and %zu more follow; %zu were "
+                      "taken",
+                      a->name, a->length, strlen(NEXT), feed.used);
+            feed_free(&feed);
+        }
+    }
+}
+
+/* --- An early end --------------------------------------------------------- */
+
+/* Gives the first `n` bytes of it, the header by itself, and then the end. */
+static void cut(const struct answer *a, size_t n, const char *means)
+{
+    size_t head = head_of(a);
+    struct feed feed;
+    feed_start(&feed);
+    feed_piece(&feed, a->bytes, n < head ? n : head);
+    if (n > head)
+        feed_piece(&feed, a->bytes + head, n - head);
+    http_eof(&feed.http);
+    lab_check(feed.http.state == HTTP_BAD, means, "http_eof",
+              "\"%s\", closed after %zu of %zu bytes: %s, with %zu of %zu "
+              "bytes of body",
+              a->name, n, a->length, feed_state(&feed.http), feed.body.length,
+              a->body_length);
+    enum result result = n == 0 ? RESULT_RESET : RESULT_TRUNCATED;
+    lab_check(feed.http.result == result, means, "http_eof",
+              "\"%s\", closed after %zu of %zu bytes: \"%s\" (%s), not \"%s\"",
+              a->name, n, a->length, result_word(feed.http.result),
+              feed.http.cause, result_word(result));
+    feed_free(&feed);
+}
+
+/* Nothing is wrong with it when it is whole, closed or not. */
+static void whole(const struct answer *a)
+{
+    struct feed feed;
+    feed_start(&feed);
+    feed_piece(&feed, a->bytes, a->length);
+    feed_expect(&feed, a, "in one piece",
+                "a sound response must be taken before one can see what "
+                "becomes of half of it",
+                "feed_content");
+    http_eof(&feed.http);
+    feed_expect(&feed, a, "and then the close",
+                "the response was whole: that the server closes after it "
+                "changes nothing",
+                "http_eof: HTTP_DONE");
+    feed_free(&feed);
+}
+
+static void early_end_in_the_body(void)
+{
+    for (const struct answer *a = answers; a->name != NULL; a++) {
+        whole(a);
+        for (size_t n = head_of(a); n < a->length; n++)
+            cut(a, n,
+                "the framing has announced more than what came: a body that "
+                "is cut off must never be saved as whole");
+    }
+}
+
+static void early_end_in_the_head(void)
+{
+    static const struct answer interim = {
+        "a 1xx response alone", FEED_BYTES("HTTP/1.1 100 Continue\r\n\r\n"),
+        FEED_BYTES("")};
+    for (const struct answer *a = answers; a->name != NULL; a++) {
+        whole(a);
+        for (size_t n = 0; n < head_of(a); n++)
+            cut(a, n,
+                "a header that is cut off is no header: \"truncated\"; only a "
+                "close before the first byte is a \"reset\", which may be "
+                "tried again on another connection");
+    }
+    struct feed feed;
+    feed_start(&feed);
+    feed_piece(&feed, interim.bytes, interim.length);
+    http_eof(&feed.http);
+    feed_expect_broken(&feed, RESULT_TRUNCATED, interim.name,
+                       "the response that was announced never came",
+                       "http_eof");
+    feed_free(&feed);
+}
+
+/* --- The connection afterwards -------------------------------------------- */
+
+static char *no_headers[1];
+
+static const struct options options = {.jobs = 1,
+                                       .discard = true,
+                                       .headers = no_headers,
+                                       .timeout_us = 30 * CLOCK_SECOND,
+                                       .max_redirects = 10,
+                                       .max_body = UINT64_MAX,
+                                       .keep_alive = true};
+
+static struct exchange *begin(void)
+{
+    struct exchange *x =
+        exchange_new(&options, "http://h/", strlen("http://h/"), 0);
+    if (x == NULL)
+        lab_broken("out of memory");
+    exchange_connected(x, false, 1);
+    return x;
+}
+
+static void send_all(struct exchange *x)
+{
+    const char *p;
+    while (exchange_want(x) == WANT_SEND)
+        exchange_sent(x, exchange_output(x, &p));
+}
+
+/* One read, as a driver gives it. Returns how many bytes were used. */
+static size_t receive(struct exchange *x, const char *p, size_t n)
+{
+    size_t used = 0;
+    while (used < n) {
+        struct span body;
+        size_t took = exchange_input(x, p + used, n - used, &body, 2);
+        if (took == 0)
+            break;
+        used += took;
+    }
+    return used;
+}
+
+#define X_LOOK                                                                \
+    "response_complete (common/exchange.c): when exchange_reusable may say "  \
+    "yes"
+
+static void expect_end(struct exchange *x, enum result result, bool reusable,
+                       const char *name, const char *means)
+{
+    const struct outcome *outcome = exchange_outcome(x);
+    lab_check(exchange_want(x) == WANT_DONE && outcome->result == result,
+              "the response is whole: so is the exchange",
+              "response_complete (common/exchange.c)",
+              "%s: %s, with the result \"%s\" (%s), not \"%s\"", name,
+              exchange_want(x) == WANT_DONE ? "done" : "not done",
+              result_word(outcome->result), outcome->cause,
+              result_word(result));
+    lab_check(exchange_reusable(x) == reusable, means, X_LOOK,
+              "%s: exchange_reusable says that the connection %s serve again",
+              name, reusable ? "must not" : "may");
+}
+
+static void leftover_costs_the_connection(void)
+{
+    static const struct {
+        const char *name;
+        const char *bytes;
+        enum result result;
+        bool reusable;
+    } cases[] = {
+        {"just the response", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+         RESULT_OK, true},
+        {"the response and a byte",
+         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok!", RESULT_OK, false},
+        {"the response and another one",
+         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" NEXT, RESULT_OK,
+         false},
+        {"an error and nothing else", NEXT, RESULT_HTTP_ERROR, true},
+        {"an error and another response", NEXT NEXT, RESULT_HTTP_ERROR, false},
+        {"a response that closes",
+         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: "
+         "2\r\n\r\nok",
+         RESULT_OK, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct exchange *x = begin();
+        send_all(x);
+        receive(x, cases[i].bytes, strlen(cases[i].bytes));
+        expect_end(x, cases[i].result, cases[i].reusable, cases[i].name,
+                   cases[i].reusable
+                       ? "a sound connection is thrown away after each "
+                         "response"
+                       : "bytes that nobody asked for are left over, or the "
+                         "server closes: the next request on this connection "
+                         "would take them for its answer");
+        exchange_free(x);
+    }
+}
+
+/* The server is through before our request is: it may say thanks early. */
+static void early_answer(void)
+{
+    static const char thanks[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    struct exchange *x = begin();
+    const char *p;
+    size_t n = exchange_output(x, &p);
+    exchange_sent(x, n / 2);
+    receive(x, thanks, strlen(thanks));
+    lab_check(exchange_want(x) == WANT_SEND,
+              "a server may answer while we still send; what it has not "
+              "heard yet it would take for the next request",
+              "response_complete (common/exchange.c): WANT_SEND",
+              "half of the request is sent and the whole answer is here; "
+              "then the want is %d, not WANT_SEND (%d)",
+              (int)exchange_want(x), (int)WANT_SEND);
+    send_all(x);
+    lab_check(exchange_want(x) == WANT_DONE &&
+                  exchange_outcome(x)->result == RESULT_OK,
+              "the answer is here and the request is sent: nothing is left "
+              "to be waited for",
+              "response_complete (common/exchange.c): what it leaves for "
+              "all_sent",
+              "all is sent and the whole answer is here; the want is %d, not "
+              "WANT_DONE (%d)",
+              (int)exchange_want(x), (int)WANT_DONE);
+    exchange_free(x);
+}
+
+int main(void)
+{
+    static const struct lab_test tests[] = {
+        {"bodies", bodies},
+        {"until_close", until_close},
+        {"stops_at_the_end", stops_at_the_end},
+        {"early_end_in_the_body", early_end_in_the_body},
+        {"early_end_in_the_head", early_end_in_the_head},
+        {"leftover_costs_the_connection", leftover_costs_the_connection},
+        {"early_answer", early_answer},
+        {0}};
+    return lab_main(tests);
+}
