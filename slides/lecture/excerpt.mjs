@@ -66,13 +66,10 @@ export function excerpt(file, name, { from, to, cut = [], mark = [] }, root) {
     }
     // Two gaps in a row are one.
     lines = lines.filter((line, i) => !(line.gap && lines[i - 1]?.gap));
-    for (const [pattern] of mark)
-        lines[find(lines, pattern, 0, where)].mark = true;
     for (const [pattern] of mark) {
-        for (const line of lines) {
-            if (!line.gap && new RegExp(pattern).test(line.text))
-                line.mark = true;
-        }
+        find(lines, pattern, 0, where); // or it is an error
+        for (const line of lines)
+            line.mark ||= !line.gap && new RegExp(pattern).test(line.text);
     }
     return dedent(lines);
 }
@@ -81,10 +78,10 @@ export function excerpt(file, name, { from, to, cut = [], mark = [] }, root) {
 export function picked(file, name, patterns, root) {
     const lines = excerpt(file, name, {}, root);
     const where = `${file}: ${name}`;
-    return dedent(patterns.flatMap(([first, last]) => {
+    return patterns.flatMap(([first, last]) => {
         const start = find(lines, first, 0, where);
         const end = last === undefined ? start
             : find(lines, last, start, where);
-        return lines.slice(start, end + 1);
-    }));
+        return dedent(lines.slice(start, end + 1));
+    });
 }

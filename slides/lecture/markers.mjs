@@ -1,6 +1,7 @@
 // markers: what stands between double braces on a slide, as HTML.
 //
-//     {{code FILE NAME [from=/re/] [to=/re/] [cut=/re/[../re/]]... [mark=/re/]...}}
+//     {{code FILE NAME [from=/re/] [to=/re/] [cut=/re/[../re/]]...
+//           [mark=/re/]... [size=PX]}}
 //     {{py FILE NAME ...}}              the same of a Python program
 //     {{pair LABEL | FILE NAME /re/[../re/] | FILE NAME /re/[../re/] ...}}
 //     {{figure WORKLOAD[@JOBS] PROGRAM COLUMN}}
@@ -65,11 +66,11 @@ function caption(site, up, file, name) {
 // How large the letters can be: by lines, and by the longest.
 function size(lines) {
     const longest = Math.max(...lines.map((line) => line.text.length));
-    return lines.length <= 13 && longest <= 79 ? 'large'
+    return lines.length <= 14 && longest <= 79 ? 'large'
         : lines.length <= 20 ? 'middle' : 'small';
 }
 
-function quote(site, up, { plain: [file, name], named }) {
+function quote(site, up, { plain: [file, name, ...more], named }) {
     const lines = excerpt(file, name, {
         from: named.from?.[0][0], to: named.to?.[0][0],
         cut: named.cut, mark: named.mark }, site.root);
@@ -77,8 +78,11 @@ function quote(site, up, { plain: [file, name], named }) {
     const link = language === 'c'
         ? linker(file, up, definition(file, name, site.root), site.root)
         : undefined;
-    return `<figure class="code ${size(lines)} ${language}"><figcaption>${
-        caption(site, up, file, name)}</figcaption><pre><code>${
+    const under = lines[0].text.length > 68 ? ' under' : '';
+    const px = more.find((word) => word.startsWith('size='))?.slice(5);
+    return `<figure class="code ${size(lines)}${under}"><figcaption>${
+        caption(site, up, file, name)}</figcaption><pre${
+        px ? ` style="font-size: ${px}px"` : ''}><code>${
         lineByLine(lines, language, link)}</code></pre></figure>`;
 }
 
@@ -86,7 +90,7 @@ function side(site, up, text) {
     const { plain: [file, name], patterns } = parse(text);
     const language = file.endsWith('.py') ? 'python' : 'c';
     const lines = picked(file, name, patterns, site.root);
-    return `<div class="${language}"><p class="from">${
+    return `<div class="in-${language}"><p class="from">${
         caption(site, up, file, name)}</p><pre><code>${
         lineByLine(lines, language)}</code></pre></div>`;
 }
@@ -124,13 +128,21 @@ function measured(workload, program, column, root) {
     }
 }
 
+// What is counted is said whole.
+const COUNTS = ['requests', 'ok', 'threads', 'processes', 'descriptors'];
+
+function said(found, column) {
+    return COUNTS.includes(column)
+        ? Math.round(found.median).toLocaleString('en-GB') : found.text;
+}
+
 function number(site, { plain: [workload, program, column] }) {
     check(workload, [program], column, site.root);
     const found = measured(workload, program, column, site.root);
     return found === undefined
         ? '<span class="figure" title="not in this run of the bench">–</span>'
         : `<span class="figure" title="median of ${found.rounds} rounds, ${
-            found.spread}">${found.text}</span>`;
+            found.spread}">${said(found, column)}</span>`;
 }
 
 const MODELS = { threads: 'threads', processes: 'processes', evloop: 'evloop',
@@ -142,9 +154,9 @@ function bars(site, { plain: [workload, column, ...programs] }) {
     const all = programs.map((program) => ({ program,
         found: measured(workload, program, column, site.root) }));
     const most = Math.max(...all.map(({ found }) => found?.median ?? 0)) || 1;
-    const [row, width, left] = [34, 1150, 230];
+    const [row, width, left] = [36, 980, 200];
     const drawn = all.map(({ program, found }, i) => {
-        const long = (found?.median ?? 0) / most * (width - left - 210);
+        const long = (found?.median ?? 0) / most * (width - left - 180);
         const y = i * row;
         return `<text x="${left - 14}" y="${y + 24}" text-anchor="end">${
             program}</text><rect class="${MODELS[program] ?? 'other'}" x="${

@@ -56,7 +56,8 @@ function boxes(text) {
 }
 
 function renderer() {
-    const md = new MarkdownIt({ html: true, typographer: false });
+    const md = new MarkdownIt({ html: true, typographer: true,
+        quotes: '“”‘’' });
     md.renderer.rules.fence = (list, i) => {
         const [language] = list[i].info.trim().split(/\s+/);
         const body = list[i].content.replace(/\n$/, '');
@@ -94,7 +95,7 @@ function render(site, up, text, where) {
 
 // A slide with little on it gets larger letters.
 function isRoomy(text) {
-    return !/\{\{(code|py|pair|bars)/.test(text) && !/^```/m.test(text) &&
+    return !/\{\{(code|py|pair)|columns/.test(text) &&
         text.replace(MARKER, '').length < 800;
 }
 
