@@ -11,7 +11,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { figure, results } from '../lib/figures.mjs';
 import { code, escape } from '../lib/highlight.mjs';
-import { idOf, linker } from '../lib/names.mjs';
+import { idOf } from '../lib/names.mjs';
 import { Missing, definition, read } from '../lib/source.mjs';
 import { excerpt, picked } from './excerpt.mjs';
 
@@ -41,8 +41,8 @@ export function parse(text) {
 // --- Code ------------------------------------------------------------------
 
 // Each line by itself, so that one can be marked.
-function lineByLine(lines, language, link) {
-    const html = code(lines.map((line) => line.text).join('\n'), language, link)
+function lineByLine(lines, language) {
+    const html = code(lines.map((line) => line.text).join('\n'), language)
         .split('\n');
     return html.map((line, i) => lines[i].mark ? `<mark>${line}</mark>`
         : lines[i].gap ? `<i class="gap">${line}</i>` : line).join('\n');
@@ -66,8 +66,8 @@ function caption(site, up, file, name) {
 // How large the letters can be: by lines, and by the longest.
 function size(lines) {
     const longest = Math.max(...lines.map((line) => line.text.length));
-    return lines.length <= 14 && longest <= 79 ? 'large'
-        : lines.length <= 20 ? 'middle' : 'small';
+    return lines.length <= 14 && longest <= 79 ? 'few'
+        : lines.length <= 20 ? 'some' : 'many';
 }
 
 function quote(site, up, { plain: [file, name, ...more], named }) {
@@ -75,15 +75,12 @@ function quote(site, up, { plain: [file, name, ...more], named }) {
         from: named.from?.[0][0], to: named.to?.[0][0],
         cut: named.cut, mark: named.mark }, site.root);
     const language = file.endsWith('.py') ? 'python' : 'c';
-    const link = language === 'c'
-        ? linker(file, up, definition(file, name, site.root), site.root)
-        : undefined;
     const under = lines[0].text.length > 68 ? ' under' : '';
     const px = more.find((word) => word.startsWith('size='))?.slice(5);
     return `<figure class="code ${size(lines)}${under}"><figcaption>${
         caption(site, up, file, name)}</figcaption><pre${
         px ? ` style="font-size: ${px}px"` : ''}><code>${
-        lineByLine(lines, language, link)}</code></pre></figure>`;
+        lineByLine(lines, language)}</code></pre></figure>`;
 }
 
 function side(site, up, text) {

@@ -95,7 +95,7 @@ function render(site, up, text, where) {
 
 // A slide with little on it gets larger letters.
 function isRoomy(text) {
-    return !/\{\{(code|py|pair)|columns/.test(text) &&
+    return !/\{\{(code|py|pair)|^::: columns/m.test(text) &&
         text.replace(MARKER, '').length < 800;
 }
 

@@ -32,16 +32,19 @@ function template(site) {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Lecture: three ways to wait · triptych</title>
-<link rel="icon" href="${up}style/icon.svg" type="image/svg+xml">
+<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(
+        text(site.tools, 'style/icon.svg'))}">
 <style>${text(reveal, 'reset.css')}
 ${text(reveal, 'reveal.css')}
 ${text(own, 'style.css')}</style>
 ${script(text(own, 'theme.js'))}
 </head>
 <body>
-<main class="reveal">
+<main>
+<div class="reveal">
 <div class="slides">
 ${sections(site, up)}</div>
+</div>
 </main>
 ${script(text(reveal, 'reveal.js'))}
 ${script(text(reveal, 'plugin/notes.js'))}
