@@ -108,9 +108,9 @@ function section(site, up, chapter, slide) {
     const body = render(site, up, slide.text, where);
     const note = md.render(slide.note.replace(/^[\d.]+ min\b/,
         '**$& min.**'.replace(' min', '')));
-    const kind = [path.basename(chapter.file, '.md').slice(3),
-        opens ? 'opening' : isRoomy(slide.text) ? 'roomy' : ''].join(' ').trim();
-    return `<section id="${slug(heading)}" class="${kind}" data-timing="${
+    const name = path.basename(chapter.file, '.md').slice(3);
+    const kind = [name, opens ? 'opening' : isRoomy(slide.text) ? 'roomy' : ''].join(' ').trim();
+    return `<section id="${name}-${slug(heading)}" class="${kind}" data-timing="${
         slide.minutes * 60}">${body}${opens ? '' : `<p class="where">${
         escape(chapter.title)}</p>`}<aside class="notes">${note}</aside></section>
 `;
