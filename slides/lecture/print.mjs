@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 
+export const PATIENCE = 120_000; // ms: others may be using the machine
+
 // Where Chromium is: CHROMIUM, or where Debian has it. undefined: nowhere.
 export function chromiumPath() {
     return [process.env.CHROMIUM, '/usr/bin/chromium'].find((at) =>
@@ -10,7 +12,7 @@ export function chromiumPath() {
 }
 
 export function launch() {
-    return chromium.launch({ executablePath: chromiumPath(),
+    return chromium.launch({ executablePath: chromiumPath(), timeout: PATIENCE,
         args: ['--no-sandbox', '--allow-file-access-from-files'] });
 }
 
@@ -20,6 +22,7 @@ export async function print(deck, to) {
     const browser = await launch();
     try {
         const page = await browser.newPage({ colorScheme: 'light' });
+        page.setDefaultTimeout(PATIENCE);
         await page.goto(`${pathToFileURL(deck)}?print-pdf`);
         await page.waitForFunction(() =>
             window.Reveal?.isReady() &&

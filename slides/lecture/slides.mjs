@@ -109,8 +109,8 @@ function section(site, up, chapter, slide) {
     const note = md.render(slide.note.replace(/^[\d.]+ min\b/,
         '**$& min.**'.replace(' min', '')));
     const name = path.basename(chapter.file, '.md').slice(3);
-    const kind = [name, opens ? 'opening' : isRoomy(slide.text) ? 'roomy' : ''].join(' ').trim();
-    return `<section id="${name}-${slug(heading)}" class="${kind}" data-timing="${
+    const look = opens ? ' opening' : isRoomy(slide.text) ? ' roomy' : '';
+    return `<section id="${name}-${slug(heading)}" class="${name}${look}" data-timing="${
         slide.minutes * 60}">${body}${opens ? '' : `<p class="where">${
         escape(chapter.title)}</p>`}<aside class="notes">${note}</aside></section>
 `;

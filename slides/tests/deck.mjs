@@ -3,7 +3,7 @@
 //     node --test slides/tests/deck.mjs
 //
 // TRIPTYCH_SITE is where the site was built (build/site), TRIPTYCH_BIN where
-// the programs were (build/release).
+// the programs were (build/release); both are there already.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { launch } from '../lecture/print.mjs';
+import { PATIENCE, launch } from '../lecture/print.mjs';
 import { chapters, demos } from '../lecture/slides.mjs';
 import { ROOT } from '../lib/source.mjs';
 
@@ -42,6 +42,7 @@ after(async () => {
 async function open({ search = '', ...options } = {}) {
     const page = await browser.newPage({ colorScheme: 'light',
         viewport: { width: 1280, height: 720 }, ...options });
+    page.setDefaultTimeout(PATIENCE);
     const address = `${pathToFileURL(DECK).href}${search}`;
     const complaints = [];
     page.on('console', (message) => {
