@@ -2,8 +2,7 @@
  * Mistake 9: unused ends of the own pipes left open in the child
  * Lab: processes
  * File: processes/pool.c
- * Caught by: the_child_closes_the_parents_ends,
- * the_worker_keeps_what_it_needs, no_zombies_are_left
+ * Caught by: the_child_closes_the_parents_ends
  *
  * Symptom: with `--spawn each` the program makes the first requests, as many as
  * there are slots, and then stands still for ever: all workers live, and none

@@ -2,7 +2,7 @@
  * Mistake 10: later children inherit the ends of earlier ones
  * Lab: processes
  * File: processes/pool.c
- * Caught by: no_worker_holds_a_siblings_pipe, the_worker_keeps_what_it_needs
+ * Caught by: no_worker_holds_a_siblings_pipe
  *
  * Symptom: with `--spawn each` a worker that is done does not go away while
  * one that was made after it is at work: beside one slow request a finished

@@ -2,9 +2,7 @@
  * Mistake 11: no waitpid
  * Lab: processes
  * File: processes/pool.c
- * Caught by: the_dead_are_reaped, one_signal_many_deaths,
- * no_zombies_are_left, a_result_counts_when_its_worker_is_dead,
- * five_deaths_at_once, twenty_deaths
+ * Caught by: the_dead_are_reaped
  *
  * Symptom: while `fetch-processes --spawn each -j1` works through a long list,
  * ps shows more and more `fetch-processes <defunct>`, one for each request

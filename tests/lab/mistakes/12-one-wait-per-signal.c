@@ -2,7 +2,7 @@
  * Mistake 12: one wait for each SIGCHLD
  * Lab: processes
  * File: processes/pool.c
- * Caught by: one_signal_many_deaths, five_deaths_at_once, twenty_deaths
+ * Caught by: one_signal_many_deaths
  *
  * Symptom: now and then, on a busy machine, the program stands still for ever
  * after several of its workers were killed at about the same time. ps shows

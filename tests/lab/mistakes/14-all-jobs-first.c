@@ -2,7 +2,7 @@
  * Mistake 14: everything is sent before anything is read
  * Lab: processes
  * File: processes/mailbox.c
- * Caught by: all_jobs_before_any_result, what_has_no_room_is_kept
+ * Caught by: all_jobs_before_any_result
  *
  * Symptom: one worker is stopped (kill -STOP) while it has nothing to do, and
  * is then given a URL of 100,000 bytes. From then on the whole program stands

@@ -2,9 +2,7 @@
  * Mistake 15: one read is taken for one record, one write for a whole one
  * Lab: processes
  * File: processes/frame.c
- * Caught by: one_byte_at_a_time, split_at_every_byte, a_body_of_any_length,
- * short_writes, through_a_small_pipe, all_jobs_before_any_result,
- * a_job_comes_in_pieces, a_long_job, half_a_frame_is_forgotten
+ * Caught by: one_byte_at_a_time
  *
  * Symptom: small bodies come out right. With larger ones on standard output
  * requests fail with `worker-crashed: the worker wrote what is no frame`; a

@@ -2,8 +2,7 @@
  * Mistake 16: a worker's death is ignored
  * Lab: processes
  * File: processes/request.c
- * Caught by: one_new_try, no_third_try, no_byte_comes_twice,
- * half_a_frame_is_forgotten, five_deaths_at_once, twenty_deaths
+ * Caught by: one_new_try
  *
  * Symptom: a worker is killed (kill -9, or by the kernel when memory is short)
  * in the middle of a request. The other requests are finished; then the

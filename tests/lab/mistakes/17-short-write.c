@@ -2,7 +2,7 @@
  * Mistake 17: the tail of a short write is dropped
  * Lab: evloop
  * File: evloop/stream.c
- * Caught by: short_writes, over_a_socket, bodies_in_order, slow_consumer_stops_the_source, time_stands_still_while_paused
+ * Caught by: short_writes
  *
  * Symptom: into a file everything is right; into a slow pipe the bodies are
  * too short, though every request is `ok`, with the right number of bytes

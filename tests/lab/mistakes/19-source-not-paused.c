@@ -2,7 +2,7 @@
  * Mistake 19: the write high-watermark is trusted to pause the source
  * Lab: evloop
  * File: evloop/connection.c
- * Caught by: slow_consumer_stops_the_source, time_stands_still_while_paused
+ * Caught by: slow_consumer_stops_the_source
  *
  * Symptom: with a consumer that is slow or stands still (`| less`) the
  * program's memory grows by as much as the servers send, whatever

@@ -2,7 +2,7 @@
  * Mistake 20: the stream resumes at the low mark only if it stops just there
  * Lab: evloop
  * File: evloop/stream.c
- * Caught by: resumes_at_low, over_a_socket, slow_consumer_stops_the_source, time_stands_still_while_paused
+ * Caught by: resumes_at_low
  *
  * Symptom: into a file or a fast pipe all is well. Once the consumer has been
  * slow for a while, the transfer stands still for ever, though the consumer

@@ -2,7 +2,7 @@
  * Mistake 22: a low watermark is taken for the size of a message
  * Lab: evloop
  * File: evloop/connection.c
- * Caught by: short_tail, one_request, many_at_once, in_pieces, keeps_connections
+ * Caught by: short_tail
  *
  * Symptom: a large response stands still near its end, and a small one never
  * seems to come, until the time is over: `timeout`. Responses after which the

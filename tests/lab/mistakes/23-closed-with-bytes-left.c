@@ -2,7 +2,7 @@
  * Mistake 23: closed straight after a write
  * Lab: evloop
  * File: evloop/stream.c
- * Caught by: close_sends_the_rest, bodies_in_order, slow_consumer_stops_the_source, time_stands_still_while_paused
+ * Caught by: close_sends_the_rest
  *
  * Symptom: into a file all is well. Into a slow pipe each body may lack its
  * end, at most --high-water bytes and what was read with them; the request is

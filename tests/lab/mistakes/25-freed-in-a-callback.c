@@ -2,7 +2,7 @@
  * Mistake 25: a callback goes on with a connection that is freed
  * Lab: evloop
  * File: evloop/connection.c
- * Caught by: nothing_is_touched_after_the_end, descriptors_come_back
+ * Caught by: nothing_is_touched_after_the_end
  *
  * Symptom: the program crashes once in a while, mostly when a server has said
  * `Connection: close` or reset the connection; under load more often. Compiled

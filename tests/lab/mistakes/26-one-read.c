@@ -2,9 +2,7 @@
  * Mistake 26: one read taken for the whole header
  * Lab: protocol
  * File: common/http.c
- * Caught by: split_within_lines, cr_and_lf_apart, examined_once,
- *   endless_head, last_chunk_is_not_the_end, early_end_in_the_head,
- *   early_end_in_the_body
+ * Caught by: split_within_lines
  *
  * Symptom: against a server on the same machine all is well. Through a slow
  * line, or with a long header, some requests end as `protocol`, and not the

@@ -2,7 +2,7 @@
  * Mistake 29: over-reading: all that has come is taken for the body
  * Lab: protocol
  * File: common/http.c
- * Caught by: stops_at_the_end, leftover_costs_the_connection
+ * Caught by: stops_at_the_end
  *
  * Symptom: from one server, which sends its answers ahead, some files come
  * out longer than their Content-Length: at their end stands text that begins

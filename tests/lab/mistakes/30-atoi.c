@@ -2,7 +2,7 @@
  * Mistake 30: lengths read with atoll
  * Lab: protocol
  * File: common/http.c
- * Caught by: lengths_that_are_none, lengths_that_overflow
+ * Caught by: lengths_that_are_none
  *
  * Symptom: a broken server says `Content-Length: 0x2000` or `1,024 bytes`.
  * The requests end as `ok`, with bodies of 0 bytes and of 1.

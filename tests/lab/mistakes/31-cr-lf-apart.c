@@ -2,7 +2,7 @@
  * Mistake 31: CR LF missed when they come in two reads
  * Lab: protocol
  * File: common/http.c
- * Caught by: cr_and_lf_apart, last_chunk_is_not_the_end
+ * Caught by: cr_and_lf_apart
  *
  * Symptom: about one request in a thousand, over a slow line, ends as
  * `protocol`, "a header line has no name and colon" or "contains NUL or a

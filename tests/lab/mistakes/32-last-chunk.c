@@ -2,7 +2,7 @@
  * Mistake 32: the last chunk taken for the end of the response
  * Lab: protocol
  * File: common/http.c
- * Caught by: last_chunk_is_not_the_end, early_end_in_the_body
+ * Caught by: last_chunk_is_not_the_end
  *
  * Symptom: the bodies are right. But from a server that sends chunks hardly
  * a connection is used a second time: the column `reused` of the report is 0,

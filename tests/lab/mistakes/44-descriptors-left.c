@@ -2,7 +2,7 @@
  * Mistake 44: the pipes of dead workers stay open in the parent
  * Lab: processes
  * File: processes/pool.c
- * Caught by: no_descriptor_is_left, twenty_deaths
+ * Caught by: no_descriptor_is_left
  *
  * Symptom: after some hundred requests with `--spawn each` there is a warning,
  * `Too many open files: going on with fewer requests in flight`, and in the end

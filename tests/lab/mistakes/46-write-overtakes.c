@@ -2,7 +2,7 @@
  * Mistake 46: an eager write overtakes what is stashed
  * Lab: evloop
  * File: evloop/stream.c
- * Caught by: keeps_the_order, bodies_in_order, slow_consumer_stops_the_source, time_stands_still_while_paused
+ * Caught by: keeps_the_order
  *
  * Symptom: the bodies have the right length and the wrong content: pieces of
  * them have changed places. Only through a pipe or a socket, and only when its

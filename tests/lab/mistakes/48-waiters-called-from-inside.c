@@ -2,7 +2,7 @@
  * Mistake 48: waiters are called from inside of the stream's functions
  * Lab: evloop
  * File: evloop/stream.c
- * Caught by: never_from_inside, over_a_socket
+ * Caught by: never_from_inside
  *
  * Symptom: mostly all is well. A program that pumps a long file through a
  * stream crashes, with thousands of calls on its stack; another one crashes

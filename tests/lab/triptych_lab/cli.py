@@ -216,6 +216,9 @@ def main():
     except (labs.Unknown, folder.Exists, source.Missing) as error:
         say(f"triptych-lab: {error}")
         return 2
+    except BrokenPipeError:  # as after `triptych-lab list | head`
+        sys.stdout = None
+        return 1
     except (OSError, RuntimeError) as error:
         say(f"triptych-lab: {error}")
         return 1
