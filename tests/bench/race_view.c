@@ -76,12 +76,14 @@ static void draw_tile(struct screen *screen, int row, int column, int height,
 {
     enum style style = (enum style)(STYLE_DOING + doing);
     char letter = doings[doing].letter;
-    bool is_final = doing == DONE || doing == FAILED;
-    /* Without colours, what is over is filled with its letter. */
-    screen_fill(screen, row, column, height, width, style,
-                screen->palette == MONO && is_final ? letter : ' ');
-    screen_put(screen, row + (height - 1) / 2, column + (width - 1) / 2, style,
-               "%c", letter);
+    int middle = row + (height - 1) / 2;
+    screen_fill(screen, row, column, height, width, style, ' ');
+    /* Without colours, what is over has a row of its letter. */
+    if (screen->palette == MONO && (doing == DONE || doing == FAILED))
+        screen_fill(screen, middle, column, 1, width, style, letter);
+    else
+        screen_fill(screen, middle, column + (width - 1) / 2, 1, 1, style,
+                    letter);
 }
 
 static void draw_tiles(struct screen *screen, const struct tail *tail, int row,

@@ -411,13 +411,20 @@ def case_interrupted_at_the_end(directory):
 
 
 def case_killed(directory):
-    """Then the terminal is as it is, but nobody is left behind."""
+    """Then the terminal is as it is, but nobody is left behind; nor without a
+    terminal, whose end would have ended them."""
     with on_terminal(directory, *LONG) as terminal:
         terminal.wait_for(is_under_way, "the race")
         children = family(terminal.process.pid)
         terminal.signal(signal.SIGKILL)
         check(terminal.finish() == -signal.SIGKILL, "status")
         check_gone(children)
+    with subprocess.Popen([RACE, *LONG], stdout=subprocess.PIPE,
+                          env=dict(os.environ, TMPDIR=directory)) as process:
+        process.stdout.readline()
+        children = family(process.pid)
+        process.kill()
+    check_gone(children)
 
 
 def case_a_terminal_that_takes_nothing(directory):
