@@ -52,9 +52,10 @@ struct measure {
 };
 
 /*
- * Runs argv[0] and reads all of its standard output. What is killed, if that is
- * asked for, is one of its children, or the program itself if it has not had
- * any. Returns when it has ended: 0, or a negative errno if it could not be run.
+ * Runs argv[0] and reads all of its standard output. What is killed, if that
+ * is asked for, is one of its children, or the program itself if it has not
+ * had any. Returns when it has ended: 0, or a negative errno if it could not
+ * be run.
  */
 int measure_run(char *const argv[], const struct measure_setting *setting,
                 struct measure *out);

@@ -1,6 +1,6 @@
 /*
- * race_screen: a terminal's screen, as cells that are drawn anew for each frame
- * and sent only where they differ from the last one; a frame is one write.
+ * race_screen: a terminal's screen, as cells that are drawn anew for each
+ * frame and sent only where they differ from the last one; a frame is one write.
  *
  * What is sent goes to the terminal, if there is one, and into a record, if
  * there is one. A terminal that does not take a frame is given no other until
@@ -51,8 +51,8 @@ enum palette screen_palette(void);
 /* The size of the terminal on standard output; false if there is none. */
 bool screen_size(int *width, int *height);
 
-/* Takes the terminal, if `on_terminal`: keys are no longer echoed, and what was
- * on it comes back at the end. Else the size is what is given. 0 or a negative
+/* Takes the terminal, if `on_terminal`: keys are no longer echoed, and what
+ * was on it comes back at the end. Else the size is what is given. 0 or a negative
  * errno. */
 int screen_open(struct screen *screen, struct record *record, bool on_terminal,
                 int width, int height);
@@ -60,8 +60,8 @@ int screen_open(struct screen *screen, struct record *record, bool on_terminal,
 /* Gives the terminal back. */
 void screen_close(struct screen *screen);
 
-/* Waits a moment, half a second or so, for the terminal to take what it has been
- * sent. */
+/* Waits a moment, half a second or so, for the terminal to take what it has
+ * been sent. */
 void screen_settle(struct screen *screen);
 
 /* Begins a frame: an empty screen, of the size that the terminal has by now.

@@ -216,5 +216,5 @@ class Cast:
 
 
 def interrupted(number):
-    """What the status of a program is that ends by a signal, in its own way."""
+    """The status of a program that ends in its own way after a signal."""
     return 128 + signal.Signals(number)

@@ -12,7 +12,7 @@
 
 #define MODELS 3
 
-/* Wall times of which none is so many times as long as another do not differ. */
+/* Wall times of which none is so many times as long as another are level. */
 #define VERSUS_LEVEL 1.03
 
 /* "threads", "processes", "evloop": the order of every row. */
