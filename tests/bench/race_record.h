@@ -1,7 +1,8 @@
 /*
  * race_record: what a terminal shows, as a file that can be replayed: an
- * asciicast of version 2, as asciinema writes it. A line of JSON that says how large the
- * terminal is, then one for everything that was sent to it, with its time.
+ * asciicast of version 2, as asciinema writes it. A line of
+ * JSON that says how large the terminal is, then one for everything that was
+ * sent to it, with its time.
  *
  * Each line is one write, so the file is whole at any moment.
  */

@@ -1,6 +1,7 @@
 /*
  * race_screen: a terminal's screen, as cells that are drawn anew for each
- * frame and sent only where they differ from the last one; a frame is one write.
+ * frame and sent only where they differ from the last one; a frame is one
+ * write.
  *
  * What is sent goes to the terminal, if there is one, and into a record, if
  * there is one. A terminal that does not take a frame is given no other until
@@ -52,8 +53,8 @@ enum palette screen_palette(void);
 bool screen_size(int *width, int *height);
 
 /* Takes the terminal, if `on_terminal`: keys are no longer echoed, and what
- * was on it comes back at the end. Else the size is what is given. 0 or a negative
- * errno. */
+ * was on it comes back at the end. Else the size is what is given. 0 or a
+ * negative errno. */
 int screen_open(struct screen *screen, struct record *record, bool on_terminal,
                 int width, int height);
 

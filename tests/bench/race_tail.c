@@ -85,8 +85,8 @@ static void finish(struct tail *tail, unsigned request, bool ok,
 /* --- Events ------------------------------------------------------------- */
 
 /* Each event is a line, as common/trace.c writes it; quotes that stand in a
- * URL have a backslash before them. The number behind `name`; -1: it is not there.
- */
+ * URL have a backslash before them. The number behind `name`; -1: it is not
+ * there. */
 static long long number_of(const char *line, const char *name)
 {
     const char *at = strstr(line, name);

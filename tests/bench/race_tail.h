@@ -4,8 +4,8 @@
  *
  * A trace tells of a step when it ends. So what a request is doing is told by
  * the step that it ended last: after connect it is sending, after send it
- * waits for the answer. Body bytes are told of when they come; and what a lane holds
- * back for its consumer, by its counter. Nothing here blocks.
+ * waits for the answer. Body bytes are told of when they come; and what a lane
+ * holds back for its consumer, by its counter. Nothing here blocks.
  */
 #ifndef TRIPTYCH_RACE_TAIL_H
 #define TRIPTYCH_RACE_TAIL_H
