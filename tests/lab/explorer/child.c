@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 
 #define MEMORY     ((rlim_t)2 << 30)
-#define BUSY_TICKS 5 /* seconds of computing without a sign of life */
-#define STUCK      5 /* times in a row that it was found to sleep */
+#define BUSY_TICKS 3 /* seconds of computing without a sign of life */
+#define STUCK      3 /* times in a row that it was found to sleep */
 
 static EX_OWN struct ex_report *beating = NULL;
 static EX_OWN long beat_before = 0;

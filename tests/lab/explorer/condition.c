@@ -99,16 +99,18 @@ static void wake(struct ex_thread *thread)
     thread->shown = false;
 }
 
+/* Not on the stack, where what it leaves would make states differ. */
+static EX_OWN struct ex_option waiters[EX_THREADS] = {{0}};
+
 /* Who waits, as options to choose from. */
-static int waiters_of(const struct ex_object *condition,
-                      struct ex_option *options)
+static int find_waiters(const struct ex_object *condition)
 {
     int count = 0;
     for (int i = 0; i < ex_thread_count(); i++) {
         const struct ex_thread *thread = ex_thread(i);
         if (thread->life == EX_ALIVE && thread->next.op == EX_WAITING &&
             thread->next.object == condition)
-            options[count++] =
+            waiters[count++] =
                 (struct ex_option){.choice = EX_VALUE, .number = (uint16_t)i};
     }
     return count;
@@ -116,13 +118,12 @@ static int waiters_of(const struct ex_object *condition,
 
 int __wrap_pthread_cond_signal(pthread_cond_t *condition)
 {
-    struct ex_option waiters[EX_THREADS];
     int chosen = 0;
     if (ex_current == NULL)
         return __real_pthread_cond_signal(condition);
     struct ex_object *object = use(condition, EX_PLACE);
     ex_point_simple(EX_GO, object, "signal", EX_PLACE);
-    int count = waiters_of(object, waiters);
+    int count = find_waiters(object);
     if (count == 0) {
         ex_trace(ex_current, EX_PLACE, "signal %s: nobody", object->name);
         return 0;
@@ -138,12 +139,11 @@ int __wrap_pthread_cond_signal(pthread_cond_t *condition)
 
 int __wrap_pthread_cond_broadcast(pthread_cond_t *condition)
 {
-    struct ex_option waiters[EX_THREADS];
     if (ex_current == NULL)
         return __real_pthread_cond_broadcast(condition);
     struct ex_object *object = use(condition, EX_PLACE);
     ex_point_simple(EX_GO, object, "broadcast", EX_PLACE);
-    int count = waiters_of(object, waiters);
+    int count = find_waiters(object);
     for (int i = 0; i < count; i++)
         wake(ex_thread(waiters[i].number));
     ex_trace(ex_current, EX_PLACE, "broadcast %s: to %d", object->name, count);

@@ -138,7 +138,8 @@ void ex_thread_end(void *result)
 void ex_point(const struct ex_next *next)
 {
     struct ex_thread *thread = ex_current;
-    thread->next = *next;
+    if (next != &thread->next)
+        thread->next = *next;
     ex_context_leave();
     thread->segment = 0;
     thread->accesses = 0;
@@ -148,12 +149,12 @@ void ex_point(const struct ex_next *next)
 void ex_point_simple(enum ex_op op, struct ex_object *object, const char *verb,
                      const void *place)
 {
-    const struct ex_next next = {.op = op,
-                                 .object = object,
-                                 .deadline = EX_NEVER,
-                                 .verb = verb,
-                                 .place = place};
-    ex_point(&next);
+    ex_current->next = (struct ex_next){.op = op,
+                                        .object = object,
+                                        .deadline = EX_NEVER,
+                                        .verb = verb,
+                                        .place = place};
+    ex_point(&ex_current->next);
 }
 
 bool ex_can_go(const struct ex_thread *thread)

@@ -101,9 +101,7 @@ static int search(struct ex_task *task, struct ex_report *report,
     if (!report->failed)
         return 0;
     enum explore_kind kind = report->failure.kind;
-    schedule->count = report->made.count;
-    memcpy(schedule->turns, report->made.turns,
-           (size_t)schedule->count * sizeof schedule->turns[0]);
+    ex_schedule_copy(schedule, &report->made);
     if (kind != EXPLORE_STUCK && kind != EXPLORE_ENDLESS)
         error = ex_shrink(task, kind, schedule);
     if (error != 0)

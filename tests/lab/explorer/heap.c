@@ -41,7 +41,7 @@ int ex_heap_open(void)
 
 void ex_heap_reset(void)
 {
-    __real_memset(valid, 0, used / GRAIN);
+    memset(valid, 0, used / GRAIN);
     used = 0;
 }
 
@@ -66,7 +66,7 @@ static void *allocate(size_t size, size_t alignment)
     }
     char *block = heap + start;
     *header_of(block) = (struct header){.size = size};
-    __real_memset(block, FRESH, size);
+    memset(block, FRESH, size);
     for (size_t done = 0; done < size; done += GRAIN) {
         size_t left = size - done;
         valid[(start + done) / GRAIN] =
@@ -88,8 +88,8 @@ static void release(void *block, const void *place)
     if (header->size > 0)
         ex_race_access(block, header->size, EX_WRITE, place);
     ex_objects_forget(block, header->size);
-    __real_memset(valid + at / GRAIN, 0, (header->size + GRAIN - 1) / GRAIN);
-    __real_memset(block, FREED, header->size);
+    memset(valid + at / GRAIN, 0, (header->size + GRAIN - 1) / GRAIN);
+    memset(block, FREED, header->size);
     header->freed = FREED;
 }
 
@@ -134,7 +134,7 @@ void *__wrap_calloc(size_t count, size_t size)
     }
     void *block = allocate(count * size, GRAIN);
     if (block != NULL)
-        __real_memset(block, 0, count * size);
+        memset(block, 0, count * size);
     return block;
 }
 
@@ -156,7 +156,7 @@ void *__wrap_realloc(void *block, size_t size)
     if (bigger == NULL || block == NULL)
         return bigger;
     size_t old = header_of(block)->size;
-    __real_memcpy(bigger, block, old < size ? old : size);
+    memcpy(bigger, block, old < size ? old : size);
     release(block, EX_PLACE);
     return bigger;
 }
@@ -194,7 +194,7 @@ char *__wrap_strndup(const char *text, size_t most)
     char *copy = __wrap_malloc(length + 1);
     if (copy == NULL)
         return NULL;
-    __real_memcpy(copy, text, length);
+    memcpy(copy, text, length);
     copy[length] = '\0';
     return copy;
 }

@@ -2,6 +2,7 @@
 #include "race.h"
 
 #include "heap.h"
+#include "schedule.h"
 #include "state.h"
 #include "trace.h"
 
@@ -11,8 +12,7 @@
 #define CELLS    ((size_t)1 << 16) /* of 8 bytes of the program's memory */
 #define ACCESSES 8                 /* remembered for each; see remember */
 #define CLOCKS   ((size_t)1 << 12) /* of atomic variables */
-#define PLACES   256
-#define ENDLESS  5000000 /* accesses without coming to a point */
+#define ENDLESS  5000000           /* accesses without coming to a point */
 
 struct access {
     const void *place;
@@ -40,7 +40,7 @@ static EX_OWN struct cell *cells = NULL;
 static EX_OWN struct clock *clocks = NULL;
 static EX_OWN uint32_t run = 0;
 static EX_OWN size_t used = 0;
-static EX_OWN const void *followed[PLACES] = {NULL};
+static EX_OWN const void *followed[EX_FOLLOWS] = {NULL};
 static EX_OWN int follows = 0;
 static EX_OWN bool news = false;
 
@@ -143,10 +143,17 @@ static bool follows_place(const void *place)
 
 void ex_race_follow(const void *place)
 {
-    if (follows == PLACES || follows_place(place))
+    if (follows == EX_FOLLOWS || follows_place(place))
         return;
     followed[follows++] = place;
     news = true;
+}
+
+int ex_race_follows(const void **places)
+{
+    for (int i = 0; i < follows; i++)
+        places[i] = followed[i];
+    return follows;
 }
 
 bool ex_race_followed(void)

@@ -52,6 +52,9 @@ uint32_t *ex_race_clock_of(const void *address);
 /* Makes the accesses at this place points of decision, for ever. */
 void ex_race_follow(const void *place);
 
+/* Those places, at most EX_FOLLOWS; their number. */
+int ex_race_follows(const void **places);
+
 /* True once after places were added: a search has to begin again. */
 bool ex_race_followed(void);
 

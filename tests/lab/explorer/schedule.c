@@ -4,8 +4,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+extern const char __executable_start[]; /* of the linker */
 
 bool ex_schedule_add(struct ex_schedule *schedule, enum ex_choice choice,
                      uint16_t number)
@@ -25,6 +29,13 @@ bool ex_schedule_add(struct ex_schedule *schedule, enum ex_choice choice,
     return true;
 }
 
+void ex_schedule_copy(struct ex_schedule *to, const struct ex_schedule *from)
+{
+    memcpy(to, from,
+           offsetof(struct ex_schedule, turns) +
+               (size_t)from->count * sizeof from->turns[0]);
+}
+
 char *ex_schedule_text(const struct ex_schedule *schedule)
 {
     char *text = NULL;
@@ -32,6 +43,10 @@ char *ex_schedule_text(const struct ex_schedule *schedule)
     FILE *out = open_memstream(&text, &size);
     if (out == NULL)
         return NULL;
+    for (int i = 0; i < schedule->follows; i++)
+        (void)fprintf(out, "f%tx.",
+                      (const char *)schedule->followed[i] -
+                          __executable_start);
     for (int i = 0; i < schedule->count; i++) {
         const struct ex_turn *turn = &schedule->turns[i];
         if (i > 0)
@@ -94,8 +109,22 @@ static bool read_turn(const char **text, struct ex_turn *turn)
     return true;
 }
 
+/* "f1a2b." */
+static const char *read_follows(struct ex_schedule *schedule, const char *text)
+{
+    schedule->follows = 0;
+    while (*text == 'f' && schedule->follows < EX_FOLLOWS) {
+        char *end = NULL;
+        unsigned long place = strtoul(text + 1, &end, 16);
+        schedule->followed[schedule->follows++] = __executable_start + place;
+        text = *end == '.' ? end + 1 : end;
+    }
+    return text;
+}
+
 int ex_schedule_read(struct ex_schedule *schedule, const char *text)
 {
+    text = read_follows(schedule, text);
     schedule->count = 0;
     while (*text != '\0') {
         if (schedule->count == EX_DECISIONS ||

@@ -6,6 +6,8 @@
  *                            1 is chosen, thread 2 goes on four times
  *     3t                     the wait of thread 3 times out
  *     2x*                    thread 2 goes on for as long as it can
+ *     f1a2b                  the access at this place in the program is a
+ *                            point of decision, too
  *
  * After its end, the thread that runs goes on while it can, then the one with
  * the lowest number.
@@ -16,6 +18,7 @@
 #include "engine.h"
 
 #define EX_DECISIONS 32768
+#define EX_FOLLOWS   64
 #define EX_FOR_EVER  UINT16_MAX
 
 /* So many times the same decision. */
@@ -26,6 +29,8 @@ struct ex_turn {
 };
 
 struct ex_schedule {
+    int follows;
+    const void *followed[EX_FOLLOWS];
     int count;
     struct ex_turn turns[EX_DECISIONS];
 };
@@ -33,6 +38,8 @@ struct ex_schedule {
 /* Adds a decision. False: it is full. */
 bool ex_schedule_add(struct ex_schedule *schedule, enum ex_choice choice,
                      uint16_t number);
+
+void ex_schedule_copy(struct ex_schedule *to, const struct ex_schedule *from);
 
 /* The text, allocated; NULL for want of memory. */
 char *ex_schedule_text(const struct ex_schedule *schedule);

@@ -2,6 +2,7 @@
 #include "search.h"
 
 #include "lots.h"
+#include "race.h"
 #include "state.h"
 #include "trace.h"
 
@@ -57,6 +58,7 @@ void ex_search_begin(void)
     turn = 0;
     times = 0;
     ex_search_made->count = 0;
+    ex_search_made->follows = ex_race_follows(ex_search_made->followed);
 }
 
 bool ex_search_next(void)
@@ -95,10 +97,19 @@ static bool goes_round(uint64_t state, const struct ex_option *options,
     return ran != 0;
 }
 
-/* True if this state is searched already. */
+/* True if this state is searched already: with as many preemptions to go, or
+ * more. */
 static bool known(uint64_t state, const struct ex_option *options, int count)
 {
-    int added = ex_states_add(state);
+    int added = 0;
+    bool before = false;
+    if (bounded) {
+        for (int i = 0; i < ex_spent.preemptions; i++)
+            before = before || ex_states_has(ex_mix(state, (uint64_t)i));
+        state = ex_mix(state, (uint64_t)ex_spent.preemptions);
+    }
+    if (!before)
+        added = ex_states_add(state);
     if (added > 0)
         return false;
     if (added < 0)

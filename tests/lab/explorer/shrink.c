@@ -19,13 +19,6 @@ struct shrinking {
     int error;
 };
 
-static void copy(struct ex_schedule *to, const struct ex_schedule *from)
-{
-    to->count = from->count;
-    memcpy(to->turns, from->turns,
-           (size_t)from->count * sizeof from->turns[0]);
-}
-
 static bool is_less(const int *a, const int *b)
 {
     for (int i = 0; i < 4; i++) {
@@ -52,7 +45,7 @@ static bool try(struct shrinking *s)
     if (!is_less(cost, s->cost))
         return false;
     memcpy(s->cost, cost, sizeof cost);
-    copy(s->best, &s->report->made);
+    ex_schedule_copy(s->best, &s->report->made);
     return true;
 }
 
@@ -65,7 +58,7 @@ static void leave_out(struct ex_schedule *schedule, int turn)
 
 static bool try_without(struct shrinking *s, int turn)
 {
-    copy(s->candidate, s->best);
+    ex_schedule_copy(s->candidate, s->best);
     leave_out(s->candidate, turn);
     return try(s);
 }
@@ -74,7 +67,7 @@ static bool try_longer(struct shrinking *s, int turn)
 {
     if (s->best->turns[turn].choice != EX_RUN)
         return false;
-    copy(s->candidate, s->best);
+    ex_schedule_copy(s->candidate, s->best);
     s->candidate->turns[turn].times = EX_FOR_EVER;
     return try(s);
 }
@@ -90,7 +83,7 @@ static bool try_together(struct shrinking *s, int turn)
         next++;
     if (this->choice != EX_RUN || next >= s->best->count)
         return false;
-    copy(s->candidate, s->best);
+    ex_schedule_copy(s->candidate, s->best);
     s->candidate->turns[turn].times =
         (uint16_t)(this->times + s->best->turns[next].times);
     leave_out(s->candidate, next);
@@ -101,17 +94,37 @@ static bool try_swapped(struct shrinking *s, int turn)
 {
     if (turn + 1 >= s->best->count)
         return false;
-    copy(s->candidate, s->best);
+    ex_schedule_copy(s->candidate, s->best);
     struct ex_turn first = s->candidate->turns[turn];
     s->candidate->turns[turn] = s->candidate->turns[turn + 1];
     s->candidate->turns[turn + 1] = first;
     return try(s);
 }
 
+/* This turn is shorter, and what it was to go on with after a wait is left
+ * out. */
+static bool try_shorter(struct shrinking *s, int turn)
+{
+    struct ex_turn this = s->best->turns[turn];
+    if (this.choice != EX_RUN)
+        return false;
+    for (uint16_t times = 1; times < this.times; times++) {
+        ex_schedule_copy(s->candidate, s->best);
+        s->candidate->turns[turn].times = times;
+        while (turn + 1 < s->candidate->count &&
+               s->candidate->turns[turn + 1].choice != EX_VALUE &&
+               s->candidate->turns[turn + 1].number == this.number)
+            leave_out(s->candidate, turn + 1);
+        if (try(s))
+            return true;
+    }
+    return false;
+}
+
 /* Nothing after this turn but what comes by itself. */
 static bool try_end(struct shrinking *s, int turn)
 {
-    copy(s->candidate, s->best);
+    ex_schedule_copy(s->candidate, s->best);
     s->candidate->count = turn;
     return try(s);
 }
@@ -121,7 +134,7 @@ static bool improve(struct shrinking *s)
     bool better = false;
     for (int i = 0; i < s->best->count; i++) {
         if (try_end(s, i) || try_without(s, i) || try_longer(s, i) ||
-            try_together(s, i) || try_swapped(s, i))
+            try_together(s, i) || try_swapped(s, i) || try_shorter(s, i))
             better = true;
     }
     return better;
@@ -141,7 +154,7 @@ int ex_shrink(struct ex_task *task, enum explore_kind kind,
     }
     for (int i = 0; i < 4; i++)
         s.cost[i] = 1 << 30;
-    copy(s.candidate, schedule);
+    ex_schedule_copy(s.candidate, schedule);
     if (try(&s)) {
         while (improve(&s))
             continue;

@@ -125,8 +125,7 @@ uint64_t ex_state_hash(const struct ex_thread *last)
     hash = ex_mix(hash, (uint64_t)ex_spent.spurious << 32 |
                             (uint64_t)ex_spent.timeouts);
     if (last != NULL)
-        hash = ex_mix(hash, (uint64_t)ex_spent.preemptions << 32 |
-                                (uint64_t)(last->id + 1));
+        hash = ex_mix(hash, (uint64_t)last->id + 1);
     for (int i = 0; i < 2; i++)
         hash = ex_hash(parts[i].from, parts[i].size, hash);
     hash = ex_heap_hash(hash);
@@ -143,6 +142,16 @@ void ex_states_clear(void)
     table = NULL;
     slots = 0;
     filled = 0;
+}
+
+bool ex_states_has(uint64_t hash)
+{
+    size_t i = hash & (slots - 1);
+    if (slots == 0)
+        return false;
+    while (table[i] != 0 && table[i] != hash)
+        i = (i + 1) & (slots - 1);
+    return table[i] == hash;
 }
 
 static bool insert(uint64_t hash)

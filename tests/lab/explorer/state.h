@@ -19,13 +19,15 @@ int ex_state_open(void);
 /* Puts the variables back. */
 void ex_state_reset(void);
 
-/* The state now, between two steps. `ran`: who ran last counts. */
+/* The state now, between two steps. With `last`, who ran last is part of it,
+ * but not how many preemptions there have been. */
 uint64_t ex_state_hash(const struct ex_thread *last);
 
 /* The states that were seen: empties; adds one: false if it was there. A
  * negative errno for want of memory. */
 void ex_states_clear(void);
 int ex_states_add(uint64_t hash);
+bool ex_states_has(uint64_t hash);
 long ex_states_count(void);
 
 /* Mixes a number into a hash; hashes memory. */

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define HEAD_SIZE 40
+#define SHOWN     40 /* rows at either end of a long run */
 
 static const char *const marks[] = {
     [EX_MARK_NONE] = "",
@@ -109,6 +110,13 @@ static void put_steps(FILE *out, struct table *table)
         const struct ex_step *step = &trace->steps[i];
         char first[sizeof step->text];
         char second[sizeof step->text];
+        if (trace->count > 2 * SHOWN && i >= SHOWN &&
+            i < trace->count - SHOWN) {
+            table->numbered += is_step(step);
+            if (i == SHOWN)
+                (void)fprintf(out, " ...\n");
+            continue;
+        }
         int lines = split(step->text, first, second, sizeof first);
         put_row(out, table, step, first, true, table->places[i].text);
         if (lines == 2)

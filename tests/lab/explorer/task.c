@@ -67,6 +67,7 @@ static bool run(struct ex_report *report, const struct ex_task *task)
     }
     enum ex_end end = ex_engine_run(task->scenario->run);
     report->schedules++;
+    report->states = ex_states_count();
     if (end == EX_FAILED)
         ex_report_failure(report);
     return end != EX_FAILED;
@@ -88,7 +89,6 @@ static bool search_all(struct ex_report *report, const struct ex_task *task,
         else
             more = ex_search_next();
     }
-    report->states = ex_states_count();
     return true;
 }
 
@@ -132,6 +132,10 @@ void ex_task_repeat(struct ex_report *report, void *context)
     set_limits(task, INT_MAX);
     ex_limits.spurious = INT_MAX;
     ex_limits.timeouts = INT_MAX;
+    for (int i = 0; i < task->schedule->follows; i++) {
+        ex_limits.follow_races = true;
+        ex_race_follow(task->schedule->followed[i]);
+    }
     ex_search_repeat(task->schedule, task->strict);
     if (task->traced)
         ex_trace_to(&report->trace, task->places[0], task->places[1]);

@@ -118,12 +118,19 @@ static void describe_wait(const struct ex_thread *thread, char *text,
 
 void ex_trace_waits(struct ex_thread *thread)
 {
-    char text[100];
-    if (trace == NULL || thread->shown || thread->next.op == EX_WAITING)
+    const struct ex_next *next = &thread->next;
+    const struct ex_object *object =
+        next->op == EX_RELOCK ? next->mutex : next->object;
+    if (trace == NULL || thread->shown || next->op == EX_WAITING)
         return;
     thread->shown = true;
-    describe_wait(thread, text, sizeof text);
-    ex_trace(thread, thread->next.place, "(%s)", text);
+    if (next->op == EX_JOIN)
+        ex_trace(thread, next->place, "(waits for %s)", next->other->name);
+    else if (object != NULL && object->owner != NULL)
+        ex_trace(thread, next->place, "(needs %s, %s has it)", object->name,
+                 object->owner->name);
+    else if (object != NULL)
+        ex_trace(thread, next->place, "(waits for %s)", object->name);
 }
 
 void ex_trace_end(void)
