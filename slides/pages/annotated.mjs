@@ -321,6 +321,14 @@ function firstSentence(file, root) {
         .replace(/[;:]$/, '.');
 }
 
+// A header and its source together.
+function modulesOf(room, root) {
+    const modules = new Map();
+    for (const file of filesOf(room, root))
+        modules.set(moduleOf(file), [...modules.get(moduleOf(file)) ?? [], file]);
+    return [...modules.values()];
+}
+
 function makeIndex(site) {
     const up = '../';
     site.file('source/search-data.js',
@@ -329,9 +337,11 @@ function makeIndex(site) {
         'script/minisearch.js');
     const rooms = ROOMS.map((room) => `<section><h2 id="${room}"><b class="tag ${
         room}">${room}</b> <small>${ROOM_SAYS[room]}</small></h2>
-<dl class="files">${filesOf(room, site.root).map((file) =>
-        `<div><dt><a href="${up}source/${file}.html">${path.basename(file)}</a></dt>
-<dd>${escape(firstSentence(file, site.root))}</dd></div>`).join('')}</dl></section>`);
+<dl class="files">${modulesOf(room, site.root).map((files) =>
+        `<div><dt>${files.map((file) => `<a href="${up}source/${file}.html">${
+            path.basename(file)}</a>`).join(' ')}</dt>
+<dd>${escape(firstSentence(files[0], site.root))}</dd></div>`).join('')
+    }</dl></section>`);
     const names = [...index(site.root)].filter(([, list]) =>
         list.some((e) => e.kind !== 'prototype')).map(([name, list]) =>
         [name, list.find((e) => e.kind !== 'prototype')])

@@ -222,7 +222,7 @@ export async function make(site) {
                 roomOf(file) === model ? path.basename(file) : file
             }</code></a>`).join(' ')}</td>`);
         return `<tr><th scope="row"><a href="../${step.page}">${step.name}</a>
-<small>${escape(step.title)}</small></th>${names.join('')}</tr>`;
+<small>${escape(step.title.replace(/^\w+: /, ''))}</small></th>${names.join('')}</tr>`;
     });
     site.page({ page: INDEX, title: 'Three columns', body: `
 <h1>Ten steps in three columns</h1>

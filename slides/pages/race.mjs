@@ -3,6 +3,7 @@
 // not load it.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { spanProblem } from '../lib/check.mjs';
 import { escape } from '../lib/highlight.mjs';
 
 const CAST = 'slides/data/race.cast';
@@ -31,6 +32,9 @@ function leaner(text, problems) {
 }
 
 export async function make(site) {
+    const problem = spanProblem('./run race', site.root);
+    if (problem)
+        site.problems.push(`slides/pages/race.mjs: ${problem}`);
     const cast = leaner(readFileSync(path.join(site.root, CAST), 'utf8'),
         site.problems);
     const player = path.join(site.tools,
