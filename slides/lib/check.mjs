@@ -24,7 +24,7 @@
 //                           of slides/lib/elsewhere.txt: names of others
 //
 // and at links to files of the tree, and for figures typed by hand.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { figure, ratio } from './figures.mjs';
@@ -141,8 +141,10 @@ function helpOf(name, root) {
     const { helps } = tree(root);
     if (!helps.has(name)) {
         const at = program(name, root);
-        helps.set(name, at === undefined ? null
-            : execFileSync(at, ['--help'], { encoding: 'utf8' }));
+        // One without --help says on standard error what it takes.
+        const said = at && spawnSync(at, ['--help'], { encoding: 'utf8',
+            stdio: ['ignore', 'pipe', 'pipe'], timeout: 60000 });
+        helps.set(name, said ? said.stdout + said.stderr : null);
     }
     return helps.get(name);
 }
@@ -178,6 +180,11 @@ function pathProblem(text, root) {
     if (existsSync(path.join(root, clean)))
         return undefined;
     const { run } = tree(root);
+    const presets = path.join(root, 'CMakePresets.json');
+    const preset = clean.match(/^build\/(\w+)$/)?.[1];
+    if (preset && existsSync(presets) &&
+        readFileSync(presets, 'utf8').includes(`"name": "${preset}"`))
+        return undefined;
     if (clean.startsWith('build/') && (run.includes(clean) ||
         program(path.basename(clean), root) !== undefined ||
         /^build\/(bench|drain|site|labs?|race)(\/|$)/.test(clean)))

@@ -295,18 +295,18 @@ test('the timelines show what their texts say', () => {
     const peak = Math.max(...pipe.lanes.flatMap((l) =>
         (l.counters['in the pipe'] ?? []).map((p) => p[1])));
     assert.ok(peak >= 60000 && peak <= 65536, `in the pipe: ${peak}`);
-    assert.ok(spans(pipe, 'deliver').some((s) => s.long > 100),
+    assert.ok(spans(pipe, 'deliver').some((s) => s.long > 20),
         'a writer has slept');
     const [mark] = data('timelines/watermark.html');
     const pauses = spans(mark, 'deliver').filter((s) => s.long > 5);
-    assert.ok(pauses.length > 3, `${pauses.length} pauses`);
+    assert.ok(pauses.length > 2, `${pauses.length} pauses`);
     const [killed] = data('timelines/killed.html');
     assert.equal(killed.lost.length, 1);
     assert.equal(spans(killed, 'retry').length, 1);
     const head = data('timelines/head.html');
     assert.equal(head.length, 3);
     for (const one of head)
-        assert.ok(spans(one, 'deliver').filter((s) => s.long > 100).length >= 5,
+        assert.ok(spans(one, 'deliver').filter((s) => s.long > 20).length >= 5,
             `${one.id}: five wait`);
 });
 
