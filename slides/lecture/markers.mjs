@@ -125,11 +125,11 @@ function measured(workload, program, column, root) {
     }
 }
 
-// What is counted is said whole.
-const COUNTS = ['requests', 'ok', 'threads', 'processes', 'descriptors'];
+// What is counted is said whole, and as it was asked for.
+const ASKED = ['requests', 'ok'];
 
 function said(found, column) {
-    return COUNTS.includes(column)
+    return found.unit === '' && (ASKED.includes(column) || found.median < 1000)
         ? Math.round(found.median).toLocaleString('en-GB') : found.text;
 }
 
@@ -160,12 +160,12 @@ function bars(site, { plain: [workload, column, ...programs] }) {
             left}" y="${y + 6}" width="${Math.max(long, 2).toFixed(1)
         }" height="${row - 10}" rx="3"/><text class="value" x="${
             (left + long + 12).toFixed(1)}" y="${y + 24}">${
-            found?.text ?? 'not in this run'}</text>`;
+            found ? said(found, column) : 'not in this run'}</text>`;
     });
-    const said = all.map(({ program, found }) =>
-        `${program} ${found?.text ?? 'not measured'}`).join(', ');
+    const words = all.map(({ program, found }) =>
+        `${program} ${found ? said(found, column) : 'not measured'}`).join(', ');
     return `<svg class="bars" viewBox="0 0 ${width} ${row * all.length
-    }" role="img" aria-label="${escape(`${workload}: ${said}`)}">${
+    }" role="img" aria-label="${escape(`${workload}: ${words}`)}">${
         drawn.join('')}</svg>`;
 }
 

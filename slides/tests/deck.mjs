@@ -174,6 +174,35 @@ for (const [width, height] of [[1280, 720], [1920, 1080]]) {
     });
 }
 
+test('a printed page looks like its slide', async () => {
+    const { page } = await open({ search: '?print-pdf' });
+    await page.waitForSelector('.pdf-page');
+    const pages = await page.evaluate(() =>
+        [...document.querySelectorAll('.pdf-page')].map((sheet) => {
+            const slide = sheet.querySelector('section');
+            const all = [...slide.querySelectorAll(':scope > :not(aside)')];
+            const frame = sheet.getBoundingClientRect();
+            const box = (e) => e.getBoundingClientRect();
+            const inner = all.filter((e) => e.className !== 'where');
+            const where = slide.querySelector('.where');
+            return { id: slide.id, width: frame.width, height: frame.height,
+                left: Math.min(...inner.map((e) => box(e).left)) - frame.left,
+                top: Math.min(...inner.map((e) => box(e).top)) - frame.top,
+                low: Math.max(...inner.map((e) => box(e).bottom)) - frame.top,
+                floor: where ? box(where).top - frame.top : frame.height,
+                hidden: all.some((e) => getComputedStyle(e).opacity === '0') };
+        }));
+    assert.equal(pages.length, SLIDES.length);
+    for (const sheet of pages) {
+        const says = JSON.stringify(sheet);
+        assert.ok(Math.abs(sheet.width / sheet.height - 16 / 9) < 0.01, says);
+        assert.ok(sheet.left >= 55 && sheet.top >= 30, says);
+        assert.ok(sheet.low <= sheet.floor + 1, says);
+        assert.equal(sheet.hidden, false, says);
+    }
+    await page.close();
+});
+
 test('an answer is hidden until it is asked for', async () => {
     const { page } = await open();
     const seen = () => page.evaluate(() =>
