@@ -12,8 +12,8 @@ static void read_content_length(struct http *http, struct span value)
     struct span member;
     while (next_member(&value, &member)) {
         char text[32];
-        size_t n = member.length < sizeof text - 1 ? member.length
-                                                   : sizeof text - 1;
+        size_t n =
+            member.length < sizeof text - 1 ? member.length : sizeof text - 1;
         memcpy(text, member.at, n);
         text[n] = '\0';
         long long length = atoll(text);
