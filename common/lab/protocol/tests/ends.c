@@ -48,7 +48,7 @@ static size_t last_split(const struct answer *a)
     return last != NULL ? (size_t)(last - a->bytes) + 5 : a->length;
 }
 
-/* --- The body ------------------------------------------------------------- */
+/* --- The body ------------------------------------------------------------ */
 
 static void bodies(void)
 {
@@ -123,7 +123,7 @@ static void stops_at_the_end(void)
     }
 }
 
-/* --- An early end --------------------------------------------------------- */
+/* --- An early end -------------------------------------------------------- */
 
 /* Gives the first `n` bytes of it, the header by itself, and then the end. */
 static void cut(const struct answer *a, size_t n, const char *means)
@@ -200,7 +200,7 @@ static void early_end_in_the_head(void)
     feed_free(&feed);
 }
 
-/* --- The connection afterwards -------------------------------------------- */
+/* --- The connection afterwards ------------------------------------------- */
 
 static char *no_headers[1];
 

@@ -153,7 +153,7 @@ void feed_control(const char *bytes, size_t n, const char *look)
     feed_free(&feed);
 }
 
-/* --- For messages --------------------------------------------------------- */
+/* --- For messages -------------------------------------------------------- */
 
 const char *feed_show(const char *bytes, size_t n)
 {

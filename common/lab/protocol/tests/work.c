@@ -24,7 +24,7 @@ static bool counting;
 
 #define UNSEEN __attribute__((no_sanitize_thread))
 
-/* --- What the compiler's calls become ------------------------------------- */
+/* --- What the compiler's calls become ------------------------------------ */
 
 #define READS(name, bytes)                                                    \
     void __wrap___tsan_##name(void *at);                                      \
@@ -45,7 +45,7 @@ READS(unaligned_read4, 1)
 READS(unaligned_read8, 1)
 READS(unaligned_read16, 1)
 
-/* --- What the functions of <string.h> become ------------------------------ */
+/* --- What the functions of <string.h> become ----------------------------- */
 
 /* Up to and with the byte at `end`, or all `n`. */
 UNSEEN static void looked(const void *from, const void *end, size_t n)
@@ -148,7 +148,7 @@ UNSEEN size_t __wrap_strcspn(const char *s, const char *set)
     return n;
 }
 
-/* --- The test ------------------------------------------------------------- */
+/* --- The test ------------------------------------------------------------ */
 
 #define SHORT ((size_t)1024)
 #define LONG  (8 * SHORT)
