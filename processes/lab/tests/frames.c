@@ -104,6 +104,20 @@ static void append_four(struct bytes *out)
 
 static const char four[] = "J<abcdefg>0123456789R<end>";
 
+/* frame_feed, and what holds for every call of it. */
+static size_t feed(struct frame_reader *reader, const char *p, size_t n,
+                   struct frame *frame)
+{
+    *frame = (struct frame){.type = FRAME_NONE};
+    size_t took = frame_feed(reader, p, n, frame);
+    lab_check(took > 0 && took <= n,
+              "the stub; else: it must take something, and no more than it "
+              "was given",
+              "frame_feed: what it returns",
+              "frame_feed took %zu of %zu bytes", took, n);
+    return took;
+}
+
 /* Feeds it all, and writes down what came of it. The bytes lie in a block of
  * their own, so that the address sanitizer sees who reads past their end. */
 static void note(struct frame_reader *reader, const char *bytes, size_t n,
@@ -116,12 +130,16 @@ static void note(struct frame_reader *reader, const char *bytes, size_t n,
         memcpy(p, bytes, n);
     size_t used = 0;
     while (used < n) {
-        struct frame frame = {.type = FRAME_NONE};
-        size_t took = frame_feed(reader, p + used, n - used, &frame);
-        lab_check(took > 0 && took <= n - used,
-                  "it must take something, and no more than it was given",
-                  "frame_feed: what it returns",
-                  "frame_feed took %zu of %zu bytes", took, n - used);
+        struct frame frame;
+        size_t took = feed(reader, p + used, n - used, &frame);
+        lab_check(frame.type != FRAME_BROKEN,
+                  "one read is not one record: a piece may end anywhere, in a "
+                  "header as well",
+                  FEED,
+                  "frames that are right were fed, and a piece of %zu bytes "
+                  "gave FRAME_BROKEN, after \"%.*s\"",
+                  n - used, (int)notes->length,
+                  notes->length > 0 ? notes->data : "");
         const char *at = frame.at;
         lab_check(frame.type != FRAME_BODY || frame.length == 0 ||
                       (at >= p + used && at + frame.length <= p + n),
@@ -135,9 +153,7 @@ static void note(struct frame_reader *reader, const char *bytes, size_t n,
             error = bytes_append(notes, at, frame.length);
         else if (frame.type != FRAME_NONE)
             error = bytes_print(notes, "%s<%.*s>",
-                                frame.type == FRAME_JOB      ? "J"
-                                : frame.type == FRAME_RESULT ? "R"
-                                                             : "BROKEN",
+                                frame.type == FRAME_JOB ? "J" : "R",
                                 (int)frame.length, frame.length > 0 ? at : "");
         if (error != 0)
             lab_broken("no memory");
@@ -170,7 +186,7 @@ static void a_frame_comes_out_whole(void)
               "frame_append returned %d", error);
     lab_check(frames.length > 3, "a header must say how long the message is",
               APPEND, "a message of 3 bytes became %zu bytes", frames.length);
-    size_t took = frame_feed(&reader, frames.data, frames.length, &frame);
+    size_t took = feed(&reader, frames.data, frames.length, &frame);
     lab_check(took == frames.length && frame.type == FRAME_RESULT,
               "the header does not say what was appended", FEED,
               "of a whole frame of %zu bytes it took %zu and found type %d",
@@ -240,7 +256,7 @@ static void a_body_of_any_length(void)
     append(&frames, FRAME_RESULT, "end");
     do {
         size_t n = frames.length - used < 4096 ? frames.length - used : 4096;
-        used += frame_feed(&reader, frames.data + used, n, &frame);
+        used += feed(&reader, frames.data + used, n, &frame);
         if (frame.type == FRAME_BODY) {
             lab_check(got + frame.length <= sizeof body &&
                           memcmp(frame.at, body + got, frame.length) == 0,
@@ -278,7 +294,7 @@ static void what_is_no_frame(void)
               "what came over the pipe was believed",
               "frame_feed: what a header may say");
     for (size_t used = 0; used < sizeof ones && frame.type == FRAME_NONE;)
-        used += frame_feed(&reader, ones + used, sizeof ones - used, &frame);
+        used += feed(&reader, ones + used, sizeof ones - used, &frame);
     lab_check(frame.type == FRAME_BROKEN,
               "whoever reads on waits for 4 GiB that never come",
               "frame_feed: what a header may say",
@@ -294,8 +310,8 @@ static void what_is_no_frame(void)
     if (error == 0) {
         size_t used = 0;
         do
-            used += frame_feed(&reader, frames.data + used,
-                               frames.length - used, &frame);
+            used += feed(&reader, frames.data + used, frames.length - used,
+                         &frame);
         while (frame.type == FRAME_NONE && used < frames.length);
         lab_check(frame.type == FRAME_BROKEN, "FRAME_MOST is not looked at",
                   "frame_feed: what a header may say",
@@ -312,7 +328,7 @@ static void what_is_no_frame(void)
     error = frame_append(&frames, FRAME_JOB, &part, 1);
     lab_check(error == 0, "FRAME_MOST itself is allowed", APPEND,
               "frame_append returned %d for a job of FRAME_MOST bytes", error);
-    (void)frame_feed(&reader, frames.data, frames.length, &frame);
+    (void)feed(&reader, frames.data, frames.length, &frame);
     lab_check(frame.type == FRAME_JOB && frame.length == FRAME_MOST,
               "FRAME_MOST itself is allowed", FEED,
               "a job of FRAME_MOST bytes gave type %d and %zu bytes",
@@ -413,8 +429,7 @@ static void read_back(int fd, size_t n, size_t step)
     while (!ended && (length = read(fd, text, step)) > 0) {
         for (size_t used = 0; used < (size_t)length && !ended;) {
             struct frame frame;
-            used += frame_feed(&reader, text + used, (size_t)length - used,
-                               &frame);
+            used += feed(&reader, text + used, (size_t)length - used, &frame);
             if (frame.type == FRAME_BODY) {
                 lab_check(got + frame.length <= n &&
                               memcmp(frame.at, big + got, frame.length) == 0,

@@ -103,7 +103,11 @@ static void answer_all(struct post *post)
     (void)close(post->worker.results_fd);
     while ((n = read(post->their_jobs, text, sizeof text)) > 0) {
         for (size_t used = 0; used < (size_t)n;) {
-            used += frame_feed(&reader, text + used, (size_t)n - used, &frame);
+            size_t took =
+                frame_feed(&reader, text + used, (size_t)n - used, &frame);
+            if (took == 0)
+                _exit(3);
+            used += took;
             if (frame.type == FRAME_JOB &&
                 frame_write(post->their_results, FRAME_BODY, frame.at,
                             frame.length) != 0)

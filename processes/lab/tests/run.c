@@ -198,10 +198,9 @@ static bool has_result(void *context)
            (int)(sizeof(struct outcome) + strlen("second"));
 }
 
-static bool one_child(void *context)
+static bool is_gone(void *context)
 {
-    (void)context;
-    return look_living(program_pid()) == 1 && look_zombies(program_pid()) == 0;
+    return look_state(*(pid_t *)context) == 0;
 }
 
 /* The second body waits in its pipe for its turn, all of it. */
@@ -223,7 +222,7 @@ static void a_result_counts_when_its_worker_is_dead(void)
     if (kill(worker, SIGKILL) == -1)
         lab_broken("worker %d cannot be killed", (int)worker);
     server_oblige();
-    program_until(one_child, NULL, "waiting for the dead worker to be reaped",
+    program_until(is_gone, &worker, "waiting for the dead worker to be reaped",
                   &hint);
     server_answer(first, "first");
     check_status(0, &hint);
@@ -259,11 +258,13 @@ static void no_byte_comes_twice(void)
     server_kill(first);
     server_oblige();
     server_answer(second, "second");
-    check_status(1, &hint);
+    int status = program_finish(&hint);
     check_output("abcsecond", &hint);
     check_said(0, "result", "worker-crashed", &hint);
     check_said(0, "bytes", "3", &hint);
     check_said(1, "result", "ok", &hint);
+    lab_check(status == 1, hint.means, hint.look,
+              "the program ended with status %d, not 1", status);
 }
 
 static char big[300001];
@@ -310,9 +311,12 @@ static void half_a_frame_is_forgotten(void)
     server_kill(second);
     send_big(server_expect("/second", &hint));
     server_answer(first, "first");
-    check_status(0, &hint);
+    int status = program_finish(&hint);
     check_output(wanted, &hint);
     check_said(1, "attempts", "2", &hint);
+    lab_check(status == 0, hint.means, hint.look,
+              "the program ended with status %d, not 0; it said: %.300s",
+              status, program_errors());
 }
 
 static bool is_stopped(void *context)

@@ -146,9 +146,13 @@ static void take_result(struct worker *worker, const char *when)
                   "whole job",
                   READ, "%s the worker closed the results pipe: %s", when,
                   look_words(worker->pid));
-        for (size_t used = 0; used < (size_t)n && frame.type == FRAME_NONE;)
-            used += frame_feed(&worker->reader, text + used, (size_t)n - used,
-                               &frame);
+        for (size_t used = 0; used < (size_t)n && frame.type == FRAME_NONE;) {
+            size_t took = frame_feed(&worker->reader, text + used,
+                                     (size_t)n - used, &frame);
+            lab_check(took > 0, "the frames come first", "frame_feed",
+                      "frame_feed took 0 of %zu bytes", (size_t)n - used);
+            used += took;
+        }
     }
     struct outcome outcome = OUTCOME_NONE;
     if (frame.length == sizeof outcome)

@@ -28,13 +28,11 @@ size_t frame_feed(struct frame_reader *reader, const char *p, size_t n,
     if (n >= sizeof reader->header) {
         memcpy(reader->header, p, sizeof reader->header);
         type = read_header(reader->header, &length);
-        p += sizeof reader->header;
-        n -= sizeof reader->header;
     }
-    if (type == FRAME_BROKEN || n < length) {
+    if (type == FRAME_BROKEN || n - sizeof reader->header < length) {
         *frame = (struct frame){.type = FRAME_BROKEN};
-        return n + sizeof reader->header;
+        return n;
     }
-    *frame = (struct frame){type, p, length};
+    *frame = (struct frame){type, p + sizeof reader->header, length};
     return sizeof reader->header + length;
 }
