@@ -54,7 +54,15 @@ static void one_request(void)
     static const struct hint hint = {
         "a request does not get through all of its wants",
         "request_advance: each want, and who goes on after it"};
-    fetcher_start(false, "-n", "-t10", origin_url("bytes/1000"), NULL);
+    char body[1000];
+    listener = listen_anywhere(&port);
+    memset(body, 'x', sizeof body);
+    fetcher_start(false, "-n", "-t10", url_of("one"), NULL);
+    int fd = fetcher_accept(listener, &hint);
+    lab_check(fetcher_asks(fd, &hint) != NULL, hint.means, hint.look,
+              "fetch-evloop closed the connection without a request");
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+    send_all(fd, body, sizeof body);
     fetcher_wait(&hint);
     fetcher_expect(0, "ok", &hint);
     lab_check(strcmp(fetcher_said(0, "bytes"), "1000") == 0,
@@ -70,9 +78,18 @@ static void many_at_once(void)
         "one request keeps the others from going on: a callback that waits, "
         "or a want that nobody comes back to",
         "request_advance: where it returns, and which callback goes on"};
-    char *url = origin_url("bytes/100?barrier=8");
-    fetcher_start(false, "-n", "-t10", "-j8", url, url, url, url, url, url,
+    int fds[8];
+    char *url;
+    listener = listen_anywhere(&port);
+    url = url_of("x");
+    fetcher_start(false, "-n", "-t20", "-j8", url, url, url, url, url, url,
                   url, url, NULL);
+    for (int i = 0; i < 8; i++) { /* none is answered before all have asked */
+        fds[i] = fetcher_accept(listener, &hint);
+        (void)fetcher_asks(fds[i], &hint);
+    }
+    for (int i = 7; i >= 0; i--)
+        say(fds[i], "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     fetcher_wait(&hint);
     for (unsigned id = 0; id < 8; id++)
         fetcher_expect(id, "ok", &hint);
@@ -234,9 +251,10 @@ static void overfeed(struct flow *server, struct flow *consumer)
     static char bytes[64 * 1024];
     size_t most = 0;
     while (server->bytes < MUCH) {
-        struct pollfd can = {.fd = server->fd, .events = POLLOUT};
+        struct pollfd server_can = {.fd = server->fd, .events = POLLOUT};
+        struct pollfd consumer_can = {.fd = consumer->fd, .events = POLLIN};
         ssize_t n;
-        if (poll(&can, 1, 20) == 1) {
+        if (poll(&server_can, 1, 20) == 1) {
             size_t part = MUCH - server->bytes;
             n = send(server->fd, bytes,
                      part < sizeof bytes ? part : sizeof bytes,
@@ -245,6 +263,13 @@ static void overfeed(struct flow *server, struct flow *consumer)
                 return; /* the report will tell */
             server->bytes += n > 0 ? (size_t)n : 0;
         } else {
+            lab_check(poll(&consumer_can, 1, 10000) == 1,
+                      "the connection was paused and is never resumed",
+                      "on_drained, where the stream resumes, "
+                      "connection_resume_bufferevent",
+                      "the server has sent %zu bytes and can send no more, "
+                      "the consumer has taken %zu and gets no more",
+                      server->bytes, consumer->bytes);
             n = read(consumer->fd, bytes, sizeof bytes);
             if (n == 0)
                 return;

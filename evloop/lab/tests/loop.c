@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,9 @@ static struct event_base *turned; /* by loop_settles */
 static unsigned turns;
 static bool asleep;
 static int epoll_of_sleeper;
+static int spins; /* of a loop that somebody else turns */
+
+#define SPINS 100000
 
 /* Sleeps bit by bit, for what is looked for may come about meanwhile. */
 static int sleep_watched(int epoll, struct epoll_event *events, int size,
@@ -50,6 +54,15 @@ int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
             (void)event_base_loopbreak(turned);
         return n;
     }
+    spins = n == 0 && timeout == 0 ? spins + 1 : 0;
+    lab_check(loop_before_sleep == NULL || spins < SPINS,
+              "something is ready all the time and nobody deals with it, so "
+              "the loop never sleeps: one CPU is at 100%",
+              "connection_pause_bufferevent, stream_writable: what is still "
+              "watched, and what is left where",
+              "the loop went round %d times without sleeping, although "
+              "nothing happened",
+              SPINS);
     if (n != 0 || timeout == 0)
         return n;
     if (loop_before_sleep == NULL)
@@ -58,10 +71,24 @@ int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
     return sleep_watched(epoll, events, size, timeout);
 }
 
-bool loop_is_quiet(void)
+unsigned loop_watches(int fd)
 {
-    struct epoll_event event;
-    return epoll_pwait(epoll_of_sleeper, &event, 1, 0, NULL) == 0;
+    char path[60], line[200];
+    unsigned watched = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d",
+                   epoll_of_sleeper);
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        lab_broken("%s: %s", path, strerror(errno));
+    while (fgets(line, sizeof line, file) != NULL) {
+        int of;
+        unsigned events;
+        if (sscanf(line, "tfd: %d events: %x", &of, &events) == 2 &&
+            (of == fd || fd == -1))
+            watched |= events;
+    }
+    (void)fclose(file);
+    return watched;
 }
 
 bool loop_settles(struct event_base *base)

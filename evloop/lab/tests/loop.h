@@ -25,8 +25,10 @@ bool loop_settles(struct event_base *base);
 extern void (*loop_before_sleep)(int timeout_ms);
 extern void (*loop_after_sleep)(void);
 
-/* For the former: true if there is nothing now that the loop waits for. */
-bool loop_is_quiet(void);
+/* For the former: what the loop waits for of this descriptor (-1: of any), as
+ * epoll has it: EPOLLIN, EPOLLOUT. The kernel is asked what is registered, for
+ * whether something is ready may change at any moment. */
+unsigned loop_watches(int fd);
 
 /* A listening socket on loopback; its port. */
 int listen_anywhere(unsigned *port);
