@@ -2,7 +2,7 @@
  * Mistake 21: paused by the read high-watermark
  * Lab: evloop
  * File: evloop/connection.c
- * Caught by: pause_sleeps, time_stands_still_while_paused
+ * Caught by: pause_sleeps
  *
  * Symptom: all that is fetched is right, and memory is bounded. But while the
  * consumer of standard output stands still, `top` shows one CPU at 100%, and
