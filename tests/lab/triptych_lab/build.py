@@ -81,8 +81,10 @@ class Ninja:
         self.root = root
         self.lines = []
         self.objects = set()
-        rooms = [f"-Iref/{room}" for room in (*lab.rooms, HARNESS, EXPLORER,
-                                              "tests")
+        # The explorer has a search.h: with -I it would take the place of the
+        # system's, and tsearch would return an int.
+        rooms = [f"{'-idirafter' if room == EXPLORER else '-I'}ref/{room}"
+                 for room in (*lab.rooms, HARNESS, EXPLORER, "tests")
                  if (root / room).is_dir() or room == "tests"]
         work = sorted({f"-Iwork/{Path(f).parent}" for f in lab.editable})
         self.includes = " ".join(work + rooms)
