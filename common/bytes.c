@@ -39,17 +39,23 @@ int bytes_append(struct bytes *bytes, const void *data, size_t n)
 int bytes_print(struct bytes *bytes, const char *format, ...)
 {
     va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    /* One byte more: vsnprintf ends what it writes with a NUL. */
-    if (n < 0 || bytes_reserve(bytes, (size_t)n + 1) != 0)
-        return -ENOMEM;
-    va_start(arguments, format);
-    vsnprintf(bytes->data + bytes->length, (size_t)n + 1, format, arguments);
-    va_end(arguments);
-    bytes->length += (size_t)n;
-    return 0;
+    size_t room = 1; /* for the NUL that vsnprintf ends it with */
+    for (;;) {
+        if (bytes_reserve(bytes, room) != 0)
+            return -ENOMEM;
+        room = bytes->capacity - bytes->length;
+        va_start(arguments, format);
+        int n =
+            vsnprintf(bytes->data + bytes->length, room, format, arguments);
+        va_end(arguments);
+        if (n < 0)
+            return -ENOMEM;
+        if ((size_t)n < room) {
+            bytes->length += (size_t)n;
+            return 0;
+        }
+        room = (size_t)n + 1; /* it did not fit: once more */
+    }
 }
 
 void bytes_drop(struct bytes *bytes, size_t n)
