@@ -146,7 +146,8 @@ void place_leave(struct place *place, uint64_t turn)
     bool moved = turn > places->turn;
     if (moved)
         places->turn = turn;
-    if (moved || places->waiting > 0)
+    /* Not in vain: it looks at them all. */
+    if ((moved && places->sleeping > 0) || places->waiting > 0)
         wake_locked(places);
     pthread_mutex_unlock(&places->lock);
 }
@@ -175,8 +176,10 @@ bool place_has_turn(struct place *place)
 int place_wait_turn(struct place *place)
 {
     pthread_mutex_lock(&place->places->lock);
+    place->places->sleeping++;
     while (!has_turn_locked(place) && !is_told(place))
         pthread_cond_wait(&place->wake, &place->places->lock);
+    place->places->sleeping--;
     int error = is_told(place) ? -ECANCELED : 0;
     pthread_mutex_unlock(&place->places->lock);
     return error;

@@ -50,10 +50,11 @@ struct places {
     pthread_mutex_t lock;
     struct place *all;
     uint64_t turn;
-    size_t limit;   /* of the active; a shortage lowers it */
-    size_t active;  /* in the states ACTIVE and STARVED */
-    size_t waiting; /* in the states WAITING and STARVED */
-    uint64_t freed; /* how often somebody left or gave back */
+    size_t limit;    /* of the active; a shortage lowers it */
+    size_t active;   /* in the states ACTIVE and STARVED */
+    size_t waiting;  /* in the states WAITING and STARVED */
+    size_t sleeping; /* in place_wait_turn */
+    uint64_t freed;  /* how often somebody left or gave back */
     bool stopped;
 };
 
