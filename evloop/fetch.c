@@ -21,6 +21,14 @@
 
 const char model_name[] = "evloop";
 
+/* So many requests are begun in one turn of the loop; then those that are
+ * connected may send. Were all begun at once, the first of 10,000 would send
+ * when the last is connected, half a second later: answered after one second
+ * each, they take 1.11 times as long in that way (8 interleaved rounds: 1.06
+ * to 1.5), and 1,000 that are answered after 100 ms 1.04 times (9 rounds: 1.02
+ * to 1.14). */
+#define TAKE_SHARE 64
+
 /* --- The turn on standard output ---------------------------------------- */
 
 bool fetch_has_turn(const struct request *r)
@@ -179,10 +187,14 @@ static bool ask_for_input(struct fetch *fetch)
  * so its writer feels back-pressure, too. */
 static void step_take(struct fetch *fetch)
 {
+    static const struct timeval at_once = {0, 0};
     struct run *run = fetch->run;
+    int left = TAKE_SHARE;
     trace_step(&fetch->lane, STEP_TAKE);
     while (fetch->in_flight < fetch->share && !run_stopping(run)) {
         struct job *job = NULL;
+        if (left-- == 0 && event_add(&fetch->take, &at_once) == 0)
+            break; /* the rest after the others */
         int got = loops_take(fetch->loops, fetch->number, &job);
         if (got == 1)
             got = request_begin(fetch, job);
