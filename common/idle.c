@@ -97,6 +97,20 @@ void idle_remove(struct idle *idle, struct idle_node *node)
     pthread_mutex_unlock(&idle->lock);
 }
 
+void idle_expect(struct idle *idle, size_t requests)
+{
+    struct idle_node *surplus;
+    do {
+        pthread_mutex_lock(&idle->lock);
+        if (idle->limit > requests)
+            idle->limit = requests;
+        surplus = take_oldest_locked(idle, idle->limit + 1);
+        pthread_mutex_unlock(&idle->lock);
+        if (surplus != NULL)
+            idle->close(surplus);
+    } while (surplus != NULL);
+}
+
 bool idle_drop(struct idle *idle)
 {
     pthread_mutex_lock(&idle->lock);

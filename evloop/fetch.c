@@ -200,8 +200,11 @@ static void step_take(struct fetch *fetch)
             got = request_begin(fetch, job);
         else if (got == -EAGAIN && fetch->number == 0 && ask_for_input(fetch))
             continue;
-        else if (got != -ENOMEM)
+        else if (got != -ENOMEM) {
+            if (got == -ENOENT)
+                idle_expect(&fetch->loop.idle, fetch->in_flight);
             break;
+        }
         if (got == -ENOMEM) {
             begin_later(fetch, job);
             break;

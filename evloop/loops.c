@@ -61,7 +61,7 @@ int loops_take(struct loops *loops, size_t self, struct job **job)
         if (got == 1)
             loops->in_flight++;
         if (got == 0)
-            got = -EAGAIN;
+            got = jobs_done(&loops->run->jobs) ? -ENOENT : -EAGAIN;
         if (got == -EAGAIN && loops->run->input != -1 && self != 0) {
             loops->input_wanted = true;
             ring_locked(loops, 0);

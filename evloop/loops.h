@@ -54,7 +54,7 @@ void loops_close(struct loops *loops);
 void loops_set_awake(struct loops *loops, size_t self, bool awake);
 
 /* Takes a job, and a place for it. 1; 0 when all places are taken; -EAGAIN when
- * there is no job for now, or no more; -ENOMEM. */
+ * there is no job for now; -ENOENT when there is none left; -ENOMEM. */
 int loops_take(struct loops *loops, size_t self, struct job **job);
 
 /* Gives the place back, with the job if it is to start over. Now these are the

@@ -51,6 +51,7 @@ struct fetch {
     struct lane lane;        /* the main thread's, of --trace */
     struct worker *workers;  /* one a slot of the pool */
     _Atomic(void *) reserve; /* for when there is no memory; NULL: used */
+    _Atomic(uint64_t) total; /* jobs, once all are there; 0: not yet */
 };
 
 /* Threads are made until there is no memory for one more. What is freed then
@@ -190,6 +191,9 @@ static void step_finish(struct worker *w)
     trace_finish(&w->blocking.lane, w->job);
     uint64_t turn = run_finish(w->fetch->run, w->job);
     place_leave(&w->place, turn);
+    uint64_t total = atomic_load(&w->fetch->total);
+    if (total > 0) /* all before the turn are finished */
+        idle_expect(&w->fetch->idle, total - turn);
 }
 
 /* True if there was something left to be used. Any thread may ask. */
@@ -378,6 +382,7 @@ static void step_stop(struct fetch *fetch)
 {
     struct run *run = fetch->run;
     trace_step(&fetch->lane, STEP_STOP);
+    atomic_store(&fetch->total, run->jobs.next_id);
     pool_finish(&fetch->pool);
     while (!pool_wait(&fetch->pool, RUN_TICK_MS)) {
         run_tick(run);
