@@ -9,8 +9,13 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* With less than this, descriptors are for workers: a crib takes three, and a
+ * worker two. */
+#define DESCRIPTORS_ENOUGH 1024
 
 #ifdef __SANITIZE_THREAD__
 #define SHARES false /* it must see a fork as such */
@@ -18,61 +23,96 @@
 #define SHARES true
 #endif
 
-int nursery_open(struct nursery *n, const int *kept, int count)
+static int count_cribs(void)
 {
-    *n = (struct nursery){.shares = SHARES, .reserved = {-1, -1}, .pidfd = -1};
-    n->null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (n->null != -1)
-        n->reserved[0] = fcntl(n->null, F_DUPFD_CLOEXEC, 0);
-    if (n->reserved[0] != -1)
-        n->reserved[1] = fcntl(n->null, F_DUPFD_CLOEXEC, 0);
-    n->ready = eventfd(0, EFD_CLOEXEC);
-    if (n->reserved[1] == -1 || n->ready == -1) {
-        int error = -errno;
-        nursery_close(n);
-        return error;
-    }
-    n->top = n->ready;
-    for (int i = 0; i < 2; i++)
-        n->top = n->reserved[i] > n->top ? n->reserved[i] : n->top;
-    for (int i = 0; i < count; i++)
-        n->top = kept[i] > n->top ? kept[i] : n->top;
-    return 0;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1 ||
+        limit.rlim_cur < DESCRIPTORS_ENOUGH)
+        return 1;
+    return NURSERY_CRIBS;
 }
 
-static void put(const struct nursery *n, int first, int second)
+static int open_crib(struct crib *crib, int null)
+{
+    for (int i = 0; i < 2; i++) {
+        crib->reserved[i] = fcntl(null, F_DUPFD_CLOEXEC, 0);
+        if (crib->reserved[i] == -1)
+            return -errno;
+    }
+    crib->ready = eventfd(0, EFD_CLOEXEC);
+    return crib->ready == -1 ? -errno : 0;
+}
+
+static int highest(const struct nursery *n, const int *kept, int count)
+{
+    int top = n->null;
+    for (int i = 0; i < n->count; i++) {
+        const struct crib *crib = &n->cribs[i];
+        top = crib->reserved[0] > top ? crib->reserved[0] : top;
+        top = crib->reserved[1] > top ? crib->reserved[1] : top;
+        top = crib->ready > top ? crib->ready : top;
+    }
+    for (int i = 0; i < count; i++)
+        top = kept[i] > top ? kept[i] : top;
+    return top;
+}
+
+int nursery_open(struct nursery *n, const int *kept, int count)
+{
+    *n = (struct nursery){.shares = SHARES, .count = count_cribs()};
+    for (int i = 0; i < n->count; i++)
+        n->cribs[i] = (struct crib){{-1, -1}, -1, -1};
+    n->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int error = n->null == -1 ? -errno : 0;
+    for (int i = 0; i < n->count && error == 0; i++)
+        error = open_crib(&n->cribs[i], n->null);
+    if (error != 0)
+        nursery_close(n);
+    n->top = highest(n, kept, count);
+    return error;
+}
+
+static void put(const struct crib *crib, int first, int second)
 {
     /* Neither can fail: all numbers are open. */
-    (void)dup3(first, n->reserved[0], O_CLOEXEC);
-    (void)dup3(second, n->reserved[1], O_CLOEXEC);
+    (void)dup3(first, crib->reserved[0], O_CLOEXEC);
+    (void)dup3(second, crib->reserved[1], O_CLOEXEC);
 }
 
 /* In the child. It must not touch the table before it has its own. */
-static void leave_table(const struct nursery *n)
+static void leave_table(const struct nursery *n, const struct crib *crib)
 {
     uint64_t one = 1;
     if (close_range((unsigned)n->top + 1, ~0U, CLOSE_RANGE_UNSHARE) == -1)
         _exit(71);
-    while (write(n->ready, &one, sizeof one) == -1)
+    while (write(crib->ready, &one, sizeof one) == -1)
         ; /* there is room for it: it was interrupted */
+}
+
+/* Waits until the child that was last put there has a table of its own. */
+static void settle(const struct nursery *n, struct crib *crib)
+{
+    uint64_t count;
+    if (crib->pidfd == -1)
+        return;
+    /* Or the child has died before. */
+    struct pollfd fds[] = {{.fd = crib->ready, .events = POLLIN},
+                           {.fd = crib->pidfd, .events = POLLIN}};
+    /* To go on before is out of the question, whatever poll has met. */
+    while (poll(fds, 2, -1) == -1)
+        ;
+    while (fds[0].revents != 0 &&
+           read(crib->ready, &count, sizeof count) == -1)
+        ;
+    (void)close(crib->pidfd);
+    crib->pidfd = -1;
+    put(crib, n->null, n->null);
 }
 
 void nursery_settle(struct nursery *n)
 {
-    uint64_t count;
-    if (n->pidfd == -1)
-        return;
-    /* Or the child has died before. */
-    struct pollfd fds[] = {{.fd = n->ready, .events = POLLIN},
-                           {.fd = n->pidfd, .events = POLLIN}};
-    /* To go on before is out of the question, whatever poll has met. */
-    while (poll(fds, 2, -1) == -1)
-        ;
-    while (fds[0].revents != 0 && read(n->ready, &count, sizeof count) == -1)
-        ;
-    (void)close(n->pidfd);
-    n->pidfd = -1;
-    put(n, n->null, n->null);
+    for (int i = 0; i < n->count; i++)
+        settle(n, &n->cribs[i]);
 }
 
 static pid_t clone_sharing(int *pidfd)
@@ -85,35 +125,45 @@ static pid_t clone_sharing(int *pidfd)
 
 pid_t nursery_fork(struct nursery *n, int *first, int *second)
 {
+    struct crib *crib = &n->cribs[n->next];
     if (!n->shares)
         return fork();
-    nursery_settle(n);
-    put(n, *first, *second);
-    pid_t pid = clone_sharing(&n->pidfd);
+    n->next = (n->next + 1) % n->count;
+    settle(n, crib);
+    put(crib, *first, *second);
+    pid_t pid = clone_sharing(&crib->pidfd);
     if (pid == 0) {
-        leave_table(n);
-        *first = n->reserved[0];
-        *second = n->reserved[1];
+        leave_table(n, crib);
+        *first = crib->reserved[0];
+        *second = crib->reserved[1];
     }
     if (pid != -1)
         return pid;
     int error = errno;
-    n->pidfd = -1;
-    put(n, n->null, n->null);
+    crib->pidfd = -1;
+    put(crib, n->null, n->null);
     if (error != EAGAIN && error != ENOMEM && error != EMFILE) {
         n->shares = false; /* not here */
+        nursery_settle(n);
         return fork();
     }
     errno = error;
     return -1;
 }
 
+static void close_fd(int fd)
+{
+    if (fd != -1)
+        (void)close(fd);
+}
+
 void nursery_close(struct nursery *n)
 {
     nursery_settle(n);
-    const int fds[] = {n->null, n->reserved[0], n->reserved[1], n->ready};
-    for (int i = 0; i < 4; i++) {
-        if (fds[i] != -1)
-            (void)close(fds[i]);
+    for (int i = 0; i < n->count; i++) {
+        close_fd(n->cribs[i].reserved[0]);
+        close_fd(n->cribs[i].reserved[1]);
+        close_fd(n->cribs[i].ready);
     }
+    close_fd(n->null);
 }

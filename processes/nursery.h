@@ -11,9 +11,12 @@
  * parent (clone with CLONE_FILES), and then asks for a table of its own that
  * has the low numbers only (close_range with CLOSE_RANGE_UNSHARE). What it is
  * to keep is put there before, in numbers that were reserved when there were
- * few others. Until that is done the parent leaves those numbers alone, for
- * what either does to a shared table it does to both; it waits for that before
- * the next fork, or before it sleeps.
+ * few others: a crib. Until that is done the parent leaves those numbers alone,
+ * for what either does to a shared table it does to both. It waits for that
+ * before it uses the crib again, or sleeps. There are several cribs, so that it
+ * need not wait for each child until that has got a processor: 1,000 workers
+ * with two jobs each, answered after 100 ms, take 0.81 times as long as with
+ * one crib (9 interleaved rounds on a busy machine: 0.49 to 1.17).
  *
  * Where that is not to be had - Linux before 5.9, valgrind, the thread
  * sanitizer, a container that forbids it - a plain fork does the same.
@@ -26,13 +29,22 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* So many children may be on their way at the same time. */
+#define NURSERY_CRIBS 8
+
+struct crib {
+    int reserved[2];
+    int ready; /* eventfd: the child has a table of its own */
+    int pidfd; /* of the child that may not have one yet; -1: none */
+};
+
 struct nursery {
     bool shares; /* false: fork */
     int null;    /* stands in the reserved numbers meanwhile */
-    int reserved[2];
-    int ready; /* eventfd: the child has a table of its own */
-    int top;   /* the highest number that a child needs */
-    int pidfd; /* of the child that may not have one yet; -1: none */
+    int top;     /* the highest number that a child needs */
+    int count;   /* cribs that there are */
+    int next;    /* the one to be used next */
+    struct crib cribs[NURSERY_CRIBS];
 };
 
 /* Reserves descriptors. What children need besides is open already: the
