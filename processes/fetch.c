@@ -301,7 +301,8 @@ static void step_stop(struct fetch *fetch)
     trace_step(&fetch->lane, STEP_STOP);
     pool_terminate(&fetch->pool);
     while (fetch->pool.alive > 0 && clock_us() < deadline) {
-        collect_all(fetch); /* also: whoever sleeps in write goes on */
+        if (fetch->in_flight > 0)
+            collect_all(fetch); /* also: whoever sleeps in write goes on */
         if (pool_reap(&fetch->pool, &status) == NULL)
             (void)poll(&deaths, 1, 10);
     }

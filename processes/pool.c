@@ -238,11 +238,15 @@ struct pool_worker *pool_reap(struct pool *pool, int *status)
     while (read(pool->signal_fd, &info, sizeof info) > 0)
         ; /* emptied first: a death after this makes it readable anew */
     while ((pid = waitpid(-1, status, WNOHANG)) > 0) {
+        /* They die in about the order of their slots: the search goes on
+         * from the last one, or with thousands it would take its time. */
         for (size_t i = 0; i < pool->used; i++) {
-            struct pool_worker *worker = &pool->workers[i];
+            size_t slot = (pool->reaped + i) % pool->used;
+            struct pool_worker *worker = &pool->workers[slot];
             if (worker->pid != pid)
                 continue;
             worker->pid = 0;
+            pool->reaped = slot;
             pool->alive--;
             take_out(&pool->idle, worker);
             return worker;
@@ -278,6 +282,7 @@ void pool_kill(struct pool *pool, struct pool_worker *worker)
 
 void pool_terminate(struct pool *pool)
 {
+    pool->idle = NULL; /* none is got any more */
     for (size_t i = 0; i < pool->used; i++) {
         struct pool_worker *worker = &pool->workers[i];
         close_fd(&worker->jobs_fd);

@@ -37,6 +37,7 @@ struct pool {
     size_t limit;
     size_t used; /* slots that have been used so far */
     size_t alive;
+    size_t reaped; /* the slot whose worker was reaped last */
     struct pool_worker *idle;
     struct pool_worker *vacant;
     struct nursery nursery;
