@@ -4,9 +4,9 @@
  * File: common/http.c
  * Caught by: examined_once
  *
- * Symptom: all answers are right. But a server that sends a header line of
- * 200 KiB in small pieces keeps one core busy for seconds, and with some
- * dozens of such requests at once the others run into their time limit.
+ * Symptom: all answers are right. But some dozens of servers that send a header
+ * line of 200 KiB byte by byte keep a core busy for ten seconds, and not with
+ * reading; an honest server beside them is served late.
  */
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {

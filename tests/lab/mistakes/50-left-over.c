@@ -4,9 +4,9 @@
  * File: common/exchange.c
  * Caught by: leftover_costs_the_connection
  *
- * Symptom: one server now and then sends more than its Content-Length says.
- * The request for which it does is fine; but a later one to the same server,
- * for quite another URL, ends as `protocol`.
+ * Symptom: one server now and then sends more than its Content-Length says, and
+ * not all of it at once. The request for which it does is fine; but the next
+ * one to the same server, for quite another URL, ends as `protocol`.
  */
 static void response_complete(struct exchange *x, bool clean, int64_t now)
 {
