@@ -1,7 +1,9 @@
 """Building a lab's test programs with ninja.
 
-    tree/ref/     the rooms as shipped, the practice server, harness, tests
+    tree/ref/     the rooms as shipped, but for the files that are graded; the
+                  practice server, harness, tests
     tree/work/    the files that are graded
+    tree/given/   the same files as shipped: for the names that may be seen
     tree/obj/     objects, a folder for each build (dev, asan, tsan, explore)
     tree/bin/     the test programs
     tree/lab-bin/ the fetchers and triptych-origin: LAB_BIN of the tests
@@ -127,12 +129,13 @@ rule link
 
     def names(self):
         """The functions that may be seen: those of the reference."""
-        includes = " ".join(f"-Iref/{room}" for room in self.lab.rooms)
+        includes = " ".join(f"-I{tree}/{room}" for tree in ("given", "ref")
+                            for room in self.lab.rooms)
         out = []
         for file in self.lab.editable:
             if file.endswith(".c"):
                 name = f"obj/reference/{file}.o"
-                self.lines.append(f"build {name}: cc ref/{file}\n"
+                self.lines.append(f"build {name}: cc given/{file}\n"
                                   f" more = -O1\n includes = {includes}\n")
                 out.append(name)
         self.lines.append(f"build obj/names: names {' '.join(out)}\n")
@@ -180,7 +183,7 @@ rule link
             own += [self.compile(build, str(p.relative_to(self.root)),
                                  extra="-O2 -fno-builtin -U_FORTIFY_SOURCE")
                     for p in explorer]
-            more.append(f"-Wl,@ref/{EXPLORER}/wraps")
+            more.append(f"@ref/{EXPLORER}/wraps")
         objects = own + [self.graded(build)] + self.room(build)
         self.lines.append(f"build {out}: link {' '.join(objects)}\n"
                           f" more = {' '.join(more)}\n")
@@ -188,9 +191,12 @@ rule link
     def origin(self):
         files = [str(p.relative_to(self.root))
                  for p in sorted((self.root / "tests/origin").glob("*.c"))]
-        includes = "-Iref/tests/origin -Iref/evloop"
-        objects = [self.compile("origin", f, includes)
-                   for f in (*files, "evloop/stream.c")]
+        includes = "-Iref/tests/origin -Igiven/evloop -Iref/evloop"
+        stream = "evloop/stream.c"
+        objects = [self.compile("origin", f, includes) for f in files]
+        objects.append(self.compile(
+            "origin", stream, includes,
+            folder="given" if stream in self.lab.editable else "ref"))
         self.lines.append(
             f"build lab-bin/triptych-origin: link {' '.join(objects)}\n")
 
@@ -206,7 +212,9 @@ rule link
 def prepare(tree, lab, root):
     """Writes the tree of a lab with the reference in the student's place, and
     builds it. What could not be built is returned as a text."""
-    copy_changed(reference(lab, root), tree / "ref")
+    copy_changed({name: text for name, text in reference(lab, root).items()
+                  if name not in lab.editable}, tree / "ref")
+    copy_changed(labs.reference_files(lab, root), tree / "given")
     todo = (root / HARNESS / "todo.h").read_text()
     files = labs.reference_files(lab, root)
     files.update({str(Path(f).parent / "todo.h"): todo for f in lab.editable})

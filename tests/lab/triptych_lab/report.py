@@ -44,6 +44,8 @@ def as_text(grades):
                          f"[{r.name}]")
             if not r.passed:
                 lines.append(textwrap.indent(message(r), "         "))
+            elif r.observed:  # of a prediction: how far off it was
+                lines.append(f"         {r.observed}")
         lines.append("")
     broken = [r.name for r in grades.results if r.state == "broken"]
     if broken:
