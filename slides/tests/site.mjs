@@ -58,8 +58,8 @@ after(() => browser?.close());
 
 const url = (page) => pathToFileURL(path.join(OUT, page)).href;
 
-// Opens a page in a context; notes what goes wrong and what is loaded.
-async function open(context, page) {
+// A tab, with notes of what goes wrong in it and what it loads.
+async function newTab(context) {
     const tab = await context.newPage();
     tab.setDefaultTimeout(PATIENCE);
     const wrong = [];
@@ -72,8 +72,19 @@ async function open(context, page) {
         else if (!/^(data|blob):/.test(request.url()))
             wrong.push(`asks for ${request.url()}`);
     });
-    await tab.goto(url(page), { timeout: PATIENCE });
-    return { tab, wrong, loaded };
+    const visit = async (page) => {
+        wrong.length = 0;
+        loaded.clear();
+        await tab.goto(url(page), { timeout: PATIENCE });
+    };
+    return { tab, wrong, loaded, visit };
+}
+
+async function open(context, page) {
+    const { tab, wrong, visit } = await newTab(context);
+    await visit(page);
+    assert.deepEqual(wrong, [], page);
+    return { tab };
 }
 
 async function withContext(options, work) {
@@ -109,11 +120,11 @@ async function each(options, list, look) {
     const queue = [...list];
     await withContext(options, async (context) => {
         const worker = async () => {
+            const { tab, wrong, loaded, visit } = await newTab(context);
             for (let page = queue.shift(); page; page = queue.shift()) {
-                const { tab, wrong, loaded } = await open(context, page);
+                await visit(page);
                 const found = [...await look(tab, loaded, page), ...wrong];
                 problems.push(...found.map((what) => `${page}: ${what}`));
-                await tab.close();
             }
         };
         await Promise.all([worker(), worker()]);
@@ -142,6 +153,7 @@ test('every page loads from the file system, fits, weighs little', () =>
             if (over > 0)
                 problems.push(`at a width of ${width}: ${over} px too wide`);
         }
+        await tab.setViewportSize(WIDE.viewport);
         return problems;
     }));
 
