@@ -29,7 +29,10 @@ FLAGS = {
 LINK = {"dev": "", "asan": "-fsanitize=address,undefined",
         "tsan": "-fsanitize=thread", "explore": ""}
 EXPLORER = "tests/lab/explorer"
-EXPLORED = "-fsanitize=thread -fno-builtin"  # code under test
+# As its CMakeLists.txt has it: for code under test, and for itself.
+EXPLORED = "-fsanitize=thread -fno-builtin"
+EXPLORING = "-O2 -fno-builtin -U_FORTIFY_SOURCE -Dmemcpy=__real_memcpy " \
+    "-Dmemmove=__real_memmove -Dmemset=__real_memset"
 HARNESS = "tests/lab/harness"
 
 
@@ -181,7 +184,7 @@ rule link
         if build == "explore":
             explorer = sorted((self.root / EXPLORER).glob("*.c"))
             own += [self.compile(build, str(p.relative_to(self.root)),
-                                 extra="-O2 -fno-builtin -U_FORTIFY_SOURCE")
+                                 extra=EXPLORING)
                     for p in explorer]
             more.append(f"@ref/{EXPLORER}/wraps")
         objects = own + [self.graded(build)] + self.room(build)
