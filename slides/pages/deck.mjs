@@ -10,7 +10,7 @@ import { chromiumPath, print } from '../lecture/print.mjs';
 import { sections } from '../lecture/slides.mjs';
 
 export const section = { title: 'Lecture', href: 'lecture/index.html',
-    folder: 'lecture/', order: 50 };
+    says: 'two lectures of slides, with notes', folder: 'lecture/', order: 50 };
 
 const PAGE = 'lecture/index.html';
 
