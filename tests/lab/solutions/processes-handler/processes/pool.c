@@ -10,8 +10,12 @@
 /* The largest power of two that fcntl takes for a size. */
 #define PIPE_MOST ((size_t)1 << 30)
 
-/* For the handler, which gets no argument. */
+/* The writing end of signal_fd's pipe: for the handler, which gets no argument.
+ */
 static int bell = -1;
+
+static struct sigaction usual; /* the handling of SIGCHLD to go back to */
+static size_t next_asked;      /* the slot where pool_reap goes on */
 
 static void ring(int number)
 {
@@ -45,7 +49,7 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
         sigemptyset(&action.sa_mask);
         pool->signal_fd = ends[0];
         bell = ends[1];
-        (void)sigaction(SIGCHLD, &action, &pool->before);
+        (void)sigaction(SIGCHLD, &action, &usual);
         return 0;
     }
     (void)close(ends[0]);
@@ -259,10 +263,10 @@ static void silence(struct pool *pool)
 
 struct pool_worker *pool_reap(struct pool *pool, int *status)
 {
-    if (pool->next_asked == 0)
+    if (next_asked == 0)
         silence(pool); /* a death after this rings anew */
-    while (pool->next_asked < pool->used) {
-        struct pool_worker *worker = &pool->workers[pool->next_asked++];
+    while (next_asked < pool->used) {
+        struct pool_worker *worker = &pool->workers[next_asked++];
         if (!has_died(worker, status))
             continue;
         worker->pid = 0;
@@ -270,7 +274,7 @@ struct pool_worker *pool_reap(struct pool *pool, int *status)
         take_out(&pool->idle, worker);
         return worker;
     }
-    pool->next_asked = 0;
+    next_asked = 0;
     return NULL;
 }
 
@@ -327,7 +331,7 @@ void pool_free(struct pool *pool)
         close_fd(&pool->workers[i].results_fd);
     }
     nursery_close(&pool->nursery);
-    (void)sigaction(SIGCHLD, &pool->before, NULL);
+    (void)sigaction(SIGCHLD, &usual, NULL);
     close_fd(&bell);
     close_fd(&pool->signal_fd);
     free(pool->workers);

@@ -1,4 +1,4 @@
-/* Style: a pidfd for each worker; plain fork; no lists, flags in the slots. */
+/* Style: a pidfd for each worker; plain fork; flags for lists, in a table here. */
 #include "pool.h"
 
 #include <dirent.h>
@@ -12,6 +12,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What struct pool_worker has no field for, by slot. */
+struct more {
+    int pidfd; /* -1: there is none */
+    bool is_idle;
+    bool is_vacant;
+};
+
+static struct more *more;
+
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
               void (*work)(void *context, int slot, int jobs_fd,
                            int results_fd),
@@ -23,10 +32,12 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
                           .context = context,
                           .kept_fds = kept_fds};
     pool->workers = calloc(limit, sizeof *pool->workers);
+    more = calloc(limit, sizeof *more);
     pool->signal_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (pool->workers == NULL || pool->signal_fd == -1) {
-        int error = pool->workers == NULL ? -ENOMEM : -errno;
+    if (pool->workers == NULL || more == NULL || pool->signal_fd == -1) {
+        int error = pool->signal_fd == -1 ? -errno : -ENOMEM;
         free(pool->workers);
+        free(more);
         if (pool->signal_fd != -1)
             (void)close(pool->signal_fd);
         return error;
@@ -116,15 +127,16 @@ static int give_birth(struct pool *pool, struct pool_worker *worker, int jobs,
     if (error != 0)
         return error;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = worker};
-    worker->pidfd = pidfd_open(pid, 0);
-    if (worker->pidfd == -1 || epoll_ctl(pool->signal_fd, EPOLL_CTL_ADD,
-                                         worker->pidfd, &event) == -1) {
+    more[worker->slot].pidfd = pidfd_open(pid, 0);
+    if (more[worker->slot].pidfd == -1 ||
+        epoll_ctl(pool->signal_fd, EPOLL_CTL_ADD, more[worker->slot].pidfd,
+                  &event) == -1) {
         error = -errno;
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, NULL, 0);
-        if (worker->pidfd != -1)
-            (void)close(worker->pidfd);
-        worker->pidfd = -1;
+        if (more[worker->slot].pidfd != -1)
+            (void)close(more[worker->slot].pidfd);
+        more[worker->slot].pidfd = -1;
         return error;
     }
     return pid;
@@ -154,7 +166,7 @@ static int hire(struct pool *pool, struct pool_worker *worker)
     worker->pid = pid;
     worker->jobs_fd = down[1];
     worker->results_fd = up[0];
-    worker->is_vacant = false;
+    more[worker->slot].is_vacant = false;
     pool->alive++;
     return 0;
 }
@@ -165,21 +177,19 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     *out = NULL;
     for (size_t i = 0; i < pool->used; i++) {
         struct pool_worker *worker = &pool->workers[i];
-        if (worker->is_idle) {
-            worker->is_idle = false;
+        if (more[worker->slot].is_idle) {
+            more[worker->slot].is_idle = false;
             *out = worker;
             return 0;
         }
-        if (worker->is_vacant && vacant == NULL)
+        if (more[worker->slot].is_vacant && vacant == NULL)
             vacant = worker;
     }
     if (vacant == NULL && pool->used < pool->limit) {
         vacant = &pool->workers[pool->used];
-        *vacant = (struct pool_worker){.slot = (int)pool->used++,
-                                       .pidfd = -1,
-                                       .jobs_fd = -1,
-                                       .results_fd = -1,
-                                       .is_vacant = true};
+        *vacant = (struct pool_worker){
+            .slot = (int)pool->used++, .jobs_fd = -1, .results_fd = -1};
+        more[vacant->slot] = (struct more){.pidfd = -1, .is_vacant = true};
     }
     if (vacant == NULL)
         return -EBUSY;
@@ -197,7 +207,7 @@ void pool_settle(struct pool *pool)
 void pool_release(struct pool *pool, struct pool_worker *worker)
 {
     (void)pool;
-    worker->is_idle = true;
+    more[worker->slot].is_idle = true;
 }
 
 static void let_go(int *fd)
@@ -219,10 +229,11 @@ static void bury(struct pool *pool, struct pool_worker *worker, int *status)
     while (waitpid(worker->pid, status, 0) == -1 && errno == EINTR)
         ;
     /* Or epoll would go on telling, should anybody else hold the pidfd. */
-    (void)epoll_ctl(pool->signal_fd, EPOLL_CTL_DEL, worker->pidfd, NULL);
-    let_go(&worker->pidfd);
+    (void)epoll_ctl(pool->signal_fd, EPOLL_CTL_DEL, more[worker->slot].pidfd,
+                    NULL);
+    let_go(&more[worker->slot].pidfd);
     worker->pid = 0;
-    worker->is_idle = false;
+    more[worker->slot].is_idle = false;
     pool->alive--;
 }
 
@@ -241,13 +252,13 @@ void pool_vacate(struct pool *pool, struct pool_worker *worker)
     (void)pool;
     let_go(&worker->jobs_fd);
     let_go(&worker->results_fd);
-    worker->is_vacant = true;
+    more[worker->slot].is_vacant = true;
 }
 
 void pool_kill(struct pool *pool, struct pool_worker *worker)
 {
     int status;
-    (void)pidfd_send_signal(worker->pidfd, SIGKILL, NULL, 0);
+    (void)pidfd_send_signal(more[worker->slot].pidfd, SIGKILL, NULL, 0);
     bury(pool, worker, &status);
 }
 
@@ -255,8 +266,8 @@ void pool_terminate(struct pool *pool)
 {
     for (size_t i = 0; i < pool->used; i++) {
         let_go(&pool->workers[i].jobs_fd);
-        if (pool->workers[i].pidfd != -1)
-            (void)pidfd_send_signal(pool->workers[i].pidfd, SIGTERM, NULL, 0);
+        if (more[i].pidfd != -1)
+            (void)pidfd_send_signal(more[i].pidfd, SIGTERM, NULL, 0);
     }
 }
 
@@ -274,5 +285,6 @@ void pool_free(struct pool *pool)
         pool_vacate(pool, &pool->workers[i]);
     (void)close(pool->signal_fd);
     free(pool->workers);
+    free(more);
     (void)sigprocmask(SIG_SETMASK, &pool->mask, NULL);
 }

@@ -9,6 +9,10 @@
 
 static const char letters[] = " jbr"; /* by type */
 
+/* What a reader remembers: its state in header_length, the type in header[0].
+ */
+enum state { AT_TYPE, AT_LENGTH, AT_MESSAGE, AT_RUINS };
+
 static int write_head(char *head, size_t size, enum frame_type type, size_t n)
 {
     return snprintf(head, size, "%c%zu:", letters[type], n);
@@ -57,23 +61,23 @@ int frame_write(int fd, enum frame_type type, const void *data, size_t n)
 static void step_head(struct frame_reader *reader, char c)
 {
     const char *letter = c == ' ' || c == '\0' ? NULL : strchr(letters, c);
-    switch (reader->state) {
+    switch ((enum state)reader->header_length) {
     case AT_TYPE:
         reader->message.length = 0;
         reader->left = 0;
-        reader->type = letter == NULL ? FRAME_BROKEN
-                                      : (enum frame_type)(letter - letters);
-        reader->state = letter == NULL ? AT_RUINS : AT_LENGTH;
+        reader->header[0] = letter == NULL ? (unsigned char)FRAME_BROKEN
+                                           : (unsigned char)(letter - letters);
+        reader->header_length = letter == NULL ? AT_RUINS : AT_LENGTH;
         break;
     case AT_LENGTH:
         if (c == ':')
-            reader->state = AT_MESSAGE;
+            reader->header_length = AT_MESSAGE;
         else if (c < '0' || c > '9' || reader->left > ((size_t)1 << 40))
-            reader->state = AT_RUINS;
+            reader->header_length = AT_RUINS;
         else
             reader->left = 10 * reader->left + (size_t)(c - '0');
-        if (reader->type != FRAME_BODY && reader->left > FRAME_MOST)
-            reader->state = AT_RUINS;
+        if (reader->header[0] != FRAME_BODY && reader->left > FRAME_MOST)
+            reader->header_length = AT_RUINS;
         break;
     default:
         break;
@@ -87,15 +91,15 @@ static size_t step_message(struct frame_reader *reader, const char *p,
     size_t take = n < reader->left ? n : reader->left;
     reader->left -= take;
     if (reader->left == 0)
-        reader->state = AT_TYPE;
-    if (reader->type == FRAME_BODY) {
+        reader->header_length = AT_TYPE;
+    if (reader->header[0] == FRAME_BODY) {
         if (take > 0 || reader->left == 0)
             *frame = (struct frame){FRAME_BODY, p, take};
     } else if (bytes_append(&reader->message, p, take) != 0) {
         frame->type = FRAME_BROKEN;
     } else if (reader->left == 0) {
-        *frame = (struct frame){reader->type, reader->message.data,
-                                reader->message.length};
+        *frame = (struct frame){(enum frame_type)reader->header[0],
+                                reader->message.data, reader->message.length};
     }
     return take;
 }
@@ -105,13 +109,13 @@ size_t frame_feed(struct frame_reader *reader, const char *p, size_t n,
 {
     size_t used = 0;
     *frame = (struct frame){.type = FRAME_NONE};
-    while (used < n && reader->state < AT_MESSAGE)
+    while (used < n && reader->header_length < AT_MESSAGE)
         step_head(reader, p[used++]);
-    if (reader->state == AT_RUINS) {
+    if (reader->header_length == AT_RUINS) {
         frame->type = FRAME_BROKEN;
         return n;
     }
-    if (reader->state == AT_MESSAGE)
+    if (reader->header_length == AT_MESSAGE)
         used += step_message(reader, p + used, n - used, frame);
     return used;
 }
