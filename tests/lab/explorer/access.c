@@ -28,6 +28,7 @@ static void look(const void *address, size_t size, enum ex_access access,
     inside = true;
     ex_race_access(address, size, access, place);
     inside = false;
+    ex_context_wipe();
 }
 
 void ex_access_reset(void)
@@ -74,6 +75,7 @@ void __tsan_func_entry(void *caller);
 void __tsan_func_entry(void *caller)
 {
     (void)caller;
+    ex_context_wipe();
 }
 
 void __tsan_func_exit(void);

@@ -148,6 +148,13 @@ void ex_context_abandon(void)
     _longjmp(engine, 1);
 }
 
+__attribute__((noinline)) void ex_context_wipe(void)
+{
+    char below[1024];
+    memset(below, 0, sizeof below);
+    __asm__ volatile("" : : "r"(below) : "memory"); /* it is read, gcc */
+}
+
 const char *ex_context_top(const struct ex_thread *thread)
 {
     return thread->stack + EX_STACK;

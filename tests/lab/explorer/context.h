@@ -28,6 +28,11 @@ void ex_context_leave(void);
 /* From a thread, or a signal handler on it: back to the engine for good. */
 _Noreturn void ex_context_abandon(void);
 
+/* Wipes what calls that returned have left on the stack below the caller: ours
+ * leave clocks and such there, which would make states differ in nothing that
+ * matters. */
+void ex_context_wipe(void);
+
 /* The part of its stack that a thread which has left uses. */
 const char *ex_context_top(const struct ex_thread *thread);
 

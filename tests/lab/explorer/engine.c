@@ -141,6 +141,7 @@ void ex_point(const struct ex_next *next)
     if (next != &thread->next)
         thread->next = *next;
     ex_context_leave();
+    ex_context_wipe();
     thread->segment = 0;
     thread->accesses = 0;
     thread->shown = false;

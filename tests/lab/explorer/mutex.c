@@ -7,6 +7,7 @@
  */
 #include "mutex.h"
 
+#include "context.h"
 #include "race.h"
 #include "real.h"
 
@@ -108,5 +109,6 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *mutex)
     }
     ex_mutex_give(object);
     ex_trace(ex_current, EX_PLACE, "unlock %s", object->name);
+    ex_context_wipe();
     return 0;
 }

@@ -69,8 +69,8 @@ static void check_found(const struct wrong *wrong)
                   explore_kind_name(result.kind), result.message,
                   explore_kind_name(wrong->kind));
     ck_assert_msg(result.preemptions == wrong->preemptions,
-                  "%s: %d preemptions, not %d\n%.2000s", name, result.preemptions,
-                  wrong->preemptions, result.table);
+                  "%s: %d preemptions, not %d\n%.2000s", name,
+                  result.preemptions, wrong->preemptions, result.table);
     ck_assert_msg(
         wrong->place == NULL || strstr(result.place, wrong->place) != NULL,
         "%s: found in %s, not in %s", name, result.place, wrong->place);
@@ -90,6 +90,12 @@ END_TEST
 START_TEST(wrong_locks_are_found)
 {
     check_found(&wrong_locks[_i]);
+}
+END_TEST
+
+START_TEST(wrong_states_are_found)
+{
+    check_found(&wrong_states[_i]);
 }
 END_TEST
 
@@ -342,35 +348,49 @@ static int count_right(const struct explore_scenario *scenarios)
     return count;
 }
 
-static void add_cases(TCase *tc)
+/* One of them alone: CK_RUN_CASE=wrong lab-explorer. */
+static TCase *add_case(Suite *suite, const char *name)
 {
+    TCase *tc = tcase_create(name);
+    tcase_set_timeout(tc, 1000); /* it hangs only if something is broken */
+    suite_add_tcase(suite, tc);
+    return tc;
+}
+
+static void add_cases(Suite *suite)
+{
+    TCase *tc = add_case(suite, "wrong");
     tcase_add_loop_test(tc, wrong_pools_are_found, 0,
                         count_wrong(wrong_pools));
     tcase_add_loop_test(tc, wrong_locks_are_found, 0,
                         count_wrong(wrong_locks));
+    tcase_add_loop_test(tc, wrong_states_are_found, 0,
+                        count_wrong(wrong_states));
+    tc = add_case(suite, "ways");
     tcase_add_loop_test(tc, wrong_ways_are_found, 0, count_wrong(wrong_ways));
+    tc = add_case(suite, "search");
     tcase_add_test(tc, spurious_wake_ups_are_a_choice);
     tcase_add_test(tc, early_time_outs_are_a_choice);
     tcase_add_test(tc, preemptions_are_bounded);
     tcase_add_test(tc, limit_is_kept);
     tcase_add_test(tc, shrinks_to_the_least);
     tcase_add_test(tc, same_seed_same_result);
-    tcase_add_test(tc, table_tells);
-    tcase_add_loop_test(tc, right_programs_pass, 0, count_right(right));
-    tcase_add_loop_test(tc, reference_passes, 0, count_right(reference));
     tcase_add_test(tc, states_change_nothing);
     tcase_add_test(tc, states_hide_nothing);
+    tc = add_case(suite, "shown");
+    tcase_add_test(tc, table_tells);
     tcase_add_test(tc, command_line);
     tcase_add_test(tc, replay_that_does_not_fit);
+    tc = add_case(suite, "right");
+    tcase_add_loop_test(tc, right_programs_pass, 0, count_right(right));
+    tc = add_case(suite, "reference");
+    tcase_add_loop_test(tc, reference_passes, 0, count_right(reference));
 }
 
 int main(void)
 {
     Suite *suite = suite_create("explorer");
-    TCase *tc = tcase_create("explorer");
-    tcase_set_timeout(tc, 1000); /* it hangs only if something is broken */
-    add_cases(tc);
-    suite_add_tcase(suite, tc);
+    add_cases(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

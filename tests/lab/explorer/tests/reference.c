@@ -136,8 +136,8 @@ static void pool_each(void)
 }
 
 const struct explore_scenario reference[] = {
-    {"queue-of-1", queue_of_1, {.exhaustive = true}},
-    {"queue-of-2", queue_of_2, {.exhaustive = true}},
+    {"queue-of-1", queue_of_1, {.exhaustive = true, .limit = 5000000}},
+    {"queue-of-2", queue_of_2, {.exhaustive = true, .limit = 5000000}},
     {"pool-of-2", pool_of_2, {.exhaustive = true, .timeouts = 1}},
     {"pool-each", pool_each, {.exhaustive = true, .timeouts = 1}},
     {NULL, NULL, {0}},

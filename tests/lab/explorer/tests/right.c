@@ -323,6 +323,7 @@ const struct explore_scenario right[] = {
     {"atomics", atomics, {.exhaustive = true}},
     {"barrier", barrier, {.exhaustive = true}},
     {"own", own, {.exhaustive = true}},
+    {"timed-when-idle", timed, {.exhaustive = true}},
     {"timed", timed, {.exhaustive = true, .timeouts = 1}},
     {"bytes", bytes, {.exhaustive = true}},
     {NULL, NULL, {0}},

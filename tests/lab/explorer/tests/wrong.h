@@ -15,5 +15,6 @@ struct wrong {
 extern const struct wrong wrong_pools[]; /* each ends with a NULL name */
 extern const struct wrong wrong_locks[];
 extern const struct wrong wrong_ways[];
+extern const struct wrong wrong_states[];
 
 #endif

@@ -16,6 +16,7 @@ int main(int argc, char **argv)
     static struct explore_scenario all[MOST];
     int count = add(all, 0, wrong_pools);
     count = add(all, count, wrong_locks);
-    (void)add(all, count, wrong_ways);
+    count = add(all, count, wrong_ways);
+    (void)add(all, count, wrong_states);
     return explore_main(argc, argv, all);
 }
