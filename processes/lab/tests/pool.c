@@ -550,6 +550,16 @@ static void all_are_ended(void)
     pool_free(&pool);
 }
 
+/* The limit that leaves so many descriptors to be had. */
+static rlim_t limit_for(int spare)
+{
+    int fd = 0;
+    for (int found = 0;; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && found++ == spare)
+            return (rlim_t)fd;
+    }
+}
+
 static void a_shortage_is_undone(void)
 {
     struct rlimit limit;
@@ -558,13 +568,11 @@ static void a_shortage_is_undone(void)
     int before = look_descriptors(getpid());
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
         lab_broken("getrlimit: %s", strerror(errno));
-    int highest = dup(STDERR_FILENO);
-    (void)close(highest);
     rlim_t most = limit.rlim_cur;
     lab_doing("making a worker while descriptors run out",
               "an error is not looked at", "make_worker, where pipe2 fails");
     for (int spare = 0; spare < 4; spare++) {
-        limit.rlim_cur = (rlim_t)(highest + spare);
+        limit.rlim_cur = limit_for(spare);
         if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
             lab_broken("setrlimit: %s", strerror(errno));
         int error = pool_get(&pool, &worker);

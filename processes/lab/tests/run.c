@@ -40,7 +40,7 @@ static void check_output(const char *wanted, const struct hint *hint)
     while (output[at] != '\0' && output[at] == wanted[at])
         at++;
     lab_check(strcmp(output, wanted) == 0, hint->means, hint->look,
-              "the output has %zu bytes, %zu are right; from byte %zu on it "
+              "the output has %zu bytes, not %zu; from byte %zu on it "
               "is \"%.40s\" and not \"%.40s\"",
               strlen(output), strlen(wanted), at, output + at, wanted + at);
 }
