@@ -17,6 +17,8 @@ static bool is_tracked(const void *address)
            ex_context_has(address, &overflow);
 }
 
+EX_OWN const void *ex_access_last = NULL;
+
 static EX_OWN bool inside = false; /* what we do ourselves is not looked at */
 
 static void look(const void *address, size_t size, enum ex_access access,
@@ -24,6 +26,7 @@ static void look(const void *address, size_t size, enum ex_access access,
 {
     if (ex_current == NULL || inside || !is_tracked(address))
         return;
+    ex_access_last = place;
     ex_race_point(access, place);
     inside = true;
     ex_race_access(address, size, access, place);
@@ -75,7 +78,7 @@ void __tsan_func_entry(void *caller);
 void __tsan_func_entry(void *caller)
 {
     (void)caller;
-    ex_context_wipe();
+    ex_access_last = EX_PLACE;
 }
 
 void __tsan_func_exit(void);

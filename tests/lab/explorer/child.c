@@ -78,7 +78,7 @@ static void on_crash(int signal, siginfo_t *info, void *context)
     if (signal == SIGSEGV)
         (void)ex_context_has(info->si_addr, &overflow);
     if (overflow)
-        ex_fail(EXPLORE_CRASH, place_of(context),
+        ex_fail(EXPLORE_CRASH, ex_access_last,
                 "%s overflows its stack of %zu KiB", ex_current->name,
                 EX_STACK / 1024);
     ex_fail(EXPLORE_CRASH, place_of(context), "%s gets SIG%s at address %p",

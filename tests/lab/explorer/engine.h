@@ -149,6 +149,9 @@ void ex_point_simple(enum ex_op op, struct ex_object *object, const char *verb,
 /* Has one of these chosen; its index. */
 int ex_choose(const struct ex_option *options, int count);
 
+/* Where the code under test was last seen, in a function or at an access. */
+extern const void *ex_access_last;
+
 /* Whoever keeps something for a run forgets it. */
 void ex_access_reset(void);
 void ex_atomic_reset(void);

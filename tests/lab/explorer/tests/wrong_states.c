@@ -126,6 +126,10 @@ static void *keep_going(void *unused)
  * to be cut short. */
 static void in_a_lock(void)
 {
+    for (int i = 0; i < 2; i++) { /* both are known before, in this order */
+        pthread_mutex_lock(&locks[i]);
+        pthread_mutex_unlock(&locks[i]);
+    }
     (void)pthread_create(&thread, NULL, keep_going, NULL);
     choose_to_lock();
     scrub();
