@@ -313,8 +313,8 @@ function run(commands, port, times) {
     const text = commands
         .replace(/^.*triptych-origin.*\n/m, '')
         .replaceAll(':8080', `:${port}`)
-        .replaceAll('build/release', BIN)
         .replaceAll('/tmp/', `${scratch}/`)
+        .replaceAll('build/release', BIN) // which may itself be below /tmp
         .replace(/\b(sleep )(\d+)/g, (_, word, n) => word + n * times)
         .replace(/\b(delay=)(\d{4})/g, (_, word, n) => word + n * times);
     return new Promise((resolve) => {
