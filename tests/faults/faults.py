@@ -39,7 +39,7 @@ SHIM = os.path.join(BIN, "tests", "faults-shim.so")
 PARALLEL = 6
 
 # Without `full`: so many calls of one function, at most, for each fault.
-SAMPLES = 4 if SANITIZED else 8
+SAMPLES = 2 if SANITIZED else 5
 
 # What can go wrong where, and the results that a request may have instead of
 # its own. None of them: the fault must not be seen at all.

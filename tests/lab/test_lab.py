@@ -4,6 +4,7 @@ gets the better of it. The graders of the labs are proven by `matrix`.
 
 Use: test_lab.py [PART OF A NAME]..."""
 
+import atexit
 import json
 import os
 import re
@@ -26,6 +27,8 @@ from triptych_lab import folder, grade, labs, sandbox, source  # noqa: E402
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
+BASE = Path(tempfile.mkdtemp(prefix="lab-base-"))  # prepared once, for all
+atexit.register(shutil.rmtree, BASE, ignore_errors=True)
 
 
 class Failure(AssertionError):
@@ -105,7 +108,7 @@ HOSTILE = {
 
 
 def hostile_code():
-    with grade.Bench(THREADS) as bench:
+    with grade.Bench(THREADS, base=BASE) as bench:
         free = shutil.disk_usage("/tmp").free
         for what, (body, test, says) in HOSTILE.items():
             bench.put({QUEUE: queue_with(body)})
@@ -150,7 +153,7 @@ NOT_BUILT = {
 
 
 def unbuildable_code():
-    with grade.Bench(THREADS) as bench:
+    with grade.Bench(THREADS, base=BASE) as bench:
         for what, (text, says) in NOT_BUILT.items():
             graded = grade.grade(bench, {QUEUE: text}, tests=[ORDER])
             check(graded.results[0].state == "not built" and
@@ -173,7 +176,7 @@ ssize_t write(int fd, const void *p, size_t n)
     return (ssize_t)n;
 }
 """
-    with grade.Bench(THREADS) as bench:
+    with grade.Bench(THREADS, base=BASE) as bench:
         bench.put({QUEUE: queue_with("return -5;", above)})
         result = bench.run(ORDER)
         check(not result.passed and result.state == "failed" and
@@ -252,11 +255,13 @@ def a_hunt():
               "the symptom is not handed out")
         check("Mistake" not in (where / one.file).read_text(),
               "the mistake is given away")
-        before = json.loads(tool("grade", where, "--format", "json").stdout)
+        before = json.loads(tool("grade", where, "--base", BASE, "--format",
+                                  "json").stdout)
         own = before["tests"][0]
         check(own["score"] == 0 and own["name"] == one.caught_by, str(own))
         shutil.copy(labs.ROOT / one.file, where / one.file)
-        after = json.loads(tool("grade", where, "--format", "json").stdout)
+        after = json.loads(tool("grade", where, "--base", BASE, "--format",
+                                  "json").stdout)
         check(after["score"] == after["points"] == 100,
               f"mended: {after['score']}")
 
@@ -306,7 +311,8 @@ def partial_results():
         text = queue_with("for (;;) pause();", name="queue_close")
         (where / QUEUE).write_text(text)
         process = subprocess.Popen(
-            [TOOL, "grade", where, "--format", "gradescope", "--output", out],
+            [TOOL, "grade", where, "--base", BASE, "--format", "gradescope",
+             "--output", out],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
         some = {}
@@ -376,6 +382,7 @@ def main():
     wanted = [t for t in TESTS if not sys.argv[1:] or
               any(a in t.__name__ for a in sys.argv[1:])]
     failed = 0
+    tool("prepare", "threads", BASE)
     print(f"isolation: {sandbox.isolation()}")
     for test in wanted:
         begun = time.monotonic()

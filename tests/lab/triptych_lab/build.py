@@ -230,22 +230,36 @@ LIMITS = ["prlimit", "--cpu=120", "--as=2147483648", "--fsize=268435456",
           "--core=0"]
 
 
-def make(tree, wrapper=()):
+def targets_of(lab, test):
+    """What a test needs to be built: its program, and the fetchers if a source
+    of it speaks of where they are."""
+    program = lab.program(test.program)
+    sources = [f"{program.name}.c", *program.sources]
+    wanted = [f"bin/{program.name}"]
+    if any("LAB_BIN" in (lab.folder / "tests" / s).read_text()
+           for s in sources):
+        wanted += ["lab-bin/triptych-origin"]
+        wanted += [f"lab-bin/{p.name}" for p in lab.programs if p.fetcher]
+    return wanted
+
+
+def make(tree, wrapper=(), targets=()):
     """Builds, within limits: a source can ask a compiler for anything. What
     cannot be built is missing then; the messages are returned."""
-    messages = ninja(tree, wrapper)
+    messages = ninja(tree, wrapper, targets)
     if messages:
         # A program that was built before is not this one: away with it.
         for old in (*tree.glob("bin/*"), *tree.glob("lab-bin/*")):
             old.unlink()
-        ninja(tree, wrapper)
+        ninja(tree, wrapper, targets)
     return messages
 
 
-def ninja(tree, wrapper):
+def ninja(tree, wrapper, targets):
     """"" or what the compiler and the linker said."""
     process = subprocess.Popen(
-        [*LIMITS, *wrapper, "ninja", "-k", "0", "-j", "2"], cwd=tree,
+        [*LIMITS, *wrapper, "ninja", "-k", "0", "-j", "2", *targets],
+        cwd=tree,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace", start_new_session=True)
     try:
