@@ -266,6 +266,17 @@ def a_hunt():
               f"mended: {after['score']}")
 
 
+def the_matrix_is_of_these_mistakes():
+    """The table in the documentation: every mistake, caught by its own."""
+    text = (HERE / "MATRIX.md").read_text()
+    for one in labs.mistakes():
+        row = next((line for line in text.splitlines()
+                    if line.startswith(f"| {one.number}: {one.title} |")), "")
+        check("**X**" in row, f"mistake {one.number} is not in MATRIX.md: "
+              "./run labs --write tests/lab/MATRIX.md")
+        check(f"`{one.caught_by}`" in text, f"{one.caught_by}: not there")
+
+
 # --- What it says -------------------------------------------------------------
 
 def some_grades():
@@ -374,7 +385,8 @@ def classroom50_package():
 TESTS = (hostile_code, unbuildable_code, names_of_the_grader,
          links_and_missing_files, folders_build_alone,
          hidden_tests_stay_hidden, existing_folders_are_kept,
-         mistakes_in_using_it, a_hunt, formats, partial_results,
+         mistakes_in_using_it, a_hunt,
+         the_matrix_is_of_these_mistakes, formats, partial_results,
          gradescope_package, classroom50_package)
 
 

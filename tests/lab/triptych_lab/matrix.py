@@ -112,7 +112,7 @@ def matrix(names, quick, progress, root=labs.ROOT):
 def as_markdown(rows, root=labs.ROOT):
     """The table for the documentation: mistakes against tests."""
     lines = ["# Which test catches which mistake", "",
-             "Made by `./run labs --write`; do not edit. **X** is the test "
+             "Made by `./run labs --write tests/lab/MATRIX.md`. **X** is the test "
              "that is there for the mistake, x another that catches it, too.",
              ""]
     for lab in labs.labs(root):
