@@ -1,6 +1,7 @@
 """The command line of triptych-lab."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -210,6 +211,7 @@ def stop(number, _):
 
 def main():
     arguments = parser().parse_args()
+    os.umask(0o022)  # other users compile and run what we write
     signal.signal(signal.SIGTERM, stop)  # so that what was started is ended
     try:
         return DO[arguments.command](arguments)

@@ -99,6 +99,7 @@ class Bench:
             build.copy_tree(base, self.tree)
         else:
             self.tree.mkdir()
+        os.chmod(self.tree, 0o755)  # the base may have been closed to others
         messages = build.prepare(self.tree, lab, root)
         if messages:
             self.close()
