@@ -337,6 +337,30 @@ def partial_results():
         check(len(some["tests"]) == len(THREADS.tests), "tests are missing")
 
 
+def a_killed_grader():
+    """Killed, the grader takes with it what it was running."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        where = folder.solution(THREADS, Path(place) / "one")
+        (where / QUEUE).write_text(queue_with("for (;;) pause();"))
+        process = subprocess.Popen(
+            [TOOL, "grade", where, "--base", BASE,
+             "--test", "thousands_of_items"],  # which ends by nothing else
+            env=dict(os.environ, TMPDIR=place),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + PATIENCE
+        running = []
+        while time.monotonic() < end and not running:
+            time.sleep(0.05)
+            running = processes_of(place)
+        process.kill()
+        process.wait()
+        check(running, "no test ever ran")
+        while time.monotonic() < end and processes_of(place):
+            time.sleep(0.05)
+        check(not processes_of(place), f"left: {processes_of(place)}")
+
+
 # --- Packages -----------------------------------------------------------------
 
 def gradescope_package():
@@ -387,7 +411,7 @@ TESTS = (hostile_code, unbuildable_code, names_of_the_grader,
          hidden_tests_stay_hidden, existing_folders_are_kept,
          mistakes_in_using_it, a_hunt,
          the_matrix_is_of_these_mistakes, formats, partial_results,
-         gradescope_package, classroom50_package)
+         a_killed_grader, gradescope_package, classroom50_package)
 
 
 def main():
