@@ -4,9 +4,10 @@
  * A forked child has a copy of every descriptor of its parent and must close
  * what is not for it: above all the ends of its siblings' pipes. With some
  * thousand siblings that is most of what a fork costs: 10,000 requests at once,
- * each answered after a second, took 15.8 s with fork, and take 6.8 to 7.9 s in
- * this way. (With 1,000 workers it gains no time yet, but processor time: 1.04
- * times as long, 11 interleaved rounds: 0.87 to 1.14; with 0.83 of the work.)
+ * each answered after a second, took 15.8 s with fork, and took 6.8 to 7.9 s in
+ * this way, with one crib. (With 1,000 workers it gains no time yet, but
+ * processor time: 1.04 times as long, 11 interleaved rounds: 0.87 to 1.14; with
+ * 0.83 of the work.)
  *
  * So here the child does not get a copy at first: it shares the table with its
  * parent (clone with CLONE_FILES), and then asks for a table of its own that

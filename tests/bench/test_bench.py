@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from runner import check, run_cases
 BIN = os.path.abspath(os.environ.get(
     "TRIPTYCH_BIN",
     os.path.join(os.path.dirname(__file__), "../../build/dev")))
@@ -25,15 +26,6 @@ PATIENCE = 120
 
 # A small real run, which several cases look at.
 SMALL, CRASH, JOBS, ROUNDS = 200, 200, 64, 2
-
-
-class Failure(AssertionError):
-    """A test's finding."""
-
-
-def check(condition, message):
-    if not condition:
-        raise Failure(message)
 
 
 def bench(*arguments, **more):
@@ -421,25 +413,5 @@ def case_terminated_before_the_first_row(directory):
     Page(out)
 
 
-def main():
-    cases = [(name, value) for name, value in globals().items()
-             if name.startswith("case_")]
-    failed = 0
-    for name, case in cases:
-        if len(sys.argv) > 1 and not any(a in name for a in sys.argv[1:]):
-            continue
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
-            try:
-                case(directory)
-                verdict = "ok"
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                verdict = "FAILED\n" + traceback.format_exc()
-        print(f"{name[5:]} ({time.monotonic() - begun:.1f} s): {verdict}",
-              flush=True)
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(globals()))

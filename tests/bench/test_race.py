@@ -11,10 +11,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from runner import check, run_cases
 from terminal import PATIENCE, Cast, Terminal, interrupted
 
 BIN = os.path.abspath(os.environ.get(
@@ -26,15 +27,6 @@ MODELS = ("threads", "processes", "evloop")
 # One that is over soon, and one that lasts until it is ended.
 SHORT = ["--hold=0", "-n60", "-j4", "small"]
 LONG = ["--hold=0", "-n9000", "-j4", "latency"]
-
-
-class Failure(AssertionError):
-    """A test's finding."""
-
-
-def check(condition, message):
-    if not condition:
-        raise Failure(message)
 
 
 def race(*arguments, **more):
@@ -439,25 +431,5 @@ def case_a_terminal_that_takes_nothing(directory):
         check_gone(children)
 
 
-def main():
-    cases = [(name, value) for name, value in globals().items()
-             if name.startswith("case_")]
-    failed = 0
-    for name, case in cases:
-        if len(sys.argv) > 1 and not any(a in name for a in sys.argv[1:]):
-            continue
-        begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
-            try:
-                case(directory)
-                verdict = "ok"
-            except Exception:  # pylint: disable=broad-except
-                failed += 1
-                verdict = "FAILED\n" + traceback.format_exc()
-        print(f"{name[5:]} ({time.monotonic() - begun:.1f} s): {verdict}",
-              flush=True)
-    return failed > 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(globals()))

@@ -3,6 +3,7 @@
 import os
 import pty
 import socket
+import struct
 import threading
 import time
 import tty
@@ -144,6 +145,9 @@ def interrupted_with_files_waiting(model):
 
 # --- Datagrams -------------------------------------------------------------
 
+SO_TIMESTAMPNS = 35  # of Linux; the module socket does not name it
+
+
 class Datagrams:
     """A server of ours: answers the nth datagram with `answer(n, data)`, or
     not at all if that is None."""
@@ -151,6 +155,8 @@ class Datagrams:
     def __init__(self, answer, address="127.0.0.1"):
         self.sock = socket.socket(socket.AF_INET6 if ":" in address
                                   else socket.AF_INET, socket.SOCK_DGRAM)
+        # The kernel says when each came: this thread may be late.
+        self.sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.sock.bind((address, 0))
         self.port = self.sock.getsockname()[1]
         host = f"[{address}]" if ":" in address else address
@@ -164,13 +170,14 @@ class Datagrams:
     def serve(self):
         while True:
             try:
-                data, peer = self.sock.recvfrom(70000)
+                data, stamp, _, peer = self.sock.recvmsg(70000, 100)
             except OSError:
                 return
             if data == b"stop-it":
                 return
             self.received.append(data)
-            self.times.append(time.monotonic())
+            seconds, ns = struct.unpack("qq", stamp[0][2])
+            self.times.append(seconds + ns / 1e9)
             reply = self.answer(len(self.received), data)
             if reply is not None:
                 self.sock.sendto(reply, peer)

@@ -20,6 +20,10 @@ import threading
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from runner import Failure, check
+
 MODELS = ("threads", "processes", "evloop")
 BIN = os.path.abspath(os.environ.get(
     "TRIPTYCH_BIN",
@@ -41,15 +45,6 @@ def copy_program(model, directory):
     then would hold, too, and the copy could not be run (ETXTBSY)."""
     subprocess.run(["cp", program(model), directory], check=True)
     return os.path.join(directory, "fetch-" + model)
-
-
-class Failure(AssertionError):
-    """A test's finding."""
-
-
-def check(condition, message):
-    if not condition:
-        raise Failure(message)
 
 
 def equal(got, wanted, what):

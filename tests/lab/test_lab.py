@@ -14,30 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+from runner import check, run_cases  # noqa: E402
 from triptych_lab import folder, grade, labs, sandbox, source  # noqa: E402
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
 BASE = Path(tempfile.mkdtemp(prefix="lab-base-"))  # prepared once, for all
 atexit.register(shutil.rmtree, BASE, ignore_errors=True)
-
-
-class Failure(AssertionError):
-    """A test's finding."""
-
-
-def check(condition, message):
-    if not condition:
-        raise Failure(message)
 
 
 def tool(*arguments, cwd=None, status=0, **environment):
@@ -107,7 +98,7 @@ HOSTILE = {
 }
 
 
-def hostile_code():
+def case_hostile_code(_):
     with grade.Bench(THREADS, base=BASE) as bench:
         free = shutil.disk_usage("/tmp").free
         for what, (body, test, says) in HOSTILE.items():
@@ -152,7 +143,7 @@ NOT_BUILT = {
 }
 
 
-def unbuildable_code():
+def case_unbuildable_code(_):
     with grade.Bench(THREADS, base=BASE) as bench:
         for what, (text, says) in NOT_BUILT.items():
             graded = grade.grade(bench, {QUEUE: text}, tests=[ORDER])
@@ -161,7 +152,7 @@ def unbuildable_code():
             check(says in graded.note, f"{what}: it says {graded.note!r}")
 
 
-def names_of_the_grader():
+def case_names_of_the_grader(_):
     """A student's functions of the names of others' stay the student's."""
     above = """
 void lab_fail(const char *a, const char *b, const char *c, ...);
@@ -183,7 +174,7 @@ ssize_t write(int fd, const void *p, size_t n)
               result.look, str(result))
 
 
-def links_and_missing_files():
+def case_links_and_missing_files(_):
     with tempfile.TemporaryDirectory() as place:
         one = folder.new(THREADS, Path(place) / "one")
         (one / QUEUE).unlink()
@@ -196,7 +187,7 @@ def links_and_missing_files():
 
 # --- What it makes ------------------------------------------------------------
 
-def folders_build_alone():
+def case_folders_build_alone(_):
     """Each lab's solution, as a student's folder: CMake, the public tests."""
     for lab in labs.labs():
         if lab.kind != "programs":
@@ -217,7 +208,7 @@ def folders_build_alone():
                   f"{lab.name}: {count} tests, not {len(public)}")
 
 
-def hidden_tests_stay_hidden():
+def case_hidden_tests_stay_hidden(_):
     for lab in labs.labs():
         if lab.kind != "programs":
             continue
@@ -227,7 +218,7 @@ def hidden_tests_stay_hidden():
             check(there == test.public, f"{lab.name}: {test.name}")
 
 
-def existing_folders_are_kept():
+def case_existing_folders_are_kept(_):
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "work").write_text("of weeks")
         done = tool("new", "threads", place, status=2)
@@ -235,7 +226,7 @@ def existing_folders_are_kept():
         check(os.listdir(place) == ["work"], "something was written")
 
 
-def mistakes_in_using_it():
+def case_mistakes_in_using_it(_):
     for arguments, says in (
             (("new", "thread", "/nowhere"), "there is no lab 'thread'"),
             (("hunt", "999", "/nowhere"), "there is no mistake 999"),
@@ -246,7 +237,7 @@ def mistakes_in_using_it():
         check(says in done.stderr, f"{arguments}: {done.stderr}")
 
 
-def a_hunt():
+def case_a_hunt(_):
     one = labs.mistake(4)
     with tempfile.TemporaryDirectory() as place:
         where = Path(place) / "hunt"
@@ -266,7 +257,7 @@ def a_hunt():
               f"mended: {after['score']}")
 
 
-def the_matrix_is_of_these_mistakes():
+def case_the_matrix_is_of_these_mistakes(_):
     """The table in the documentation: every mistake, caught by its own."""
     text = (HERE / "MATRIX.md").read_text()
     for one in labs.mistakes():
@@ -290,7 +281,7 @@ def some_grades():
     return grades
 
 
-def formats():
+def case_formats(_):
     from triptych_lab import report
     grades = some_grades()
     text = report.as_text(grades)
@@ -314,7 +305,7 @@ def formats():
           tap[3].startswith("not ok 2 - "), str(tap))
 
 
-def partial_results():
+def case_partial_results(_):
     """Killed in the middle, the grader leaves what it knows."""
     with tempfile.TemporaryDirectory() as place:
         where, out = Path(place) / "one", Path(place) / "results.json"
@@ -337,7 +328,7 @@ def partial_results():
         check(len(some["tests"]) == len(THREADS.tests), "tests are missing")
 
 
-def a_killed_grader():
+def case_a_killed_grader(_):
     """Killed, the grader takes with it what it was running."""
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
@@ -363,7 +354,7 @@ def a_killed_grader():
 
 # --- Packages -----------------------------------------------------------------
 
-def gradescope_package():
+def case_gradescope_package(_):
     """Laid out as that service does: a zip, setup.sh, run_autograder."""
     with tempfile.TemporaryDirectory(prefix="autograder-") as place:
         home = Path(place)
@@ -389,7 +380,7 @@ def gradescope_package():
         check(result["score"] == 100, f"{result['score']}: {result['output']}")
 
 
-def classroom50_package():
+def case_classroom50_package(_):
     """autograder.py runs in the student's checkout."""
     with tempfile.TemporaryDirectory(prefix="checkout-") as place:
         program = Path(place) / "autograder.py"
@@ -406,33 +397,6 @@ def classroom50_package():
               len(result["tests"]) == len(THREADS.tests), str(result)[:800])
 
 
-TESTS = (hostile_code, unbuildable_code, names_of_the_grader,
-         links_and_missing_files, folders_build_alone,
-         hidden_tests_stay_hidden, existing_folders_are_kept,
-         mistakes_in_using_it, a_hunt,
-         the_matrix_is_of_these_mistakes, formats, partial_results,
-         a_killed_grader, gradescope_package, classroom50_package)
-
-
-def main():
-    wanted = [t for t in TESTS if not sys.argv[1:] or
-              any(a in t.__name__ for a in sys.argv[1:])]
-    failed = 0
-    tool("prepare", "threads", BASE)
-    print(f"isolation: {sandbox.isolation()}")
-    for test in wanted:
-        begun = time.monotonic()
-        try:
-            test()
-            word = "ok"
-        except Exception:  # a finding, or a fault of the test: both are red
-            traceback.print_exc()
-            word = "FAILED"
-            failed += 1
-        print(f"{word:7}{test.__name__} "
-              f"({time.monotonic() - begun:.1f} s)", flush=True)
-    print(f"{len(wanted) - failed} of {len(wanted)} passed")
-    return 1 if failed or not wanted else 0
-
-
-sys.exit(main())
+tool("prepare", "threads", BASE)
+print(f"isolation: {sandbox.isolation()}")
+sys.exit(run_cases(globals()))

@@ -29,6 +29,7 @@ FLAGS = {
 LINK = {"dev": "", "asan": "-fsanitize=address,undefined",
         "tsan": "-fsanitize=thread", "explore": ""}
 EXPLORER = "tests/lab/explorer"
+EXPLORER_API = f"{EXPLORER}/include"
 # As its CMakeLists.txt has it: for code under test, and for itself.
 EXPLORED = "-fsanitize=thread -fno-builtin"
 EXPLORING = "-O2 -fno-builtin -U_FORTIFY_SOURCE -Dmemcpy=__real_memcpy " \
@@ -56,7 +57,7 @@ def shipped(lab, root):
     """The sources that a lab is built from, by path."""
     files = {}
     rooms = {*lab.rooms, "common", "evloop"}  # the practice server's stream
-    for folder in (*rooms, HARNESS, EXPLORER, "tests/origin"):
+    for folder in (*rooms, HARNESS, EXPLORER, EXPLORER_API, "tests/origin"):
         files.update(sources_of(folder, root))
     return files
 
@@ -86,11 +87,8 @@ class Ninja:
         self.root = root
         self.lines = []
         self.objects = set()
-        # The explorer has a search.h: with -I it would take the place of the
-        # system's, and tsearch would return an int.
-        rooms = [f"{'-idirafter' if room == EXPLORER else '-I'}ref/{room}"
-                 for room in (*lab.rooms, HARNESS, EXPLORER, "tests")
-                 if (root / room).is_dir() or room == "tests"]
+        rooms = [f"-Iref/{room}"
+                 for room in (*lab.rooms, HARNESS, EXPLORER_API, "tests")]
         work = sorted({f"-Iwork/{Path(f).parent}" for f in lab.editable})
         self.includes = " ".join(work + rooms)
 

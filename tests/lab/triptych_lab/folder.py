@@ -115,9 +115,12 @@ def lab_files(lab, editable, root):
         files[f"tests/harness/{name}"] = \
             (root / build.HARNESS / name).read_text()
     if explores(lab, tests):
-        for path in sorted((root / build.EXPLORER).iterdir()):
+        explorer = root / build.EXPLORER
+        for path in sorted((*explorer.iterdir(),
+                            *(explorer / "include").iterdir())):
             if path.is_file():
-                files[f"tests/explorer/{path.name}"] = path.read_text()
+                files[f"tests/explorer/{path.relative_to(explorer)}"] = \
+                    path.read_text()
     files["HANDOUT.md"] = (lab.folder / "handout.md").read_text()
     files["CMakeLists.txt"] = cmake(lab, tests, root)
     files["CMakePresets.json"] = \

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void fail(const struct explore_scenario *scenario, struct hint hint,
                  const struct explore_result *r)
@@ -18,11 +19,16 @@ static void fail(const struct explore_scenario *scenario, struct hint hint,
              r->schedule != NULL ? r->schedule : "-", scenario->name);
 }
 
-void explored(const struct explore_scenario *scenario, struct hint usual,
-              const struct hint *hints)
+void explored(const struct explore_scenario *scenarios, const char *name,
+              struct hint usual, const struct hint *hints)
 {
     struct explore_result result;
     struct explore_options options = {.random = 200};
+    const struct explore_scenario *scenario = scenarios;
+    while (scenario->name != NULL && strcmp(scenario->name, name) != 0)
+        scenario++;
+    if (scenario->name == NULL)
+        lab_broken("there is no scenario %s", name);
     lab_doing("exploring schedules", usual.means, usual.look);
     int error = explore_run(scenario, &options, &result);
     if (error != 0)

@@ -17,10 +17,10 @@ struct hint {
     const char *look;
 };
 
-/* Explores the scenario; fails the test if one schedule fails. `means` and
- * `look` are for every kind of failure; `hints`, if not NULL, has better ones
+/* Explores the scenario of that name; fails the test if one schedule fails.
+ * `usual` is for every kind of failure; `hints`, if not NULL, has better ones
  * by kind, as hints[EXPLORE_DEADLOCK]. */
-void explored(const struct explore_scenario *scenario, struct hint usual,
-              const struct hint *hints);
+void explored(const struct explore_scenario *scenarios, const char *name,
+              struct hint usual, const struct hint *hints);
 
 #endif

@@ -161,14 +161,6 @@ static const struct explore_scenario scenarios[] = {
     {"free_slots_are_used_again", run_each, NEEDS},
     {NULL, NULL, {0}}};
 
-static void test(const char *name, struct hint usual, const struct hint *hints)
-{
-    const struct explore_scenario *s = scenarios;
-    while (s->name != NULL && strcmp(s->name, name) != 0)
-        s++;
-    explored(s, usual, hints);
-}
-
 static const struct hint kinds[EXPLORE_ERROR + 1] = {
     [EXPLORE_RACE] = {"two threads use the same memory at once, one of them "
                       "writing, and no lock orders them",
@@ -187,11 +179,12 @@ static const struct hint kinds[EXPLORE_ERROR + 1] = {
 
 static void all_items_are_worked_on(void)
 {
-    test("all_items_are_worked_on",
-         (struct hint){"items get lost at the end, or threads do not end",
-                       "thread_main's loop; pool_finish and queue_take: in "
-                       "which order closed and empty are looked at"},
-         kinds);
+    explored(
+        scenarios, "all_items_are_worked_on",
+        (struct hint){"items get lost at the end, or threads do not end",
+                      "thread_main's loop; pool_finish and queue_take: in "
+                      "which order closed and empty are looked at"},
+        kinds);
 }
 
 static void works_at_the_same_time(void)
@@ -204,16 +197,16 @@ static void works_at_the_same_time(void)
         "only",
         "thread_main: what is locked around pool->work; pool_submit: when a "
         "thread is made"};
-    test("works_at_the_same_time",
-         (struct hint){"two items are not worked on at the same time",
-                       "thread_main and pool_submit"},
-         hints);
+    explored(scenarios, "works_at_the_same_time",
+             (struct hint){"two items are not worked on at the same time",
+                           "thread_main and pool_submit"},
+             hints);
 }
 
 static void each_thread_has_its_own_slot(void)
 {
-    test(
-        "each_thread_has_its_own_slot",
+    explored(
+        scenarios, "each_thread_has_its_own_slot",
         (struct hint){"two threads look at one and the same variable for what "
                       "they are",
                       "make_thread: whose memory the new thread's argument "
@@ -223,20 +216,22 @@ static void each_thread_has_its_own_slot(void)
 
 static void waits_for_its_threads(void)
 {
-    test("waits_for_its_threads",
-         (struct hint){"pool_wait or pool_alive count other than they should",
-                       "where alive is changed, and what pool_wait waits for"},
-         kinds);
+    explored(
+        scenarios, "waits_for_its_threads",
+        (struct hint){"pool_wait or pool_alive count other than they should",
+                      "where alive is changed, and what pool_wait waits for"},
+        kinds);
 }
 
 static void free_slots_are_used_again(void)
 {
-    test("free_slots_are_used_again",
-         (struct hint){"a slot is taken over while its thread still runs, or "
-                       "is never free again",
-                       "get_slot: what it looks at under which lock, and who "
-                       "is joined"},
-         kinds);
+    explored(
+        scenarios, "free_slots_are_used_again",
+        (struct hint){"a slot is taken over while its thread still runs, or "
+                      "is never free again",
+                      "get_slot: what it looks at under which lock, and who "
+                      "is joined"},
+        kinds);
 }
 
 int main(int argc, char **argv)

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <string.h>
 
 #define LONG_MS 100000 /* so long that nobody but the explorer ends it */
 
@@ -292,14 +291,6 @@ static const struct explore_scenario scenarios[] = {
     {"all_arrive_once", run_all_arrive, NEEDS},
     {NULL, NULL, {0}}};
 
-static void test(const char *name, struct hint usual, const struct hint *hints)
-{
-    const struct explore_scenario *s = scenarios;
-    while (s->name != NULL && strcmp(s->name, name) != 0)
-        s++;
-    explored(s, usual, hints);
-}
-
 static const struct hint kinds[EXPLORE_ERROR + 1] = {
     [EXPLORE_RACE] = {"two threads use the same memory at once, one of them "
                       "writing, and no lock orders them",
@@ -321,70 +312,77 @@ static const struct hint kinds[EXPLORE_ERROR + 1] = {
 
 static void keeps_the_order(void)
 {
-    test("keeps_the_order",
-         (struct hint){"items overtake each other, or get lost",
-                       "at which end queue_put stores, and queue_take takes"},
-         kinds);
+    explored(
+        scenarios, "keeps_the_order",
+        (struct hint){"items overtake each other, or get lost",
+                      "at which end queue_put stores, and queue_take takes"},
+        kinds);
 }
 
 static void goes_around(void)
 {
-    test("goes_around",
-         (struct hint){"the queue is right only until its end is reached once",
-                       "how the place of the next item is computed"},
-         kinds);
+    explored(
+        scenarios, "goes_around",
+        (struct hint){"the queue is right only until its end is reached once",
+                      "how the place of the next item is computed"},
+        kinds);
 }
 
 static void full_is_full(void)
 {
-    test("full_is_full",
-         (struct hint){"the queue is not bounded, or a wait that ran out of "
-                       "time counts as room",
-                       "queue_put: what it does when the queue is full, and "
-                       "what it returns when the time is over"},
-         kinds);
+    explored(
+        scenarios, "full_is_full",
+        (struct hint){"the queue is not bounded, or a wait that ran out of "
+                      "time counts as room",
+                      "queue_put: what it does when the queue is full, and "
+                      "what it returns when the time is over"},
+        kinds);
 }
 
 static void closing_loses_nothing(void)
 {
-    test("closing_loses_nothing",
-         (struct hint){"being closed wins over what is still in the queue",
-                       "queue_take: what it looks at first when both hold"},
-         kinds);
+    explored(
+        scenarios, "closing_loses_nothing",
+        (struct hint){"being closed wins over what is still in the queue",
+                      "queue_take: what it looks at first when both hold"},
+        kinds);
 }
 
 static void closed_takes_nothing_more(void)
 {
-    test("closed_takes_nothing_more",
-         (struct hint){"the lock is still held after a call that returned, or "
-                       "a closed queue takes items",
-                       "queue_put: every path that leaves it"},
-         kinds);
+    explored(
+        scenarios, "closed_takes_nothing_more",
+        (struct hint){"the lock is still held after a call that returned, or "
+                      "a closed queue takes items",
+                      "queue_put: every path that leaves it"},
+        kinds);
 }
 
 static void an_item_wakes_a_taker(void)
 {
-    test("an_item_wakes_a_taker",
-         (struct hint){"a thread sleeps, and nobody tells it that an item is "
-                       "there",
-                       "queue_put: whom it signals after storing the item"},
-         kinds);
+    explored(
+        scenarios, "an_item_wakes_a_taker",
+        (struct hint){"a thread sleeps, and nobody tells it that an item is "
+                      "there",
+                      "queue_put: whom it signals after storing the item"},
+        kinds);
 }
 
 static void room_wakes_a_producer(void)
 {
-    test("room_wakes_a_producer",
-         (struct hint){"a producer that waits for room is not told of it, or "
-                       "its item is lost",
-                       "queue_take: whom it signals; queue_put: what it does "
-                       "after the wait"},
-         kinds);
+    explored(
+        scenarios, "room_wakes_a_producer",
+        (struct hint){"a producer that waits for room is not told of it, or "
+                      "its item is lost",
+                      "queue_take: whom it signals; queue_put: what it does "
+                      "after the wait"},
+        kinds);
 }
 
 static void woken_for_nothing(void)
 {
-    test(
-        "woken_for_nothing",
+    explored(
+        scenarios, "woken_for_nothing",
         (struct hint){"a condition wait may return without a signal, or after "
                       "another thread was faster; what was waited for need "
                       "not hold then",
@@ -395,49 +393,52 @@ static void woken_for_nothing(void)
 
 static void closing_is_not_missed(void)
 {
-    test("closing_is_not_missed",
-         (struct hint){"the queue is closed between a taker's look at it and "
-                       "its sleep: the signal comes when nobody waits yet, "
-                       "and the taker sleeps for ever",
-                       "queue_close: what it changes must change under the "
-                       "lock that the waiter holds until it sleeps"},
-         kinds);
+    explored(
+        scenarios, "closing_is_not_missed",
+        (struct hint){"the queue is closed between a taker's look at it and "
+                      "its sleep: the signal comes when nobody waits yet, "
+                      "and the taker sleeps for ever",
+                      "queue_close: what it changes must change under the "
+                      "lock that the waiter holds until it sleeps"},
+        kinds);
 }
 
 static void closing_wakes_everyone(void)
 {
-    test("closing_wakes_everyone",
-         (struct hint){"one waiter is told, and the others sleep for ever",
-                       "queue_close: how many it wakes"},
-         kinds);
+    explored(scenarios, "closing_wakes_everyone",
+             (struct hint){"one waiter is told, and the others sleep for ever",
+                           "queue_close: how many it wakes"},
+             kinds);
 }
 
 static void closing_wakes_producers(void)
 {
-    test("closing_wakes_producers",
-         (struct hint){"producers that wait for room do not hear of the "
-                       "closing",
-                       "queue_close: which conditions it tells; queue_put: "
-                       "what it looks at after the wait"},
-         kinds);
+    explored(
+        scenarios, "closing_wakes_producers",
+        (struct hint){"producers that wait for room do not hear of the "
+                      "closing",
+                      "queue_close: which conditions it tells; queue_put: "
+                      "what it looks at after the wait"},
+        kinds);
 }
 
 static void waiting_is_sleeping(void)
 {
-    test("waiting_is_sleeping",
-         (struct hint){"a taker does not wait as it should",
-                       "the wait in queue_take"},
-         kinds);
+    explored(scenarios, "waiting_is_sleeping",
+             (struct hint){"a taker does not wait as it should",
+                           "the wait in queue_take"},
+             kinds);
 }
 
 static void all_arrive_once(void)
 {
-    test("all_arrive_once",
-         (struct hint){"with two producers and two takers an item is lost, "
-                       "comes twice, or somebody sleeps for ever",
-                       "whether each signal goes to somebody who can use it, "
-                       "and what is looked at after a wait"},
-         kinds);
+    explored(
+        scenarios, "all_arrive_once",
+        (struct hint){"with two producers and two takers an item is lost, "
+                      "comes twice, or somebody sleeps for ever",
+                      "whether each signal goes to somebody who can use it, "
+                      "and what is looked at after a wait"},
+        kinds);
 }
 
 int main(int argc, char **argv)

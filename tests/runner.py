@@ -1,0 +1,38 @@
+"""What tests in Python share: a finding, and the running of cases."""
+
+import sys
+import tempfile
+import time
+import traceback
+
+
+class Failure(AssertionError):
+    """A test's finding."""
+
+
+def check(condition, message):
+    if not condition:
+        raise Failure(message)
+
+
+def run_cases(names):
+    """Runs each case_... of a module's names, in the order of their writing,
+    with an empty directory of its own; or those alone whose names hold an
+    argument. The exit status: a run without a case has failed, too."""
+    cases = [(name, value) for name, value in names.items()
+             if name.startswith("case_")
+             and (not sys.argv[1:] or any(a in name for a in sys.argv[1:]))]
+    failed = 0
+    for name, case in cases:
+        begun = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
+            try:
+                case(directory)
+                verdict = "ok"
+            except Exception:  # a finding, or a fault of the test: both red
+                failed += 1
+                verdict = "FAILED\n" + traceback.format_exc()
+        print(f"{name[5:]} ({time.monotonic() - begun:.1f} s): {verdict}",
+              flush=True)
+    print(f"{len(cases) - failed} of {len(cases)} passed")
+    return 1 if failed or not cases else 0
