@@ -229,6 +229,13 @@ void pool_retire(struct pool *pool, struct pool_worker *worker)
     close_fd(&worker->jobs_fd); /* no more jobs, is what it reads there */
 }
 
+void pool_retire_idle(struct pool *pool)
+{
+    struct pool_worker *worker;
+    while ((worker = take_first(&pool->idle)) != NULL)
+        pool_retire(pool, worker);
+}
+
 /* --- Deaths ------------------------------------------------------------- */
 
 struct pool_worker *pool_reap(struct pool *pool, int *status)

@@ -72,8 +72,11 @@ void pool_settle(struct pool *pool);
 /* The worker is idle again. */
 void pool_release(struct pool *pool, struct pool_worker *worker);
 
-/* Lets a worker go that is idle: it ends by itself, and is reaped. */
+/* Lets a worker go that has no job: it ends by itself, and is reaped. */
 void pool_retire(struct pool *pool, struct pool_worker *worker);
+
+/* The same with all that are idle. */
+void pool_retire_idle(struct pool *pool);
 
 /* Reaps one worker that has died. NULL when there is none (any more).
  * *status is waitpid's. Its results can still be read, until pool_vacate;

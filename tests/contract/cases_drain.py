@@ -14,8 +14,8 @@ import time
 import tty
 
 from harness import (BIN, Origin, Running, Server, Skip, Workplace, case,
-                     check, content, copy_program, equal, expect, main,
-                     program, run, wait_for)
+                     check, content, copy_program, equal, expect, main, run,
+                     wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
                      own_memory, stands_still, unread)
 

@@ -3,8 +3,8 @@
 import socket
 import time
 
-from harness import (Server, Failure, agree, case, check, content, equal,
-                     expect, free_port, main, run, Origin)
+from harness import (Server, Failure, case, check, content, equal, expect,
+                     free_port, main, run, Origin)
 
 
 def serve(answer):

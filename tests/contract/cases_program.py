@@ -9,10 +9,11 @@ import subprocess
 import threading
 import time
 
-from harness import (BIN, PATIENCE, Origin, Running, Server, Skip, Workplace,
-                     agree, case, check, children, content, count_fds,
-                     count_threads, equal, expect, lonely_user, main,
-                     program, read_files, run, wait_for)
+from harness import (BIN, PATIENCE, UNCHECKED, Origin, Running, Server, Skip,
+                     Workplace, agree, case, check, children, content,
+                     count_fds, count_threads, equal, expect,
+                     held_until_warned, lonely_user, main, program, read_files,
+                     run, wait_for)
 
 
 # --- The command line ------------------------------------------------------
@@ -458,50 +459,6 @@ def limited(what, value):
     return limit
 
 
-# The leak checker itself needs descriptors, threads and processes.
-UNCHECKED = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
-
-
-def held_until_warned(model, urls, *args, **more):
-    """Runs against a server that answers nobody before the program has said
-    that something is short."""
-    go = threading.Event()
-
-    def script(c):
-        while head := c.request():
-            go.wait(PATIENCE)
-            path = head.split()[1]
-            if path.startswith(b"/moved"):
-                c.send(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n"
-                       b"Connection: close\r\nContent-Length: 0\r\n\r\n")
-                return
-            c.ok(path * 2000)
-    with Server(script) as server:
-        reader, writer = os.pipe()
-        chunks = []
-        thread = threading.Thread(target=read_all, args=(reader, chunks))
-        thread.start()
-        with Running(model, *args, *(server.http + u for u in urls),
-                     stdout=writer, env=UNCHECKED, **more) as running:
-            os.close(writer)
-            wait_for(lambda: "warning" in running.errors() or
-                     running.process.poll() is not None, "the warning")
-            go.set()
-            r = running.finish()
-        thread.join()
-        os.close(reader)
-    equal(set(r.words), {"ok"}, r.err)
-    equal(r.status, 0, "exit status")
-    equal(r.err.count("warning"), 1, r.err)
-    r.out = b"".join(chunks)
-    return r
-
-
-def read_all(fd, chunks):
-    while data := os.read(fd, 65536):
-        chunks.append(data)
-
-
 @case
 def few_descriptors(model):
     """Every request is done, with one warning."""
@@ -538,16 +495,8 @@ def few_processes(model):
         os.setgid(user)
         os.setuid(user)
     user = lonely_user(model)
-    with Origin() as origin:
-        path = os.path.abspath(program(model))
-        done = subprocess.run(
-            [path, "-j", "50", "-n",
-             *[f"{origin.http}/bytes/9?delay=20"] * 100], env=UNCHECKED,
-            preexec_fn=limit, stderr=subprocess.PIPE, cwd="/", check=False)
-    err = done.stderr.decode()
-    equal(done.returncode, 0, err)
-    equal(err.count("warning"), 1, err)
-    check("100 ok" in err, err)
+    held_until_warned(model, [f"/{i}" for i in range(100)], "-j", "50", "-n",
+                      report=False, cwd="/", preexec_fn=limit)
 
 
 @case(models=("threads", "processes"))

@@ -14,7 +14,7 @@ import warnings
 from authority import Authority, TlsServer, say_goodbye, slam
 from harness import (BIN, MODELS, Origin, Running, Server, Skip, Workplace,
                      case, check, content, copy_program, equal, expect, main,
-                     program, run, wait_for)
+                     run, wait_for)
 
 AUTHORITY = Authority()
 atexit.register(AUTHORITY.remove)

@@ -393,15 +393,15 @@ class Running:
     """A program that goes on while the test looks at it."""
 
     def __init__(self, model, *args, stdin=subprocess.DEVNULL,
-                 stdout=subprocess.DEVNULL, **more):
+                 stdout=subprocess.DEVNULL, path=None, report=True, **more):
         self.place = Workplace()
         self.model = model
         self.report = self.place.join("report")
+        reporting = ["--report", self.report] if report else []
         self.err_path = self.place.join("stderr")
         with open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(
-                [program(model), "--report", self.report,
-                 *(str(a) for a in args)],
+                [path or program(model), *reporting, *(str(a) for a in args)],
                 stdin=stdin, stdout=stdout, stderr=err,
                 start_new_session=True, **more)
         self.pid = self.process.pid
@@ -446,6 +446,54 @@ class Running:
                 pipe.close()
         self.place.__exit__()
 
+
+# --- Shortages -------------------------------------------------------------
+
+# The leak checker itself needs descriptors, threads and processes.
+UNCHECKED = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+
+
+def held_until_warned(model, urls, *args, **more):
+    """Runs against a server that answers nobody before the program has said
+    that something is short."""
+    go = threading.Event()
+
+    def script(c):
+        while head := c.request():
+            go.wait(PATIENCE)
+            path = head.split()[1]
+            if path.startswith(b"/moved"):
+                c.send(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n"
+                       b"Connection: close\r\nContent-Length: 0\r\n\r\n")
+                return
+            c.ok(path * 2000)
+    with Server(script) as server:
+        reader, writer = os.pipe()
+        chunks = []
+        thread = threading.Thread(target=read_all, args=(reader, chunks))
+        thread.start()
+        with Running(model, *args, *(server.http + u for u in urls),
+                     stdout=writer, env=UNCHECKED, **more) as running:
+            os.close(writer)
+            wait_for(lambda: "warning" in running.errors() or
+                     running.process.poll() is not None, "the warning")
+            go.set()
+            r = running.finish()
+        thread.join()
+        os.close(reader)
+    check(f"{len(urls)} ok" in r.err, r.err)
+    equal(r.status, 0, "exit status")
+    equal(r.err.count("warning"), 1, r.err)
+    r.out = b"".join(chunks)
+    return r
+
+
+def read_all(fd, chunks):
+    while data := os.read(fd, 65536):
+        chunks.append(data)
+
+
+# --- Processes -------------------------------------------------------------
 
 def _stat(pid):
     try:

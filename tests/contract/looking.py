@@ -4,7 +4,7 @@ import os
 import re
 import time
 
-from harness import BIN, check, wait_for
+from harness import BIN, wait_for
 
 KIB = 1024
 MIB = 1024 * 1024
