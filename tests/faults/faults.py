@@ -39,7 +39,7 @@ SHIM = os.path.join(BIN, "tests", "faults-shim.so")
 PARALLEL = 6
 
 # Without `full`: so many calls of one function, at most, for each fault.
-SAMPLES = 2 if SANITIZED else 5
+SAMPLES = 2 if SANITIZED else 3
 # And these plays alone, where a run takes three times as long.
 SANITIZED_PLAYS = ("order", "secure")
 

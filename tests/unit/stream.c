@@ -122,8 +122,10 @@ static bool peer_reads(void)
 {
     char bytes[65536];
     ssize_t n = recv(peer, bytes, sizeof bytes, MSG_DONTWAIT);
-    for (ssize_t i = 0; i < n; i++)
-        ck_assert_int_eq(bytes[i], byte_at(received + (size_t)i));
+    ssize_t same = 0; /* one assertion for all: each one leaves a mark */
+    while (same < n && bytes[same] == byte_at(received + (size_t)same))
+        same++;
+    ck_assert_msg(same >= n, "byte %zu differs", received + (size_t)same);
     if (n > 0)
         received += (size_t)n;
     return n != 0;
