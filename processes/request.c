@@ -283,6 +283,12 @@ enum served request_serve(struct fetch *fetch, struct request *r)
 
 enum served request_readable(struct fetch *fetch, struct request *r)
 {
+    if (r->job == NULL) {
+        /* An idle worker says nothing but its end, which its death tells,
+         * too. Left in epoll, that would be reported again and again. */
+        mailbox_unwatch(&r->mailbox);
+        return NEEDS_INPUT;
+    }
     if (!hoards(fetch))
         return request_serve(fetch, r);
     int error = mailbox_hoard(&r->mailbox);

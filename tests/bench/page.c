@@ -310,8 +310,11 @@ static void put_jobs(FILE *out, const struct results *results,
 static void put_workload(FILE *out, const struct results *results,
                          const struct workload *workload)
 {
+    char server[60];
     fprintf(out, "<h2 id=\"%s\">%s</h2>\n<p>", workload->name, workload->name);
     put_text(out, workload->shows);
+    if (table_server(results, workload, server, sizeof server))
+        fprintf(out, " <span class=\"note\">Server: %s.</span>", server);
     fputs("</p>\n", out);
     if (workload->peers)
         fputs("<p class=\"note\">Slow peers are asked for fewer requests, and "

@@ -95,6 +95,19 @@ static bool is_head(const char *line)
     return fclose(file) == 0 && strcmp(line, head) == 0;
 }
 
+bool results_note(const struct results *results, const char *key, char *out,
+                  size_t size)
+{
+    char begin[100];
+    int n = snprintf(begin, sizeof begin, "# %s: ", key);
+    const char *at = strstr(results->machine, begin);
+    if (at == NULL || n < 0)
+        return false;
+    at += n;
+    snprintf(out, size, "%.*s", (int)strcspn(at, "\n"), at);
+    return true;
+}
+
 int results_read(struct results *results, const char *path)
 {
     char line[2000];

@@ -69,6 +69,13 @@ void results_write_row(FILE *file, const struct row *row);
  * is something else. */
 int results_read(struct results *results, const char *path);
 
+/* The key of the line that names the server of a workload, before its name. */
+#define RESULTS_SERVER "server of "
+
+/* Copies what the file's first lines say of the key; false: nothing. */
+bool results_note(const struct results *results, const char *key, char *out,
+                  size_t size);
+
 struct summary {
     double median;
     double least;

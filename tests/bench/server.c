@@ -147,22 +147,27 @@ static int start_nginx(struct server *server, const struct workload *workload,
         return error;
     (void)close(fd);
     snprintf(server->base, sizeof server->base, "http://127.0.0.1:%d/", port);
-    server->name = "nginx";
     error = await(port);
     if (error != 0)
         server_stop(server);
     return error;
 }
 
+const char *server_name(const struct workload *workload)
+{
+    if (workload->path == NULL)
+        return "none";
+    return is_static(workload) && server_has_nginx() ? "nginx"
+                                                     : "triptych-origin";
+}
+
 int server_start(struct server *server, const struct workload *workload,
                  const char *origin, const char *directory,
                  const struct measure_setting *setting)
 {
-    *server = (struct server){.name = "triptych-origin"};
-    if (workload->path == NULL) {
-        server->name = "none";
+    *server = (struct server){0};
+    if (workload->path == NULL)
         return 0;
-    }
     if (is_static(workload) && server_has_nginx())
         return start_nginx(server, workload, directory, setting);
     return practice_start(origin, setting, &server->pid, server->base,

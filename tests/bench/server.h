@@ -13,11 +13,13 @@
 struct server {
     pid_t pid; /* 0: none */
     char base[100];
-    const char *name;
 };
 
 /* True if nginx is installed. */
 bool server_has_nginx(void);
+
+/* The server that the workload is served by here; "none" where it takes none. */
+const char *server_name(const struct workload *workload);
 
 /* Starts a server that can serve the workload, with its files in `directory`;
  * `origin` is the practice server's program. It is ready on return. 0 or a

@@ -189,22 +189,35 @@ int session_measure(struct session *session, const struct workload *workload)
 
 /* --- The whole ---------------------------------------------------------- */
 
-static void add_note(char *machine, size_t size, const char *note)
+static void add_note(char *machine, size_t size, const char *key,
+                     const char *note)
 {
     size_t held = strlen(machine);
-    snprintf(machine + held, size - held, "# missing: %s\n", note);
+    snprintf(machine + held, size - held, "# %s: %s\n", key, note);
+}
+
+static void name_the_servers(char *machine, size_t size)
+{
+    for (size_t i = 0; i < workload_count; i++) {
+        char key[60];
+        snprintf(key, sizeof key, RESULTS_SERVER "%s", workloads[i].name);
+        add_note(machine, size, key, server_name(&workloads[i]));
+    }
 }
 
 static void name_the_missing(char *machine, size_t size)
 {
     if (!server_has_nginx())
-        add_note(machine, size, "nginx (triptych-origin is asked instead)");
+        add_note(machine, size, "missing",
+                 "nginx (triptych-origin is asked instead)");
     if (!trial_has_strace())
-        add_note(machine, size, "strace (system calls are not counted)");
+        add_note(machine, size, "missing",
+                 "strace (system calls are not counted)");
     for (size_t i = 0; i < contestant_count; i++) {
         const struct contestant *c = &contestants[i];
         if (c->path[0] == '\0')
-            add_note(machine, size, c->digests_only ? c->program : c->name);
+            add_note(machine, size, "missing",
+                     c->digests_only ? c->program : c->name);
     }
 }
 
@@ -227,6 +240,7 @@ int session_begin(struct session *session)
     session->around.scratch = session->scratch;
     session->around.stop = session->stop;
     machine_describe(machine, size, own_network, &session->around.cores);
+    name_the_servers(machine, size);
     name_the_missing(machine, size);
     results_write_head(session->file, machine);
     (void)fflush(session->file);

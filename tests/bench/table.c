@@ -247,10 +247,21 @@ void table_heading(const struct results *results, const char *workload,
                  ideal.median);
 }
 
+bool table_server(const struct results *results,
+                  const struct workload *workload, char *out, size_t size)
+{
+    char key[60];
+    snprintf(key, sizeof key, RESULTS_SERVER "%s", workload->name);
+    return results_note(results, key, out, size) && strcmp(out, "none") != 0;
+}
+
 void table_print(FILE *out, const struct results *results,
                  const struct workload *workload)
 {
+    char server[60];
     fprintf(out, "\n%s: %s\n", workload->name, workload->shows);
+    if (table_server(results, workload, server, sizeof server))
+        fprintf(out, "  Server: %s.\n", server);
     for (int i = 0; workload->jobs[i] != 0; i++) {
         const char *programs[40];
         char heading[120];

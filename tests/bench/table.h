@@ -28,6 +28,10 @@ int table_decimals(double value);
 void table_heading(const struct results *results, const char *workload,
                    unsigned jobs, const char *program, char *out, size_t size);
 
+/* Who served the workload, if anybody did and the file says it. */
+bool table_server(const struct results *results,
+                  const struct workload *workload, char *out, size_t size);
+
 /* "failed in 3 of 5 rounds: status 8, 0 of 4000 requests done"; empty if it
  * never did. */
 void table_failure(const struct results *results, const char *workload,

@@ -202,7 +202,8 @@ def check_page(directory):
     check(len(falls) == 3, f"{len(falls)} waterfalls")
     check(all(attrs.get("aria-label") for attrs in plots + falls),
           "a picture without a name")
-    for wanted in ("Time:", "Memory:", "Requests done:", "missing: curl"):
+    for wanted in ("Time:", "Memory:", "Requests done:", "missing: curl",
+                   "Server: triptych-origin."):
         check(wanted in page.text, f"not in report.html: {wanted}")
 
 
@@ -220,6 +221,7 @@ def case_small_run(directory):
                  env=dict(os.environ, PATH=path))
     check(done.returncode == 0, f"{done.stdout}{done.stderr}")
     check("# missing: curl\n" in done.stdout, f"{done.stdout}")
+    check("  Server: triptych-origin.\n" in done.stdout, f"{done.stdout}")
     check("failed in" not in done.stdout.split("\ncrash: ")[0],
           f"somebody failed: {done.stdout}{done.stderr}")
     check(re.search(r"requests done: threads \d+ of 200.*; processes \d+ of "
