@@ -359,7 +359,7 @@ def case_gradescope_package(_):
     with tempfile.TemporaryDirectory(prefix="autograder-") as place:
         home = Path(place)
         home.chmod(0o755)
-        tool("package", "gradescope", "threads", "--output", home / "a.zip")
+        tool("package", "gradescope", "protocol", "--output", home / "a.zip")
         with zipfile.ZipFile(home / "a.zip") as package:
             names = package.namelist()
             check({"setup.sh", "run_autograder"} <= set(names), str(names[:5]))
@@ -367,7 +367,7 @@ def case_gradescope_package(_):
             for info in package.infolist():
                 (home / "source" / info.filename).chmod(
                     info.external_attr >> 16 & 0o777)
-        folder.solution(THREADS, home / "submission")
+        folder.solution(labs.lab("protocol"), home / "submission")
         for script in ("setup.sh", "run_autograder"):
             done = subprocess.run(
                 [home / "source" / script], cwd="/", text=True,
@@ -384,8 +384,9 @@ def case_classroom50_package(_):
     """autograder.py runs in the student's checkout."""
     with tempfile.TemporaryDirectory(prefix="checkout-") as place:
         program = Path(place) / "autograder.py"
-        tool("package", "classroom50", "threads", "--output", program)
-        where = folder.new(THREADS, Path(place) / "student")
+        lab = labs.lab("evloop")
+        tool("package", "classroom50", lab.name, "--output", program)
+        where = folder.new(lab, Path(place) / "student")
         done = subprocess.run(
             [sys.executable, program], cwd=where, text=True,
             env=dict(os.environ, CLASSROOM="c1", ASSIGNMENT="a1"),
@@ -394,7 +395,7 @@ def case_classroom50_package(_):
         result = json.loads((where / "result.json").read_text())
         check(result["score"] == 0 and result["max-score"] == 100 and
               result["assignment"] == "a1" and
-              len(result["tests"]) == len(THREADS.tests), str(result)[:800])
+              len(result["tests"]) == len(lab.tests), str(result)[:800])
 
 
 tool("prepare", "threads", BASE)
