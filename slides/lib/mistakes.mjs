@@ -38,6 +38,8 @@ function parse(root, name) {
     const file = field('File');
     const functions = whole.items.filter((i) => i.kind === 'function')
         .map((i) => i.name);
+    if (whole.items.some((i) => i.comment.includes('Caught by:')))
+        throw new Missing(`${from} has no blank line below its first comment`);
     for (const f of functions)
         definition(file, f, root); // or there is nothing to compare with
     return { from, file, functions, number: Number(title[1]),

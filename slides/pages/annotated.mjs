@@ -266,8 +266,8 @@ function makeFile(site, file) {
         const name = first && part.item && first.name
             ? `<${level} class="item">${['struct', 'enum'].includes(first.kind)
                 ? `${first.kind} ` : ''}${escape(first.name)}</${level}>` : '';
-        return `<section class="seg"${first ? anchor(first) : ''}>${
-            marks.join('')}<div class="prose">${name}${
+        return `<section class="seg"${first ? anchor(first) : ''
+        }><div class="prose">${marks.join('')}${name}${
             notesOf(site, file, part, up)}</div>${part.code === ''
             ? '<div></div>' : `<pre class="code"><code>${
                 codeOf(site, file, part, up)}</code></pre>`}</section>`;

@@ -33,7 +33,10 @@ function diffed(site, m, up) {
     const wrong = read(m.from, site.root);
     return m.functions.map((name) => {
         const right = definition(m.file, name, site.root);
-        const lines = diff(right.full, definition(m.from, name, site.root).full);
+        const other = definition(m.from, name, site.root);
+        // Without a comment of its own, the right one's is no difference.
+        const lines = other.comment ? diff(right.full, other.full)
+            : diff(right.code, other.code);
         const rows = lines.map(({ sign, text }) => {
             const word = WORDS[sign] ? ` class="${WORDS[sign]}"` : '';
             return `<span${word}>${sign} ${escape(text)}</span>`;

@@ -146,6 +146,13 @@ test('every page loads from the file system, fits, weighs little', () =>
             sum + statSync(file).size, 0);
         if (weight >= MOST_BYTES)
             problems.push(`it weighs ${weight} bytes`);
+        // An annotated file: its code stands right of the prose.
+        const left = await tab.evaluate(() =>
+            [...document.querySelectorAll('.seg > .code')].filter((code) =>
+                code.getBoundingClientRect().left < code.parentElement
+                    .querySelector('.prose').getBoundingClientRect().right)
+                .map((code) => code.innerText.slice(0, 60)));
+        problems.push(...left.map((text) => `in the wrong column: ${text}`));
         for (const width of isFirst ? WIDTHS : [WIDTHS[0]]) {
             await tab.setViewportSize({ width, height: 900 });
             const over = await tab.evaluate(() =>

@@ -8,6 +8,7 @@
  * line, or with a long header, some requests end as `protocol`, and not the
  * same ones in the next run.
  */
+
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {
     /* The server writes its header at once, so it is all here. */

@@ -8,6 +8,7 @@
  * line of 200 KiB byte by byte keep a core busy for ten seconds, and not with
  * reading; an honest server beside them is served late.
  */
+
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {
     size_t before = http->line.length;

@@ -8,6 +8,7 @@
  * report says `ok` for all of them, and the exit status is 0; but some of the
  * files are shorter than they should be.
  */
+
 void http_eof(struct http *http)
 {
     if (http->state == HTTP_DONE || http->state == HTTP_BAD)

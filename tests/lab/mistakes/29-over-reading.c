@@ -8,6 +8,7 @@
  * out longer than their Content-Length: at their end stands text that begins
  * with "HTTP/1.1".
  */
+
 static size_t feed_content(struct http *http, const char *p, size_t n,
                            struct span *body)
 {

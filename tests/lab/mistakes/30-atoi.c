@@ -7,6 +7,7 @@
  * Symptom: a broken server says `Content-Length: 0x2000` or `1,024 bytes`.
  * The requests end as `ok`, with bodies of 0 bytes and of 1.
  */
+
 static void read_content_length(struct http *http, struct span value)
 {
     struct span member;

@@ -8,6 +8,7 @@
  * `protocol`, "a header line has no name and colon" or "contains NUL or a
  * bare CR", although the server sends the same header every time.
  */
+
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {
     const char *lf = memchr(p, '\n', n);

@@ -8,6 +8,7 @@
  * a connection is used a second time: the column `reused` of the report is 0,
  * and many small answers take far longer than from one that sends lengths.
  */
+
 static void chunk_size_byte(struct http *http, char c)
 {
     if (http->size_part == SIZE_LF) {

@@ -7,6 +7,7 @@
  * Symptom: a broken device sends a header with a few zero bytes in it. Instead
  * of `protocol` at once, the request ends as `timeout` after half a minute.
  */
+
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {
     size_t before = http->line.length;

@@ -8,6 +8,7 @@
  * grows for as long as that server sends; where memory is limited, other
  * requests begin to end as `no-resources`, or the program is killed.
  */
+
 static size_t feed_line(struct http *http, const char *p, size_t n)
 {
     const char *lf = memchr(p, '\n', n);

@@ -8,6 +8,7 @@
  * not all of it at once. The request for which it does is fine; but the next
  * one to the same server, for quite another URL, ends as `protocol`.
  */
+
 static void response_complete(struct exchange *x, bool clean, int64_t now)
 {
     uint64_t offset;

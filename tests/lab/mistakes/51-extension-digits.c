@@ -8,6 +8,7 @@
  * that signs each chunk (`400;sig=a81c...`): now every body is refused as
  * `protocol` or cut off, and the old server by itself still works.
  */
+
 static void chunk_size_byte(struct http *http, char c)
 {
     if (http->size_part == SIZE_LF) {

@@ -8,6 +8,7 @@
  * small by two. Files from it are `ok` in the report, but two bytes are
  * missing here and there.
  */
+
 static size_t feed_chunk_end(struct http *http, const char *p)
 {
     (void)p; /* CR, then LF */
