@@ -57,7 +57,9 @@ ${script(text(own, 'deck.js'))}
 export async function make(site) {
     site.pages.set(PAGE, 'Lecture');
     site.file(PAGE, template(site));
-    if (site.problems.length === 0 && chromiumPath() !== undefined)
+    if (chromiumPath() === undefined)
+        site.say('There is no Chromium (CHROMIUM=PATH says where): no PDF');
+    else if (site.problems.length === 0)
         await print(path.join(site.out, PAGE),
             path.join(site.out, 'lecture.pdf'));
 }

@@ -5,6 +5,7 @@ import { figure, results, resultsFile } from '../lib/figures.mjs';
 import { escape } from '../lib/highlight.mjs';
 import { markdown } from '../lib/markdown.mjs';
 import { MODELS } from '../lib/source.mjs';
+import { chromiumPath } from '../lecture/print.mjs';
 
 // What the table shows: workload, column, what it says.
 const SHOWN = [
@@ -39,7 +40,8 @@ export async function make(site) {
         'pictures/drain.svg');
     site.page({ page: 'index.html', title: 'triptych', kind: 'front',
         body: body.replace('<p>[doors]</p>', `<ul class="doors">${
-            doors.join('')}</ul>`)
+            doors.join('')}</ul>${chromiumPath() === undefined ? ''
+            : '<p class="aside"><a href="lecture.pdf">The lecture as a PDF</a></p>'}`)
             .replace('<p>[figures]</p>', `${table(site)}<p class="aside">${
                 results(site.root).notes.filter((n) => n.startsWith('cores'))
                     .map(escape).join('; ')}. Medians, and least to most, from
