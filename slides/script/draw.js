@@ -44,7 +44,7 @@
             (span[3] === null ? '' : ', request ' + span[3]) + ', ' +
             time(length) + ', from ' + time(span[1]) +
             (span[5] ? ', ' + span[5] : '') +
-            (waits ? '. ' + waits : '');
+            (waits ? '; ' + waits : '');
     }
 
     // How it waits there, or ''.

@@ -310,12 +310,22 @@ test('the timelines show what their texts say', () => {
         .filter((s) => s[0] === step).map((s) => ({ lane, long: s[2] - s[1] })));
     const [pool] = data('timelines/pool.html');
     assert.equal(pool.lanes.length, 5, 'main and four workers');
+    for (const { name, spans: all } of pool.lanes) {
+        const last = all.at(-1);
+        assert.equal(last[3], null,
+            `${name}: ${last[0]} is about no request, at the end`);
+        assert.ok(all.some((s) => s[0] === 'take' && s[3] !== null), name);
+    }
     const [pipe] = data('timelines/pipe.html');
     const peak = Math.max(...pipe.lanes.flatMap((l) =>
         (l.counters['in the pipe'] ?? []).map((p) => p[1])));
     assert.ok(peak >= 60000 && peak <= 65536, `in the pipe: ${peak}`);
     assert.ok(spans(pipe, 'deliver').some((s) => s.long > 20),
         'a writer has slept');
+    for (const lane of pipe.lanes.slice(1)) {
+        const [, left] = lane.counters['in the pipe'].at(-1);
+        assert.equal(left, 0, `${lane.name}: all is read at its end`);
+    }
     const [mark] = data('timelines/watermark.html');
     const pauses = spans(mark, 'deliver').filter((s) => s.long > 5);
     assert.ok(pauses.length > 2, `${pauses.length} pauses`);
