@@ -63,8 +63,9 @@ ${title}${text.replace(/(<\/h1>)/, `$1\n${toc}`)}` });
     }
     site.page({ page: INDEX, title: 'Labs', body: `
 <h1>Labs</h1>
-<p class="lead">Each lab is cut from the source that these pages show: the
-comment above a function stays as its specification, the body is yours.</p>
+<p class="lead">Labs 1 to 4 are cut from the source that these pages show: the
+comment above a function stays as its specification, the body is yours. In the
+last one you predict, measure and explain.</p>
 <ol class="contents">${all.map((lab) => `<li value="${lab.number}"><a href="../${
         lab.page}">${escape(lab.title)}</a></li>`).join('')}</ol>` });
 }

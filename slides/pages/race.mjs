@@ -49,8 +49,8 @@ export async function make(site) {
 <h1>The race</h1>
 <p class="lead">Three lanes, the three models with the same requests; each cell
 is a request and changes colour by step. <code>./run race</code> shows it live,
-of your machine; this is a recording${cast.about.title
-            ? `: ${escape(cast.about.title)}` : ''}.</p>
+of your machine; this is a recording of the workload <code>${escape(
+            cast.about.title.replace(/^triptych-race: /, ''))}</code>.</p>
 <div id="race"><p>The recording is played by a script, which this browser does
 not run.</p></div>
 <p class="aside">Space plays and pauses; the arrow keys go back and forth.</p>
