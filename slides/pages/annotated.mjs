@@ -30,7 +30,8 @@ const ROOM_SAYS = {
 // Names in it are links, if they look like names of code.
 function prosed(text, file, up, root) {
     const link = (line) => escape(line).replace(/`([^`]+)`/g,
-        '<code>$1</code>').replace(/\b[A-Za-z_]\w+\b/g, (word) => {
+        '<code>$1</code>').replace(/(?<!\S)-E[A-Z]+\b/g,
+        '<span class="errno">$&</span>').replace(/\b[A-Za-z_]\w+\b/g, (word) => {
         if (!/_/.test(word))
             return word;
         const entry = resolve(file, word, undefined, root) ??
