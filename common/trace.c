@@ -225,8 +225,12 @@ void trace_step(struct lane *lane, enum step step)
     if (!is_on(lane) || lane->at == step)
         return;
     int64_t now = clock_us();
+    if (lane->at == STEP_START || lane->at == STEP_STOP)
+        lane->id = LANE_OF_NONE; /* they are about no request */
     if (lane->at != STEP_NONE)
         print_step(lane, lane->at, lane->since_us, now, "");
+    if (step == STEP_TAKE)
+        lane->id = LANE_OF_NONE; /* which one is not known yet */
     lane->at = step;
     lane->since_us = now;
 }

@@ -105,7 +105,7 @@ int64_t trace_now(const struct lane *lane);
 /* A step within the one that the lane is at: from then to now. */
 void trace_within(const struct lane *lane, enum step step, int64_t from_us);
 
-/* From now on the lane is about this request. */
+/* From now on the lane is about this request, until it goes to step take. */
 void trace_about(struct lane *lane, uint64_t id);
 
 /* An arrow's two ends, of request `id`; each must stand within a step. */

@@ -346,8 +346,8 @@ int request_begin(struct fetch *fetch, struct job *job)
     r->fetch = fetch;
     r->job = job;
     trace_lend(&fetch->run->trace, &r->lane, "place");
-    trace_about(&r->lane, job->id);
     trace_step(&r->lane, STEP_TAKE);
+    trace_about(&r->lane, job->id);
     r->file = FILE_NONE;
     r->paused_us = -1;
     evtimer_assign(&r->timer, fetch->loop.base, on_timer, r);

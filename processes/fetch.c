@@ -117,8 +117,8 @@ static bool dispatch(struct fetch *fetch, struct job *job)
 {
     struct run *run = fetch->run;
     struct pool_worker *worker = NULL;
-    trace_about(&fetch->lane, job->id);
     trace_step(&fetch->lane, STEP_TAKE);
+    trace_about(&fetch->lane, job->id);
     prepare(fetch, job);
     int error = pool_get(&fetch->pool, &worker);
     warn_of_capacity(fetch);

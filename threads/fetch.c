@@ -256,8 +256,8 @@ static void work(struct pool_thread *thread, void *item, void *context)
     if (w->fetch == NULL)
         make_ready(w, fetch, (int)thread->slot);
     w->job = item;
-    trace_about(&w->blocking.lane, w->job->id);
     trace_step(&w->blocking.lane, STEP_TAKE);
+    trace_about(&w->blocking.lane, w->job->id);
     trace_take_over(&w->blocking.lane, PARCEL_JOB, w->job->id);
     run_started(fetch->run, w->job, (int)thread->slot);
     do {

@@ -152,21 +152,6 @@ export async function run(bin, program, words, { rate, killAfter, feed, env } = 
 // Rounded to what can be seen.
 const ms = (us) => Math.round(us) / 1000;
 
-// A lane keeps the number of its last request. Starting and stopping are about
-// none, and neither is to take when nothing is left.
-function forgetRequests(spans) {
-    let before;
-    for (const span of spans) {
-        const id = span[3];
-        const isOld = span[0] === 'take' && id !== null &&
-            before?.id === id && ['finish', 'take'].includes(before.step);
-        if (isOld || ['start', 'stop'].includes(span[0]))
-            span[3] = null;
-        if (span[4] === 0)
-            before = { step: span[0], id };
-    }
-}
-
 // {lanes: [{name, spans: [[step, from, to, id, depth, result]], counters}],
 //  arrows, inFlight, end}; times in milliseconds.
 export function parse(text) {
@@ -215,7 +200,6 @@ export function parse(text) {
             span[4] = open.length;
             open.push(span);
         }
-        forgetRequests(lane.spans);
         // The worker looks at its pipe after each write. When the parent has
         // its result, there is nothing in it until the next job.
         for (const [what, , from, at] of arrows) {

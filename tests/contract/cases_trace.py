@@ -87,6 +87,17 @@ def check_arrows(events, lanes):
     return ends
 
 
+def check_numbers(lanes):
+    """To start and to stop is about no request; nor is a worker's last step,
+    if it is to take: nothing came."""
+    for (_, number), steps in lanes.items():
+        whole = [event for _, _, event in sorted(steps, key=lambda s: s[:2])]
+        none = [e for e in whole if e["name"] in ("start", "stop")]
+        if number != 0 and whole[-1]["name"] == "take":
+            none.append(whole[-1])
+        check(not any("id" in e["args"] for e in none), f"{none}")
+
+
 def check_counters(events, jobs, most):
     highest = collections.Counter()
     last = {}
@@ -127,6 +138,7 @@ def a_mixed_run(model):
             expect(r, ["ok"] * 48, out)
             events = read(place.join("trace"))
         lanes = check_lanes(events)
+        check_numbers(lanes)
         arrows = check_arrows(events, lanes)
         highest = check_counters(events, 5, 65536 + 65536)
         check(highest["buffered"] > 0, "nothing was buffered")
