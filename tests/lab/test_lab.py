@@ -174,6 +174,17 @@ ssize_t write(int fd, const void *p, size_t n)
               result.look, str(result))
 
 
+def case_stubs_are_named(_):
+    """Who has written one function is told which are not written."""
+    files = labs.skeleton_files(THREADS)
+    named = grade.stubs(files)
+    check({"queue_put", "pool_free"} <= set(named), str(named))
+    files[QUEUE] = queue_with("return 0;")
+    check(not any(n.startswith("queue_") for n in grade.stubs(files)),
+          str(grade.stubs(files)))
+    check(grade.stubs(labs.reference_files(THREADS)) == [], "the reference")
+
+
 def case_links_and_missing_files(_):
     with tempfile.TemporaryDirectory() as place:
         one = folder.new(THREADS, Path(place) / "one")
@@ -202,10 +213,25 @@ def case_folders_build_alone(_):
                 check(done.returncode == 0 and "warning:" not in done.stdout,
                       f"{lab.name}: {command}: {done.stdout[-3000:]}"
                       f"{done.stderr[-1000:]}")
+            by_hand(where, lab)
             count = re.search(r"out of (\d+)", done.stdout)
             public = [t for t in lab.tests if t.public]
             check(count and int(count[1]) == len(public),
                   f"{lab.name}: {count} tests, not {len(public)}")
+
+
+def by_hand(where, lab):
+    """One test of each program as the hand-outs start it: it finds what it
+    needs by itself."""
+    public = {t.program: t.name for t in lab.tests if t.public}
+    for program, test in public.items():
+        explored = lab.program(program).build == "explore"
+        done = subprocess.run(
+            [f"build/dev/{program}", *([test] if explored else [])],
+            cwd=where, env={"PATH": os.environ["PATH"], "LAB_TEST": test},
+            text=True, capture_output=True, check=False, timeout=PATIENCE)
+        check(done.returncode == 0, f"{lab.name}: {program}, {test}: "
+              f"{done.stdout}{done.stderr}")
 
 
 def case_hidden_tests_stay_hidden(_):
@@ -276,7 +302,7 @@ def some_grades():
     bad = grade.Result("b", "queue", "Bad", 4, True, False, "failed",
                        "saw \"3\" & <4>", "a meaning", "a place")
     grades = grade.Grades("threads", "Title", {"queue": "The queue"},
-                          [good, bad])
+                          [good, bad], stubs=["queue_put", "queue_take"])
     grades.finished = True
     return grades
 
@@ -285,7 +311,8 @@ def case_formats(_):
     from triptych_lab import report
     grades = some_grades()
     text = report.as_text(grades)
-    for part in ("3 of 7", "FAIL", "saw \"3\"", "a meaning", "a place"):
+    for part in ("3 of 7", "FAIL", "saw \"3\"", "a meaning", "a place",
+                 "queue_put, queue_take"):
         check(part in text, f"{part!r} is not in the text")
     scope = json.loads(report.as_gradescope(grades))
     check(scope["score"] == 3 and [t["status"] for t in scope["tests"]] ==
@@ -293,6 +320,7 @@ def case_formats(_):
     check(all(isinstance(t["number"], str) for t in scope["tests"]),
           "numbers are strings")
     check("a place" in scope["tests"][1]["output"], str(scope))
+    check("queue_put, queue_take" in scope["output"], str(scope))
     os.environ.update(CLASSROOM="c1", SUBMISSION_TAG="s1")
     room = json.loads(report.as_classroom50(grades))
     check(room["schema"] == "classroom50/result/v1" and room["score"] == 3
@@ -301,8 +329,10 @@ def case_formats(_):
     check(room["tests"][1] == {"test-name": "Bad", "passed": False,
                                "score": 0, "max-score": 4}, str(room))
     tap = report.as_tap(grades).splitlines()
-    check(tap[1] == "1..2" and tap[2].startswith("ok 1 - ") and
-          tap[3].startswith("not ok 2 - "), str(tap))
+    rows = [line for line in tap if not line.startswith("#")]
+    check(rows[1] == "1..2" and rows[2].startswith("ok 1 - ") and
+          rows[3].startswith("not ok 2 - "), str(tap))
+    check("queue_put, queue_take" in tap[2], str(tap))
 
 
 def case_partial_results(_):
@@ -396,6 +426,9 @@ def case_classroom50_package(_):
         check(result["score"] == 0 and result["max-score"] == 100 and
               result["assignment"] == "a1" and
               len(result["tests"]) == len(lab.tests), str(result)[:800])
+        for part in ("Still stubs", "Observed:", "Probably:", "Look at:"):
+            check(part in done.stdout, f"{part!r} is not printed:\n"
+                  f"{done.stdout[:2000]}")
 
 
 tool("prepare", "threads", BASE)

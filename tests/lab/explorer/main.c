@@ -154,7 +154,7 @@ static void print_searched(const struct ex_task *task,
     if (options->random > 0 && !options->exhaustive)
         (void)printf(", %d random ones from seed %llu", options->random,
                      (unsigned long long)options->seed);
-    (void)printf("; spurious wake-ups: %d, early time-outs: %d\n",
+    (void)printf("; spurious wake-ups: %d, early time-outs: %d",
                  options->spurious, options->timeouts);
 }
 

@@ -183,12 +183,26 @@ static bool run(int index)
     return page->verdict == PASSED;
 }
 
+/* The grader says in LAB_BIN where the fetchers are. When a student starts a
+ * test by hand, they lie beside it. */
+static void find_fetchers(void)
+{
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0)
+        return;
+    path[length] = '\0';
+    *strrchr(path, '/') = '\0';
+    (void)setenv("LAB_BIN", path, 0);
+}
+
 int lab_main(const struct lab_test *tests)
 {
     const char *only = getenv("LAB_TEST");
     const char *fd = getenv("LAB_RESULT");
     bool passed = true, found = false;
     all_tests = tests;
+    find_fetchers();
     page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {

@@ -38,7 +38,8 @@ struct lab_test {
 };
 
 /* Runs the test that LAB_TEST names in the environment, else all; the last of
- * the tests has no name. What came of it goes to the descriptor LAB_RESULT, if
+ * the tests has no name. LAB_BIN, where the fetchers are, is by default the
+ * folder of the program. What came of it goes to the descriptor LAB_RESULT, if
  * that is set, and to standard error. The exit status for main: 0 if all
  * passed, else 1. */
 int lab_main(const struct lab_test *tests);

@@ -10,6 +10,10 @@ from . import build, folder, grade, labs, matrix, package, predictions, report
 from . import source
 
 
+LAB = "a lab's name or number: see `list`"
+NEW = "the folder to be made; it must not be there yet, or be empty"
+
+
 def parser():
     top = argparse.ArgumentParser(
         prog="triptych-lab", description="Labs on three models of "
@@ -27,35 +31,46 @@ def parser():
                     "the public tests"),
             ("solution", "make the same folder with the solution in it")):
         one = add(name, text)
-        one.add_argument("lab", metavar="LAB")
-        one.add_argument("folder", metavar="DIR", type=Path)
+        one.add_argument("lab", metavar="LAB", help=LAB)
+        one.add_argument("folder", metavar="DIR", type=Path, help=NEW)
     one = add("hunt", "make a bug hunt: a program with one mistake in it")
-    one.add_argument("number", metavar="N", type=int)
-    one.add_argument("folder", metavar="DIR", type=Path)
+    one.add_argument("number", metavar="N", type=int,
+                     help="the mistake's number: see `list`")
+    one.add_argument("folder", metavar="DIR", type=Path, help=NEW)
     one = add("grade", "grade a student's folder; the exit status is 0 if the "
               "grader did its work, whatever the grade")
-    one.add_argument("folder", metavar="DIR", type=Path)
+    one.add_argument("folder", metavar="DIR", type=Path,
+                     help="what the student handed in")
     one.add_argument("--lab", help="the lab, if the folder does not say it")
     one.add_argument("--test", action="append", metavar="NAME",
                      help="this test alone; may be repeated")
     one.add_argument("--json", metavar="FILE", type=Path,
                      help="everything, as JSON, written after every test")
-    one.add_argument("--format", choices=report.FORMATS, default="text")
+    one.add_argument("--format", choices=report.FORMATS, default="text",
+                     help="how the grade is said (text)")
     one.add_argument("--output", metavar="FILE", type=Path,
                      help="the format's text goes there, after every test, "
                      "not to standard output")
+    one.add_argument("--text", action="store_true",
+                     help="print the text, too, when --output takes another "
+                     "format")
     one.add_argument("--base", metavar="DIR", type=Path,
                      help="a folder that `prepare` made: saves time")
     one = add("prepare", "build what does not depend on who is graded")
-    one.add_argument("lab", metavar="LAB")
-    one.add_argument("folder", metavar="DIR", type=Path)
+    one.add_argument("lab", metavar="LAB", help=LAB)
+    one.add_argument("folder", metavar="DIR", type=Path,
+                     help="for `grade --base`")
     one = add("package", "make an autograder ready to be uploaded")
-    one.add_argument("kind", choices=package.KINDS)
-    one.add_argument("lab", metavar="LAB")
-    one.add_argument("--output", metavar="FILE", type=Path)
+    one.add_argument("kind", choices=package.KINDS,
+                     help="the service: a zip, or one Python file")
+    one.add_argument("lab", metavar="LAB", help=LAB)
+    one.add_argument("--output", metavar="FILE", type=Path,
+                     help="where it goes (LAB-gradescope.zip, "
+                     "LAB-classroom50/autograder.py)")
     one = add("matrix", "grade every mistake, skeleton, the reference and "
               "right solutions of other styles: the kill matrix")
-    one.add_argument("labs", metavar="LAB", nargs="*")
+    one.add_argument("labs", metavar="LAB", nargs="*",
+                     help=f"{LAB}; all, if none is named")
     one.add_argument("--quick", action="store_true",
                      help="each mistake against its own test only")
     one.add_argument("--write", metavar="FILE", type=Path,
@@ -126,6 +141,8 @@ def do_grade(arguments):
     progress(grades)
     if not arguments.output:
         sys.stdout.write(report.FORMATS[arguments.format](grades))
+    elif arguments.text:
+        sys.stdout.write(report.as_text(grades))
     return 1 if any(r.state == "broken" for r in grades.results) else 0
 
 

@@ -44,6 +44,7 @@ class Grades:
     parts: dict  # name: title
     results: list = field(default_factory=list)
     note: str = ""
+    stubs: list = field(default_factory=list)  # functions not written yet
     finished: bool = False
 
     @property
@@ -58,7 +59,8 @@ class Grades:
         return {"schema": "triptych-lab/1", "lab": self.lab,
                 "title": self.title, "score": self.score,
                 "points": self.points, "finished": self.finished,
-                "note": self.note, "parts": self.parts,
+                "note": self.note, "stubs": self.stubs,
+                "parts": self.parts,
                 "tests": [dict(asdict(r), score=r.score)
                           for r in self.results]}
 
@@ -85,6 +87,15 @@ def handed_in(folder, lab):
         except OSError:
             missing.append(name)
     return files, missing
+
+
+STUB = re.compile(r'\bTODO_STUDENT\("(\w+)"\)')
+
+
+def stubs(files):
+    """The functions in which a stub's statement still stands: what tests say
+    of these is not about what the student wrote."""
+    return [name for text in files.values() for name in STUB.findall(text)]
 
 
 class Bench:
@@ -221,6 +232,7 @@ def grade(bench, files, missing=(), tests=None, progress=None):
     `tests` does not count."""
     lab = bench.lab
     grades = new_grades(lab, tests)
+    grades.stubs = stubs(files)
     if missing:
         grades.note = "not handed in, or not a plain file: " \
             + ", ".join(missing) + "; the rest was graded"

@@ -76,6 +76,10 @@ def of_skeleton(bench):
         note(row, result)
     if graded.note:
         row.wrong.append(f"it does not build: {graded.note}")
+    cut = {name for part in lab.parts for names in part.cut.values()
+           for name in names}
+    if set(graded.stubs) != cut:
+        row.wrong.append(f"it says of {graded.stubs} that they are stubs")
     if row.passed:
         row.wrong.append(f"it passes: {', '.join(row.passed)}")
     three_parts(row)

@@ -39,7 +39,8 @@ exec source/triptych/{TOOL} grade submission --lab @LAB@ \\
 
 AUTOGRADER = '''#!/usr/bin/env python3
 """Grades lab @LAB@ of triptych in the folder where it is started, and writes
-result.json there. Exit status 0, even if tests fail; 1 if the grader itself
+result.json there; the messages, for which that has no room, go to standard
+output, and so into the log of the run. Exit status 0, even if tests fail; 1 if the grader itself
 could not do its work. Needs Debian's packages
 @NEEDED@"""
 
@@ -74,7 +75,7 @@ def main():
         return subprocess.run(
             [sys.executable, folder + "/tests/lab/triptych-lab", "grade", ".",
              "--lab", "@LAB@", "--format", "classroom50", "--output",
-             "result.json"], check=False).returncode
+             "result.json", "--text"], check=False).returncode
 
 
 TREE = """

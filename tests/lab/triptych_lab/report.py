@@ -28,10 +28,21 @@ def last(text, characters=1500):
     return text if len(text) <= characters else "..." + text[-characters:]
 
 
+def remarks(grades):
+    """What concerns all tests, as lines."""
+    lines = grades.note.splitlines()
+    if grades.stubs:
+        lines += textwrap.wrap(
+            "Still stubs, which say TODO(student): "
+            + ", ".join(grades.stubs) + ". A test that comes to one of them "
+            "fails, and its \"Probably\" is not meant for that.", 79)
+    return lines
+
+
 def as_text(grades):
     lines = [f"{grades.title}", ""]
-    if grades.note:
-        lines += [grades.note, ""]
+    if remarks(grades):
+        lines += [*remarks(grades), ""]
     for name, title in grades.parts.items():
         mine = [r for r in grades.results if r.part == name]
         if not mine:
@@ -57,6 +68,7 @@ def as_text(grades):
 
 def as_tap(grades):
     lines = ["TAP version 13", f"1..{len(grades.results)}"]
+    lines += [f"# {line}" for line in remarks(grades)]
     for i, r in enumerate(grades.results, 1):
         lines.append(f"{'ok' if r.passed else 'not ok'} {i} - {r.part}:"
                      f"{r.name}: {r.title} ({r.score}/{r.points})")
@@ -79,7 +91,7 @@ def as_gradescope(grades):
             "output": "" if r.passed else message(r),
             "output_format": "text", "tags": [r.part, r.name],
             "visibility": "visible"})
-    note = grades.note
+    note = "\n".join(remarks(grades))
     if not grades.finished:
         note += "\nThe grader has not come to the end."
     return json.dumps({
