@@ -220,6 +220,20 @@ def case_folders_build_alone(_):
                   f"{lab.name}: {count} tests, not {len(public)}")
 
 
+def case_the_comparison_has_a_solution(_):
+    lab = labs.lab("comparison")
+    with tempfile.TemporaryDirectory() as place:
+        student, right = Path(place) / "student", Path(place) / "right"
+        folder.new(lab, student)
+        tool("solution", "comparison", right)
+        for where, points in ((student, 0), (right, 100)):
+            graded = json.loads(tool("grade", where, "--format",
+                                     "json").stdout)
+            check(graded["score"] == points, f"{where}: {graded['score']}")
+        check(sorted(os.listdir(student)) == sorted(os.listdir(right)),
+              f"{os.listdir(right)}")
+
+
 def by_hand(where, lab):
     """One test of each program as the hand-outs start it: it finds what it
     needs by itself."""

@@ -146,6 +146,9 @@ def new(lab, folder, root=labs.ROOT):
 
 
 def solution(lab, folder, root=labs.ROOT):
+    if lab.kind != "programs":
+        right = (lab.folder / "tests/predictions.toml").read_text()
+        return write({**other_files(lab), "predictions.toml": right}, folder)
     return write(lab_files(lab, labs.reference_files(lab, root), root), folder)
 
 
