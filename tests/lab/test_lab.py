@@ -290,6 +290,8 @@ def case_a_hunt(_):
                                   "json").stdout)
         own = before["tests"][0]
         check(own["score"] == 0 and own["name"] == one.caught_by, str(own))
+        check(before["score"] == 0, f"untouched: {before['score']}")
+        check(any(t["passed"] for t in before["tests"]), "no other test passes")
         shutil.copy(labs.ROOT / one.file, where / one.file)
         after = json.loads(tool("grade", where, "--base", BASE, "--format",
                                   "json").stdout)

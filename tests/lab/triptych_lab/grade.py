@@ -31,10 +31,11 @@ class Result:
     output: str = ""
     stacks: str = ""
     seconds: float = 0.0
+    counts: bool = True
 
     @property
     def score(self):
-        return self.points if self.passed else 0
+        return self.points if self.passed and self.counts else 0
 
 
 @dataclass
@@ -246,6 +247,8 @@ def grade(bench, files, missing=(), tests=None, progress=None):
                 "up by tests that hung: mend those first"
         else:
             grades.results[i] = bench.run(test)
+        first = grades.results[0]
+        grades.results[i].counts = not lab.hunted or first.passed
         if messages and grades.results[i].state == "not built":
             grades.results[i].output = messages
         if progress is not None:
@@ -256,7 +259,8 @@ def grade(bench, files, missing=(), tests=None, progress=None):
 
 def for_hunt(lab, mistake):
     """The lab as a bug hunt: half of the points for the mistake's own test,
-    the other half for all others together, each a share."""
+    the other half for all others together, each a share. These count only
+    with the first: a hunt handed in untouched breaks nothing else, either."""
     own = mistake.caught_by
     others = [t for t in lab.tests if t.name != own]
     tests = [replace(lab.test(own), points=50, part="hunt",
@@ -265,6 +269,7 @@ def for_hunt(lab, mistake):
         share = 50 * (i + 1) // len(others) - 50 * i // len(others)
         tests.append(replace(test, points=share, part="rest"))
     parts = [labs.Part("hunt", "The hunt"),
-             labs.Part("rest", "Nothing else is broken")]
-    return replace(lab, tests=tests, parts=parts,
+             labs.Part("rest", "Nothing else is broken (counts once the mistake "
+                       "is mended)")]
+    return replace(lab, tests=tests, parts=parts, hunted=True,
                    title=f"Bug hunt {mistake.number}")

@@ -63,6 +63,7 @@ class Lab:
     parts: list = field(default_factory=list)
     programs: list = field(default_factory=list)
     tests: list = field(default_factory=list)
+    hunted: bool = False  # the others count only if the first test passes
 
     def program(self, name):
         return next(p for p in self.programs if p.name == name)

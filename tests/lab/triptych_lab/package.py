@@ -40,8 +40,8 @@ exec source/triptych/{TOOL} grade submission --lab @LAB@ \\
 AUTOGRADER = '''#!/usr/bin/env python3
 """Grades lab @LAB@ of triptych in the folder where it is started, and writes
 result.json there; the messages, for which that has no room, go to standard
-output, and so into the log of the run. Exit status 0, even if tests fail; 1 if the grader itself
-could not do its work. Needs Debian's packages
+output, and so into the log of the run. Exit status 0, even if tests fail; 1 if
+the grader itself could not do its work. Needs Debian's packages
 @NEEDED@"""
 
 import base64
