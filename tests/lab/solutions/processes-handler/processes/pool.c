@@ -245,6 +245,12 @@ void pool_retire(struct pool *pool, struct pool_worker *worker)
     close_fd(&worker->jobs_fd); /* no more jobs, is what it reads there */
 }
 
+void pool_retire_idle(struct pool *pool)
+{
+    while (pool->idle != NULL)
+        pool_retire(pool, take_first(&pool->idle));
+}
+
 /* --- Deaths ------------------------------------------------------------- */
 
 /* Asks for one. True if it has died. */

@@ -223,6 +223,16 @@ void pool_retire(struct pool *pool, struct pool_worker *worker)
     let_go(&worker->jobs_fd);
 }
 
+void pool_retire_idle(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->used; i++) {
+        if (!more[i].is_idle)
+            continue;
+        more[i].is_idle = false;
+        pool_retire(pool, &pool->workers[i]);
+    }
+}
+
 /* Waits for this one, and forgets it. */
 static void bury(struct pool *pool, struct pool_worker *worker, int *status)
 {

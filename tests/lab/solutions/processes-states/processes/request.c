@@ -280,6 +280,10 @@ enum served request_serve(struct fetch *fetch, struct request *r)
 
 enum served request_readable(struct fetch *fetch, struct request *r)
 {
+    if (r->job == NULL) { /* the end of an idle worker: its death tells it */
+        mailbox_unwatch(&r->mailbox);
+        return NEEDS_INPUT;
+    }
     if (!hoards(fetch))
         return request_serve(fetch, r);
     int error = mailbox_hoard(&r->mailbox);
