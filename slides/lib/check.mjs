@@ -13,6 +13,8 @@
 //     {{spread small evloop rate}}           least to most
 //     {{ratio small processes evloop memory}}   times as much, by rounds
 //     {{constant common/blocking.h BLOCKING_CHUNK}}  its value, in words
+//     {{workload tail slow_ms}}              what an entry of the bench says;
+//                                            delay is that of its URLs
 //
 // check looks at what stands in backticks and in blocks of commands:
 //
@@ -50,6 +52,19 @@ export function constant(file, name, root = ROOT) {
     return `${(number / size).toLocaleString('en-GB')}${unit && ' '}${unit}`;
 }
 
+// A number of an entry of the bench's table; of several, the first.
+function workload(name, field, root) {
+    const file = 'tests/bench/workload.c';
+    const { code } = definition(file, 'workloads', root);
+    const entry = code.split(/^ *\{\.name = /m).find((e) =>
+        e.startsWith(`"${name}"`)) ?? '';
+    const value = entry.match(field === 'delay' ? /delay=(\d+)/
+        : new RegExp(`\\.${field} = \\{?(\\d+)`));
+    if (value === null)
+        throw new Missing(`${file} says no ${field} of ${name}`);
+    return Number(value[1]).toLocaleString('en-GB');
+}
+
 const MARKERS = {
     code: ([file, name], root) =>
         `\`\`\`c source=${file} name=${name}\n${definition(file, name, root).code}\n\`\`\``,
@@ -59,6 +74,7 @@ const MARKERS = {
     spread: ([w, p, c], root) => figure(w, p, c, root).spread,
     ratio: ([w, a, b, c], root) => ratio(w, a, b, c, root).text,
     constant: ([file, name], root) => constant(file, name, root),
+    workload: ([name, field], root) => workload(name, field, root),
 };
 
 function lineOf(text, index) {

@@ -464,6 +464,10 @@ test('markers give code and figures; unknown ones are named', () => {
     assert.deepEqual(problems, []);
     assert.match(text, /void queue_free\(struct queue \*queue\)/);
     assert.match(text, /64 KiB [\d,.]+ requests\/s/);
+    assert.equal(expand('{{workload tail slow_ms}} {{workload tail delay}} ' +
+        '{{workload small jobs}} {{workload tail foo}}', 'x.md', problems),
+    '500 10 64 {{workload tail foo}}');
+    assert.match(problems.pop(), /says no foo of tail/);
     expand('{{code threads/queue.c nothing}}\n{{foo bar}}', 'x.md', problems);
     assert.deepEqual(problems, ['x.md:1: threads/queue.c has no nothing',
         'x.md:2: there is no marker foo']);

@@ -141,7 +141,7 @@ def early(model, status, words, after, *headers):
         finished.set()
     finished = threading.Event()
     with Server(script) as server, Workplace() as place:
-        r = run(model, "-n", "-t", "20", "-T", make_file(place, 40 * MIB),
+        r = run(model, "-n", "-t", "100", "-T", make_file(place, 40 * MIB),
                 server.http + "/")
         check(finished.wait(60), "the server is not through with it")
     equal(r.column("attempts"), ["1"], "attempts")
@@ -196,7 +196,7 @@ def a_server_that_never_reads(model):
     return early_failure(model, lambda c: time.sleep(6), "timeout", "1.5")
 
 
-def early_failure(model, after, word, limit="20"):
+def early_failure(model, after, word, limit="100"):
     def script(c):
         c.sock.recv(1)
         after(c)

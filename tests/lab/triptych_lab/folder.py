@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from pathlib import Path
 
 from . import build, labs, source
@@ -159,8 +160,11 @@ def hunt(one, folder, root=labs.ROOT):
     files = lab_files(lab, {one.file: text}, root)
     files = {name: text for name, text in files.items()
              if not name.startswith("tests/") or "origin" in name}
-    files["CMakeLists.txt"] = cmake(lab, {}, root)
-    files["HANDOUT.md"] = HUNT.format(symptom=one.symptom,
+    files["CMakeLists.txt"] = cmake(lab, {}, root).replace(
+        " && ctest --preset dev", "", 1)
+    symptom = textwrap.fill(one.symptom, 77, initial_indent="> ",
+                            subsequent_indent="> ")
+    files["HANDOUT.md"] = HUNT.format(symptom=symptom,
                                       rooms=", ".join(lab.rooms))
     files["EXPLANATION.md"] = EXPLANATION
     files[MARK] = json.dumps({"lab": lab.name, "hunt": one.number}) + "\n"
@@ -172,14 +176,15 @@ HUNT = """# A bug hunt
 Somebody changed this program, and now it has a mistake. All that is known is
 what a user has seen:
 
-> {symptom}
+{symptom}
 
-Find it, in the folders {rooms}; explain it in `EXPLANATION.md`; mend it, by as
-small a change as will do. The comments above the functions are right: they say
-what is promised.
+Find it, in one of the folders {rooms}; explain it in
+`EXPLANATION.md`; mend it, by as small a change as will do. The comments above
+the functions are right: they say what is promised.
 
-The grader runs tests that are made for this mistake, and then all the others
-of the lab, to see that nothing else was broken.
+The grader runs a test that is made for this mistake, and then all the others
+of the lab, to see that nothing else was broken. Those count once the mistake is
+mended.
 
     cmake --preset asan && cmake --build --preset asan    # or dev, tsan
 """
