@@ -6,9 +6,11 @@
 //     {{pair LABEL | FILE NAME /re/[../re/] | FILE NAME /re/[../re/] ...}}
 //     {{figure WORKLOAD[@JOBS] PROGRAM COLUMN}}
 //     {{bars WORKLOAD[@JOBS] COLUMN PROGRAM...}}
+//     {{workload NAME FIELD}}           what the bench's table says
 //     {{svg NAME}}                      lecture/pictures/NAME.svg, inline
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { workload } from '../lib/check.mjs';
 import { figure, results } from '../lib/figures.mjs';
 import { code, escape } from '../lib/highlight.mjs';
 import { idOf } from '../lib/names.mjs';
@@ -200,6 +202,8 @@ export function marker(site, up, kind, text) {
         return number(site, parse(text));
     case 'bars':
         return bars(site, parse(text));
+    case 'workload':
+        return workload(...parse(text).plain, site.root);
     case 'svg':
         return picture(site, parse(text));
     default:

@@ -106,8 +106,8 @@ function section(site, up, chapter, slide) {
         site.problems.push(`${where}: no "Note: N min"`);
     const opens = /^# /m.test(slide.text);
     const body = render(site, up, slide.text, where);
-    const note = md.render(slide.note.replace(/^[\d.]+ min\b/,
-        '**$& min.**'.replace(' min', '')));
+    const note = render(site, up, slide.note.replace(/^[\d.]+ min\b/,
+        '**$& min.**'.replace(' min', '')), where);
     const name = path.basename(chapter.file, '.md').slice(3);
     const look = opens ? ' opening' : isRoomy(slide.text) ? ' roomy' : '';
     return `<section id="${name}-${slug(heading)}" class="${name}${look}" data-timing="${

@@ -53,7 +53,7 @@ export function constant(file, name, root = ROOT) {
 }
 
 // A number of an entry of the bench's table; of several, the first.
-function workload(name, field, root) {
+export function workload(name, field, root = ROOT) {
     const file = 'tests/bench/workload.c';
     const { code } = definition(file, 'workloads', root);
     const entry = code.split(/^ *\{\.name = /m).find((e) =>

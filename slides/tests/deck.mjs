@@ -74,6 +74,11 @@ async function eachSlide(page, shown, look) {
 
 // --- What is said ----------------------------------------------------------
 
+test('no marker is left, nor in the notes', () => {
+    assert.doesNotMatch(readFileSync(DECK, 'utf8').replace(
+        /<script>[^]*?<\/script>/g, ''), /\{\{\w+ /);
+});
+
 test('about 60 slides, each with notes that say what to say and how long', () => {
     assert.ok(SLIDES.length >= 55 && SLIDES.length <= 66, `${SLIDES.length}`);
     for (const { file, line, note, minutes } of SLIDES) {
