@@ -2,8 +2,8 @@
  * url: what a URL says, and what a reference means beside another URL.
  *
  * After RFC 3986. Two layers: url_resolve works on any scheme and knows only
- * the five components of section 3; url_parse goes on to what a fetcher needs
- * - a scheme that we speak, a host, a port - and refuses the rest.
+ * the five components of section 3; url_parse goes on to what a fetcher needs,
+ * which is a scheme that we speak, a host and a port, and refuses the rest.
  * Nothing here waits, and nothing is kept between calls: any thread may call.
  */
 #ifndef TRIPTYCH_URL_H
