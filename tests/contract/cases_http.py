@@ -1,10 +1,11 @@
 """http and tcp: framings, redirects, kept connections, limits, retries."""
 
 import socket
+import threading
 import time
 
-from harness import (Server, Failure, case, check, content, equal, expect,
-                     free_port, main, run, Origin)
+from harness import (PATIENCE, Failure, Origin, Server, case, check, content,
+                     equal, expect, free_port, main, run)
 
 
 def serve(answer):
@@ -475,15 +476,22 @@ def smuggled_with_the_answer(model):
 def smuggled_while_idle(model):
     """The second answer comes while the connection is idle: the client is
     busy with another server."""
+    said = threading.Semaphore(0)
+
     def script(c):
         while c.request():
             c.ok(b"good")
             time.sleep(0.05)
             c.ok(b"EVIL")
-    with Server(script) as server, Origin() as origin:
-        slow = f"{origin.http}/bytes/0?delay=400"
-        r = run(model, "-j1", server.http, slow, server.http, slow,
-                server.http)
+            said.release()
+
+    def busy(c):
+        while c.request():
+            said.acquire(timeout=PATIENCE)
+            c.ok(b"")
+    with Server(script) as server, Server(busy) as other:
+        r = run(model, "-j1", server.http, other.http, server.http,
+                other.http, server.http)
     return expect(r, ["ok"] * 5, b"good" * 3)
 
 

@@ -11,8 +11,9 @@ import termios
 import threading
 import time
 
-from harness import (Origin, Running, Server, Workplace, agree, case, check,
-                     content, equal, expect, main, program, run, wait_for)
+from harness import (PATIENCE, Origin, Running, Server, Workplace, agree, case,
+                     check, content, equal, expect, main, program, run,
+                     wait_for)
 
 
 # --- Order -----------------------------------------------------------------
@@ -413,15 +414,23 @@ def the_directory_cannot_be_made(model):
 
 @case
 def the_directory_goes_away(model):
-    with Origin() as origin, Workplace() as place:
+    gone = threading.Event()
+
+    def script(c):
+        while head := c.request():
+            if b"/11" in head:
+                gone.wait(PATIENCE)
+            c.ok(b"body")
+    with Server(script) as server, Workplace() as place:
         directory = place.join("d")
-        with Running(model, "-j1", f"{origin.http}/bytes/10",
-                     f"{origin.http}/bytes/11?delay=1000",
-                     f"{origin.http}/bytes/12", "-d",
+        with Running(model, "-j1", "-t", "200", f"{server.http}/10",
+                     f"{server.http}/11", f"{server.http}/12", "-d",
                      directory) as running:
-            wait_for(lambda: os.path.exists(place.join("d/10")), "a file")
+            wait_for(lambda: os.path.exists(place.join("d/10")) and
+                     len(server.requests) == 2, "a file")
             os.unlink(place.join("d/10"))
             os.rmdir(directory)
+            gone.set()
             r = running.finish()
     equal(r.words, ["ok", "write-failed", "write-failed"], r.err)
     equal(r.status, 1, "exit status")

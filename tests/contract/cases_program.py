@@ -368,12 +368,18 @@ def ignored_signals_stay_ignored(model):
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with Origin() as origin:
-        with Running(model, "-n", f"{origin.http}/bytes/5?delay=500",
-                     preexec_fn=ignore) as running:
-            wait_for(lambda: origin.stats()["in_flight"] == 2, "a request")
+    go = threading.Event()
+
+    def script(c):
+        c.request()
+        go.wait(PATIENCE)
+        c.ok(b"body")
+    with Server(script) as server:
+        with Running(model, "-n", server.http, preexec_fn=ignore) as running:
+            wait_for(lambda: server.requests, "a request")
             running.signal(signal.SIGHUP)
             running.signal(signal.SIGINT)
+            go.set()
             r = running.finish()
     equal((r.status, r.words), (0, ["ok"]), r.err)
 

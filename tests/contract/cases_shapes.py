@@ -241,7 +241,7 @@ def select_has_a_limit(model):
     most = [0]
     with Origin() as origin:
         with Running(model, "--backend", "select", "-n", "-j", "1500",
-                     *[f"{origin.http}/bytes/10?delay=300"] * 1500,
+                     *[f"{origin.http}/bytes/10?delay=2000"] * 1500,
                      preexec_fn=raise_limit) as running:
             while running.process.poll() is None:
                 try:
