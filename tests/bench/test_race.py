@@ -382,9 +382,11 @@ def case_interrupted(directory):
                   f"{number}: {screen.modes}")
             check(screen.text == "", f"{screen.text}")
             check_gone(children)
+            # The terminal's last frame may be an older one: Ctrl-C discards
+            # what it has not shown yet.
             played = Cast(path).play()
-            check(played.is_restored() and played.last == screen.last,
-                  "the record is not whole")
+            check(played.is_restored() and is_under_way(played.last),
+                  f"the record is not whole: {played.last}")
         check_scratch(directory)
 
 
