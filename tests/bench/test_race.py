@@ -382,11 +382,13 @@ def case_interrupted(directory):
                   f"{number}: {screen.modes}")
             check(screen.text == "", f"{screen.text}")
             check_gone(children)
-            # The terminal's last frame may be an older one: Ctrl-C discards
-            # what it has not shown yet.
             played = Cast(path).play()
             check(played.is_restored() and is_under_way(played.last),
                   f"the record is not whole: {played.last}")
+            # Ctrl-C discards what the terminal has not shown yet (ISIG in
+            # termios(3)): its last frame may be older than the record's.
+            check(number == signal.SIGINT or played.last == screen.last,
+                  f"{number}: the record ends otherwise")
         check_scratch(directory)
 
 

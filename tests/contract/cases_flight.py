@@ -4,10 +4,9 @@
 import os
 import signal
 import sys
-import threading
 
-from harness import (Origin, Running, Server, case, check, equal, expect, main,
-                     run, wait_for)
+from harness import (Holding, Origin, Running, case, check, equal, expect,
+                     main, run, wait_for)
 
 PATIENT = 200  # seconds that an answer may take: longer than wait_for waits
 
@@ -32,34 +31,23 @@ def so_many_in_two_loops(_):
         equal(origin.stats()["peak_in_flight"], 150, "in flight")
 
 
-class LastHeld(Server):
-    """Holds the answer to /last back until it may go; knows how many
-    connections the client has closed before that."""
+def twenty(model, server):
+    """A run of twenty requests; the last of them is held back."""
+    return Running(model, "-n", "-j5", "-t", PATIENT,
+                   *[f"{server.http}/{i}" for i in range(19)],
+                   server.http + "/last")
 
-    def __init__(self):
-        self.go = threading.Event()
-        self.closed = 0
-        self.counting = threading.Lock()
-        super().__init__(self.answer)
 
-    def answer(self, c):
-        while head := c.request():
-            if b"/last" in head and not self.go.wait(PATIENT):
-                raise TimeoutError("/last was never let go")
-            c.ok(b"body")
-        with self.counting:
-            self.closed += 1
-
-    def urls(self, n):
-        return [f"{self.http}/{i}" for i in range(n - 1)] + [
-            self.http + "/last"]
+def one_is_left(server, running):
+    wait_for(lambda: len(server.requests) == 20 and
+             len(running.workers()) == 1, "one worker to be left")
 
 
 @case
 def idle_connections_go_before_the_last_answer(model):
     """One may stay for the last request, though that has its own already."""
-    with LastHeld() as server:
-        with Running(model, "-n", "-j5", "-t", PATIENT, *server.urls(20)) as running:
+    with Holding("/last") as server:
+        with twenty(model, server) as running:
             wait_for(lambda: len(server.requests) == 20 and
                      server.closed >= server.connections - 2,
                      "connections to be closed")
@@ -72,10 +60,9 @@ def idle_connections_go_before_the_last_answer(model):
 
 @case(models=("processes",))
 def workers_leave_before_the_last_answer(model):
-    with LastHeld() as server:
-        with Running(model, "-n", "-j5", "-t", PATIENT, *server.urls(20)) as running:
-            wait_for(lambda: len(server.requests) == 20 and
-                     len(running.workers()) == 1, "one worker to be left")
+    with Holding("/last") as server:
+        with twenty(model, server) as running:
+            one_is_left(server, running)
             server.go.set()
             r = running.finish()
             equal(running.family(), [], "processes left over")
@@ -85,10 +72,9 @@ def workers_leave_before_the_last_answer(model):
 @case(models=("processes",))
 def the_last_worker_is_replaced(model):
     """Though all others have left, a killed one's job finds a new one."""
-    with LastHeld() as server:
-        with Running(model, "-n", "-j5", "-t", PATIENT, *server.urls(20)) as running:
-            wait_for(lambda: len(server.requests) == 20 and
-                     len(running.workers()) == 1, "one worker to be left")
+    with Holding("/last") as server:
+        with twenty(model, server) as running:
+            one_is_left(server, running)
             os.kill(running.workers()[0], signal.SIGKILL)
             wait_for(lambda: len(server.requests) == 21, "a new try")
             server.go.set()

@@ -11,7 +11,7 @@ import termios
 import threading
 import time
 
-from harness import (PATIENCE, Origin, Running, Server, Workplace, agree, case,
+from harness import (Holding, Origin, Running, Server, Workplace, agree, case,
                      check, content, equal, expect, main, program, run,
                      wait_for)
 
@@ -414,14 +414,7 @@ def the_directory_cannot_be_made(model):
 
 @case
 def the_directory_goes_away(model):
-    gone = threading.Event()
-
-    def script(c):
-        while head := c.request():
-            if b"/11" in head:
-                gone.wait(PATIENCE)
-            c.ok(b"body")
-    with Server(script) as server, Workplace() as place:
+    with Holding("/11") as server, Workplace() as place:
         directory = place.join("d")
         with Running(model, "-j1", "-t", "200", f"{server.http}/10",
                      f"{server.http}/11", f"{server.http}/12", "-d",
@@ -430,7 +423,7 @@ def the_directory_goes_away(model):
                      len(server.requests) == 2, "a file")
             os.unlink(place.join("d/10"))
             os.rmdir(directory)
-            gone.set()
+            server.go.set()
             r = running.finish()
     equal(r.words, ["ok", "write-failed", "write-failed"], r.err)
     equal(r.status, 1, "exit status")

@@ -9,9 +9,9 @@ import subprocess
 import threading
 import time
 
-from harness import (BIN, PATIENCE, UNCHECKED, Origin, Running, Server, Skip,
-                     Workplace, agree, case, check, children, content,
-                     count_fds, count_threads, equal, expect,
+from harness import (BIN, PATIENCE, UNCHECKED, Holding, Origin, Running,
+                     Server, Skip, Workplace, agree, case, check, children,
+                     content, count_fds, count_threads, equal, expect,
                      held_until_warned, lonely_user, main, program, read_files,
                      run, wait_for)
 
@@ -368,18 +368,12 @@ def ignored_signals_stay_ignored(model):
     def ignore():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    go = threading.Event()
-
-    def script(c):
-        c.request()
-        go.wait(PATIENCE)
-        c.ok(b"body")
-    with Server(script) as server:
+    with Holding("/") as server:
         with Running(model, "-n", server.http, preexec_fn=ignore) as running:
             wait_for(lambda: server.requests, "a request")
             running.signal(signal.SIGHUP)
             running.signal(signal.SIGINT)
-            go.set()
+            server.go.set()
             r = running.finish()
     equal((r.status, r.words), (0, ["ok"]), r.err)
 
@@ -573,19 +567,12 @@ def completion_in_bash(model):
 
 @case(models=("processes",))
 def a_killed_worker_costs_nothing_but_a_try(model):
-    go = threading.Event()
-
-    def script(c):
-        while head := c.request():
-            if b"/slow" in head:
-                go.wait(PATIENCE)
-            c.ok(b"body")
-    with Server(script) as server:
+    with Holding("/slow") as server:
         with Running(model, "-n", "-j2", server.http + "/slow",
                      server.http + "/slow", server.http + "/x") as running:
             wait_for(lambda: len(server.requests) >= 2, "two requests")
             os.kill(running.workers()[0], signal.SIGKILL)
-            go.set()
+            server.go.set()
             r = running.finish()
             equal(running.family(), [], "processes left over")
     equal(r.words, ["ok"] * 3, r.err)

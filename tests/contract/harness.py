@@ -207,6 +207,26 @@ class Server:
         self.stop()
 
 
+class Holding(Server):
+    """Answers "body", but holds the answers to `path` back until `go` is set;
+    counts the connections that the client has closed."""
+
+    def __init__(self, path):
+        self.path = path.encode()
+        self.go = threading.Event()
+        self.closed = 0
+        self.counting = threading.Lock()
+        super().__init__(self.answer)
+
+    def answer(self, c):
+        while head := c.request():
+            if self.path in head.split()[1]:
+                self.go.wait(PATIENCE)
+            c.ok(b"body")
+        with self.counting:
+            self.closed += 1
+
+
 class Origin:
     """The practice server."""
 

@@ -269,7 +269,7 @@ def for_hunt(lab, mistake):
         share = 50 * (i + 1) // len(others) - 50 * i // len(others)
         tests.append(replace(test, points=share, part="rest"))
     parts = [labs.Part("hunt", "The hunt"),
-             labs.Part("rest", "Nothing else is broken (counts once the mistake "
-                       "is mended)")]
+             labs.Part("rest", "Nothing else is broken (counts once the "
+                       "mistake is mended)")]
     return replace(lab, tests=tests, parts=parts, hunted=True,
                    title=f"Bug hunt {mistake.number}")
