@@ -7,6 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+void bytes_lend(struct bytes *bytes, char *room, size_t n)
+{
+    *bytes = (struct bytes){.data = room, .capacity = n, .lent = true};
+}
+
 int bytes_reserve(struct bytes *bytes, size_t more)
 {
     if (more <= bytes->capacity - bytes->length)
@@ -17,9 +22,12 @@ int bytes_reserve(struct bytes *bytes, size_t more)
     size_t capacity = bytes->capacity != 0 ? bytes->capacity : 64;
     while (capacity < bytes->length + more)
         capacity *= 2;
-    char *data = realloc(bytes->data, capacity);
+    char *data = realloc(bytes->lent ? NULL : bytes->data, capacity);
     if (data == NULL)
         return -ENOMEM;
+    if (bytes->lent)
+        memcpy(data, bytes->data, bytes->length);
+    bytes->lent = false;
     bytes->data = data;
     bytes->capacity = capacity;
     return 0;
@@ -70,6 +78,7 @@ void bytes_drop(struct bytes *bytes, size_t n)
 
 void bytes_free(struct bytes *bytes)
 {
-    free(bytes->data);
+    if (!bytes->lent)
+        free(bytes->data);
     *bytes = (struct bytes){0};
 }

@@ -9,13 +9,20 @@
 #define TRIPTYCH_BYTES_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct bytes {
     char *data; /* NULL while nothing was ever appended */
     size_t length;
     size_t capacity;
+    bool lent; /* data is not ours to free */
 };
+
+/* Lets an empty one begin with the `n` bytes at `room`, which stay the
+ * caller's, and must be there until bytes_free. When they do not suffice, it
+ * gets memory of its own. */
+void bytes_lend(struct bytes *bytes, char *room, size_t n);
 
 /* Makes room for `more` bytes after the present ones. 0, or -ENOMEM with
  * everything as it was. */

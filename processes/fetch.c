@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
@@ -253,33 +252,34 @@ static int step_start(struct fetch *fetch, struct run *run)
     *fetch = (struct fetch){.run = run, .limit = limit};
     trace_name(&run->trace, &fetch->lane, 0, "parent");
     trace_step(&fetch->lane, STEP_START);
-    fetch->requests = calloc(limit, sizeof *fetch->requests);
-    if (fetch->requests == NULL)
-        return -ENOMEM;
     fetch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    int error = fetch->epoll_fd == -1 ? -errno : 0;
-    if (error != 0)
-        goto no_epoll;
+    if (fetch->epoll_fd == -1)
+        return -errno;
     fetch->kept_fds[0] = run->sink.directory;
     fetch->kept_fds[1] = run->options->upload_fd;
     fetch->kept_fds[2] = run->trace.fd;
-    error = pool_open(&fetch->pool, limit, fetch->kept_fds, work, fetch);
+    int error = pool_open(&fetch->pool, limit, fetch->kept_fds, work, fetch);
     if (error != 0)
         goto no_pool;
+    fetch->requests =
+        nursery_calloc(&fetch->pool.nursery, limit, sizeof *fetch->requests);
+    if (fetch->requests == NULL)
+        error = -ENOMEM;
     if (options_ordered(run->options) &&
         run->options->high_water != WATER_NONE)
         fetch->pool.capacity = run->options->high_water;
-    error = watch(fetch, run->stop_fd, ABOUT_STOP, EPOLLIN);
+    if (error == 0)
+        error = watch(fetch, run->stop_fd, ABOUT_STOP, EPOLLIN);
     if (error == 0)
         error = watch(fetch, fetch->pool.signal_fd, ABOUT_DEATH, EPOLLIN);
     if (error == 0)
         return 0;
 
+    nursery_free(&fetch->pool.nursery, fetch->requests, limit,
+                 sizeof *fetch->requests);
     pool_free(&fetch->pool);
 no_pool:
     (void)close(fetch->epoll_fd);
-no_epoll:
-    free(fetch->requests);
     return error;
 }
 
@@ -315,8 +315,9 @@ static void step_stop(struct fetch *fetch)
     for (size_t i = 0; i < fetch->pool.used; i++)
         mailbox_clear(&fetch->requests[i].mailbox);
     (void)close(fetch->epoll_fd);
+    nursery_free(&fetch->pool.nursery, fetch->requests,
+                 fetch->run->options->jobs, sizeof *fetch->requests);
     pool_free(&fetch->pool);
-    free(fetch->requests);
     trace_step(&fetch->lane, STEP_NONE);
 }
 

@@ -79,10 +79,10 @@ void mailbox_unwatch(struct mailbox *m)
     m->watched = false;
 }
 
-int mailbox_reserve(struct mailbox *m, size_t n)
+void mailbox_open(struct mailbox *m)
 {
-    int error = bytes_reserve(&m->inbox, n);
-    return error == 0 ? bytes_reserve(&m->reader.message, n) : error;
+    bytes_lend(&m->inbox, m->room[0], sizeof m->room[0]);
+    bytes_lend(&m->reader.message, m->room[1], sizeof m->room[1]);
 }
 
 /* Reads once. 1; 0 when nothing is there; or -ENOMEM. */
@@ -92,7 +92,7 @@ static int fill(struct mailbox *m)
         return 0;
     if (m->used == m->inbox.length && m->body == 0)
         m->used = m->inbox.length = 0;
-    /* Less at once will do, down to what mailbox_reserve has got. */
+    /* Less at once will do, down to what mailbox_open has lent. */
     size_t room = MAILBOX_CHUNK;
     if (bytes_reserve(&m->inbox, room) != 0)
         room = m->inbox.capacity - m->inbox.length;

@@ -20,6 +20,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A frame of so many bytes, its header counted, is received however short
+ * memory is. */
+#define MAILBOX_LEAST ((size_t)256)
+
 struct mailbox {
     int epoll_fd;
     uint64_t about; /* tag of epoll's events for the results pipe; the next
@@ -35,14 +39,17 @@ struct mailbox {
     size_t body;        /* ... bytes of those are body, not yet taken */
     bool watched;       /* epoll looks at the results pipe */
     bool ended;         /* it is at its end */
+
+    /* What the inbox and the reader's message begin with. */
+    char room[2][MAILBOX_LEAST];
 };
 
 /* Read at once from a results pipe. */
 #define MAILBOX_CHUNK ((size_t)64 * 1024)
 
-/* Makes room for a frame of `n` bytes to be received: then mailbox_receive
- * gets at least those, however short memory is. 0 or -ENOMEM. */
-int mailbox_reserve(struct mailbox *mailbox, size_t n);
+/* Lends an empty one the memory to begin with: to be called before anything is
+ * sent. */
+void mailbox_open(struct mailbox *mailbox);
 
 /* Sends a frame made of the `n` parts. 0; or a negative errno, with nothing
  * sent: -EPIPE if the worker is dead. */
@@ -79,7 +86,7 @@ bool mailbox_drain(struct mailbox *mailbox);
 int mailbox_watch(struct mailbox *mailbox);
 void mailbox_unwatch(struct mailbox *mailbox);
 
-/* Forgets everything that was sent or received so far. */
+/* Forgets everything that was sent or received so far: it is empty. */
 void mailbox_clear(struct mailbox *mailbox);
 
 #endif

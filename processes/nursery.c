@@ -1,4 +1,4 @@
-/* nursery: fork, for a parent with thousands of descriptors. See nursery.h. */
+/* nursery: fork, for a parent of thousands. See nursery.h. */
 #include "nursery.h"
 
 #include <errno.h>
@@ -8,7 +8,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,6 +24,20 @@
 #else
 #define SHARES true
 #endif
+
+#ifdef __SANITIZE_ADDRESS__
+#define SPARES false /* it looks for leaks in children, too */
+#else
+#define SPARES SHARES
+#endif
+
+/* Whether the calls are to be had. They are made so that there is nothing they
+ * could do: without a size, and with a range that ends before it begins. */
+static bool can_share(void)
+{
+    return SHARES && syscall(SYS_clone3, NULL, 0) == -1 && errno == EINVAL &&
+           close_range(1, 0, CLOSE_RANGE_UNSHARE) == -1 && errno == EINVAL;
+}
 
 static int count_cribs(void)
 {
@@ -59,7 +75,8 @@ static int highest(const struct nursery *n, const int *kept, int count)
 
 int nursery_open(struct nursery *n, const int *kept, int count)
 {
-    *n = (struct nursery){.shares = SHARES, .count = count_cribs()};
+    *n = (struct nursery){.shares = can_share(), .count = count_cribs()};
+    n->spares = n->shares && SPARES;
     for (int i = 0; i < n->count; i++)
         n->cribs[i] = (struct crib){{-1, -1}, -1, -1};
     n->null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -142,11 +159,6 @@ pid_t nursery_fork(struct nursery *n, int *first, int *second)
     int error = errno;
     crib->pidfd = -1;
     put(crib, n->null, n->null);
-    if (error != EAGAIN && error != ENOMEM && error != EMFILE) {
-        n->shares = false; /* not here */
-        nursery_settle(n);
-        return fork();
-    }
     errno = error;
     return -1;
 }
@@ -166,4 +178,27 @@ void nursery_close(struct nursery *n)
         close_fd(n->cribs[i].ready);
     }
     close_fd(n->null);
+}
+
+void *nursery_calloc(const struct nursery *n, size_t count, size_t size)
+{
+    if (!n->spares)
+        return calloc(count, size);
+    if (count > SIZE_MAX / size)
+        return NULL;
+    void *memory = mmap(NULL, count * size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    (void)madvise(memory, count * size, MADV_DONTFORK); /* or it is copied */
+    return memory;
+}
+
+void nursery_free(const struct nursery *n, void *memory, size_t count,
+                  size_t size)
+{
+    if (!n->spares)
+        free(memory);
+    else if (memory != NULL)
+        (void)munmap(memory, count * size);
 }

@@ -1,5 +1,5 @@
 /*
- * nursery: fork, for a parent with thousands of descriptors.
+ * nursery: fork, for a parent of thousands.
  *
  * A forked child has a copy of every descriptor of its parent and must close
  * what is not for it: above all the ends of its siblings' pipes. With some
@@ -20,7 +20,13 @@
  * with two jobs each, answered after 100 ms, take 0.81 times as long as with
  * one crib (9 interleaved rounds on a busy machine: 0.49 to 1.17).
  *
- * Where that is not to be had - Linux before 5.9, valgrind, the thread
+ * And fork copies the page tables of all the memory that the parent has, of
+ * which a child needs little; then whichever of the two writes to a page gets
+ * a copy of that. So what the parent keeps for each worker is in memory that
+ * children are spared: the same 10,000 took 1.46 times as long before (9
+ * interleaved rounds: 1.28 to 1.91), with 1.24 times the work.
+ *
+ * Where this is not to be had - Linux before 5.9, valgrind, the thread
  * sanitizer, a container that forbids it - a plain fork does the same.
  *
  * For the parent, which has one thread.
@@ -29,6 +35,7 @@
 #define TRIPTYCH_NURSERY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* So many children may be on their way at the same time. */
@@ -42,6 +49,7 @@ struct crib {
 
 struct nursery {
     bool shares; /* false: fork */
+    bool spares; /* children: the parent's own memory */
     int null;    /* stands in the reserved numbers meanwhile */
     int top;     /* the highest number that a child needs */
     int count;   /* cribs that there are */
@@ -63,5 +71,14 @@ pid_t nursery_fork(struct nursery *nursery, int *first, int *second);
 void nursery_settle(struct nursery *nursery);
 
 void nursery_close(struct nursery *nursery);
+
+/* Zeroed memory for `count` elements of `size` bytes that no child may use: it
+ * may not be there. NULL when memory is short. */
+void *nursery_calloc(const struct nursery *nursery, size_t count, size_t size);
+
+/* Gives back what nursery_calloc gave for the same numbers, in the parent; or
+ * NULL. */
+void nursery_free(const struct nursery *nursery, void *memory, size_t count,
+                  size_t size);
 
 #endif

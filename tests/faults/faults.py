@@ -102,7 +102,7 @@ FAULTS = [
     ("signalfd", "EMFILE", ""),
     ("pipe2", "EMFILE", SHORT_OF),
     ("fork", "EAGAIN ENOMEM", SHORT_OF),
-    ("fork", "ENOSYS", ""),  # of clone3; then it is fork
+    ("probe", "ENOSYS", ""),  # of clone3; then it is fork
     ("waitpid", "EINTR", ""),
     ("pipe_size", "EPERM", ""),
     ("pthread_create", "EAGAIN", SHORT_OF),

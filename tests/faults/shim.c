@@ -96,6 +96,7 @@ enum point {
     SIGNALFD,
     PIPE2,
     FORK,
+    PROBE,
     WAITPID,
     PIPE_SIZE,
     PTHREAD_CREATE,
@@ -141,6 +142,7 @@ static const char *const names[POINTS] = {
     [SIGNALFD] = "signalfd",
     [PIPE2] = "pipe2",
     [FORK] = "fork",
+    [PROBE] = "probe",
     [WAITPID] = "waitpid",
     [PIPE_SIZE] = "pipe_size",
     [PTHREAD_CREATE] = "pthread_create",
@@ -634,17 +636,18 @@ pid_t fork(void)
 }
 
 /* clone3 has no function of its own. Here it makes a process, as fork does;
- * with ENOSYS it is not there, and fork is asked instead. */
+ * but without arguments it only tells whether it is there. */
 long syscall(long number, ...)
 {
     long a[6];
     va_list arguments;
-    if (number == SYS_clone3 && goes_wrong(FORK, WAY_ERROR))
-        return -1;
     va_start(arguments, number);
     for (int i = 0; i < 6; i++)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
+    if (number == SYS_clone3 &&
+        goes_wrong(a[0] == 0 ? PROBE : FORK, WAY_ERROR))
+        return -1;
     return next.syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 

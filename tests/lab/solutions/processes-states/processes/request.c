@@ -38,11 +38,11 @@ int request_send(struct fetch *fetch, struct request *r, struct job *job)
     struct iovec parts[] = {{&fixed, sizeof fixed},
                             {job->url, job->url_length},
                             {job->name, name}};
-    /* Before the worker can have begun; and so is whatever it takes to hear
-     * of the result. */
+    int error = 0;
+    /* Before the worker can have begun. */
     run_started(fetch->run, job, r->mailbox.worker->slot);
-    int error = mailbox_reserve(&r->mailbox, sizeof(struct outcome));
-    if (error == 0 && (!ordered(fetch) || hoards(fetch)))
+    mailbox_open(&r->mailbox);
+    if (!ordered(fetch) || hoards(fetch))
         error = mailbox_watch(&r->mailbox);
     if (error == 0) {
         trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
