@@ -37,18 +37,6 @@ void blocking_prepare(void)
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
-int blocking_open(struct blocking *b)
-{
-    b->buffer = malloc(BLOCKING_CHUNK);
-    return b->buffer != NULL ? 0 : -ENOMEM;
-}
-
-void blocking_close(struct blocking *b)
-{
-    free(b->buffer);
-    b->buffer = NULL;
-}
-
 int blocking_wait(struct blocking *b, int fd, short events, int64_t deadline)
 {
     struct pollfd poll_fd = {.fd = fd, .events = events};

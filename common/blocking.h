@@ -41,7 +41,7 @@ struct blocking {
     struct idle *idle;
     struct tls *tls;
     struct lane lane; /* of --trace */
-    char *buffer;     /* BLOCKING_CHUNK bytes */
+    char *buffer;     /* BLOCKING_CHUNK bytes, the caller's */
 
     /* The mask to wait with. Whoever sets `told` then sends a signal that is
      * blocked everywhere but in this mask, so it is seen in blocking_wait:
@@ -59,11 +59,6 @@ struct blocking {
 
 /* For the thread that calls, and those that it makes. */
 void blocking_prepare(void);
-
-/* Gets the buffer. 0 or -ENOMEM. */
-int blocking_open(struct blocking *blocking);
-
-void blocking_close(struct blocking *blocking);
 
 /* Drives the exchange until it is done. If it was told something, the result
  * is RESULT_CANCELLED and `told` says what. */

@@ -12,7 +12,9 @@
 void worker_main(const struct worker_setting *setting)
 {
     static struct worker w; /* the signal handler's, too */
+    static char buffer[BLOCKING_CHUNK];
     w.setting = setting;
+    w.blocking.buffer = buffer;
     w.blocking.options = setting->options;
     w.blocking.idle = &w.idle;
     w.blocking.tls = setting->tls;
@@ -32,6 +34,5 @@ void worker_main(const struct worker_setting *setting)
     trace_step(&w.blocking.lane, STEP_NONE);
     frame_free(&w.reader);
     free(w.strings);
-    blocking_close(&w.blocking);
     exit(EXIT_SUCCESS);
 }

@@ -124,14 +124,12 @@ static void complete_body(struct worker *w, struct outcome *outcome)
  * would wait for ever, but it sees a worker that dies. */
 static bool go(struct worker *w)
 {
-    struct exchange *x = NULL;
     struct outcome outcome = OUTCOME_NONE;
     w->file = FILE_NONE;
     w->peak = 0;
     w->has_sent = false;
-    if (w->blocking.buffer != NULL || blocking_open(&w->blocking) == 0)
-        x = exchange_new(w->setting->options, w->job.url, w->job.url_length,
-                         clock_us());
+    struct exchange *x = exchange_new(w->setting->options, w->job.url,
+                                      w->job.url_length, clock_us());
     if (x != NULL) {
         blocking_fetch(&w->blocking, x);
         outcome = *exchange_outcome(x);
@@ -197,7 +195,9 @@ static bool step_take(struct worker *w)
 void worker_main(const struct worker_setting *setting)
 {
     static struct worker w; /* the signal handler's, too */
+    static char buffer[BLOCKING_CHUNK];
     w.setting = setting;
+    w.blocking.buffer = buffer;
     w.blocking.options = setting->options;
     w.blocking.idle = &w.idle;
     w.blocking.tls = setting->tls;
@@ -217,7 +217,6 @@ void worker_main(const struct worker_setting *setting)
     trace_step(&w.blocking.lane, STEP_NONE);
     frame_free(&w.reader);
     free(w.strings);
-    blocking_close(&w.blocking);
     /* Not exit: what the parent had buffered, and its exit handlers, are not
      * ours to run a second time. */
     _exit(0);
