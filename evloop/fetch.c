@@ -157,7 +157,8 @@ static void fail_job(struct fetch *fetch, struct job *job)
 static void begin_later(struct fetch *fetch, struct job *job)
 {
     bool has_turn = job != NULL && job->id == atomic_load(&fetch->loops->turn);
-    size_t left = loops_begin_later(fetch->loops, job);
+    size_t left = loops_begin_later(fetch->loops, fetch->number,
+                                    first_id(fetch), last_id(fetch), job);
     /* The first in line never waits for a later one, which may be waiting for
      * its turn; so it gets that one's place. */
     if (left > 0 && has_turn &&

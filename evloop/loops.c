@@ -52,14 +52,33 @@ void loops_set_awake(struct loops *loops, size_t self, bool awake)
 
 /* --- Places ------------------------------------------------------------- */
 
+static void note_locked(struct loops *loops, size_t self, uint64_t first,
+                        uint64_t last)
+{
+    loops->members[self].first = first;
+    loops->members[self].last = last;
+}
+
+/* The job is one of the loop's from here on, and not only when it is linked:
+ * who looks for the newest meanwhile would pass it over, and the first in line
+ * would wait for a place that it has. */
+static void note_taken_locked(struct loops *loops, size_t self, uint64_t id)
+{
+    struct member *member = &loops->members[self];
+    note_locked(loops, self, id < member->first ? id : member->first,
+                id > member->last ? id : member->last);
+}
+
 int loops_take(struct loops *loops, size_t self, struct job **job)
 {
     int got = 0;
     pthread_mutex_lock(&loops->lock);
     if (loops->in_flight < loops->limit) {
         got = jobs_next(&loops->run->jobs, job);
-        if (got == 1)
+        if (got == 1) {
             loops->in_flight++;
+            note_taken_locked(loops, self, (*job)->id);
+        }
         if (got == 0)
             got = jobs_done(&loops->run->jobs) ? -ENOENT : -EAGAIN;
         if (got == -EAGAIN && loops->run->input != -1 && self != 0) {
@@ -69,13 +88,6 @@ int loops_take(struct loops *loops, size_t self, struct job **job)
     }
     pthread_mutex_unlock(&loops->lock);
     return got;
-}
-
-static void note_locked(struct loops *loops, size_t self, uint64_t first,
-                        uint64_t last)
-{
-    loops->members[self].first = first;
-    loops->members[self].last = last;
 }
 
 void loops_note(struct loops *loops, size_t self, uint64_t first,
@@ -125,9 +137,11 @@ void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn)
 
 /* --- Shortages ---------------------------------------------------------- */
 
-size_t loops_begin_later(struct loops *loops, struct job *job)
+size_t loops_begin_later(struct loops *loops, size_t self, uint64_t first,
+                         uint64_t last, struct job *job)
 {
     pthread_mutex_lock(&loops->lock);
+    note_locked(loops, self, first, last);
     size_t left = loops->in_flight - (job != NULL ? 1 : 0);
     if (left > 0 && job != NULL) {
         loops->in_flight--;

@@ -53,7 +53,7 @@ void loops_close(struct loops *loops);
 /* The loop can be rung, or no more. */
 void loops_set_awake(struct loops *loops, size_t self, bool awake);
 
-/* Takes a job, and a place for it. 1; 0 when all places are taken; -EAGAIN when
+/* Takes a job, and a place for it; it counts as in flight there. 1; 0 when all places are taken; -EAGAIN when
  * there is no job for now; -ENOENT when there is none left; -ENOMEM. */
 int loops_take(struct loops *loops, size_t self, struct job **job);
 
@@ -70,9 +70,11 @@ void loops_note(struct loops *loops, size_t self, uint64_t first,
 void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn);
 
 /* Memory is too short to begin with a job (NULL: to get one) that has its
- * place; both are given back. Returns how many requests go on; with none, job
- * and place are still the caller's. */
-size_t loops_begin_later(struct loops *loops, struct job *job);
+ * place; both are given back, and these are the lowest and the highest id in
+ * flight there. Returns how many requests go on; with none, job and place are
+ * still the caller's. */
+size_t loops_begin_later(struct loops *loops, size_t self, uint64_t first,
+                         uint64_t last, struct job *job);
 
 /* Resources are short. Returns 0 if the request is the only one in flight.
  * Else the newest is to give way: *own if that is the caller's own, else the
