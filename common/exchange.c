@@ -235,6 +235,12 @@ struct outcome *exchange_outcome(struct exchange *x)
 /* The whole request is on the wire. */
 static void all_sent(struct exchange *x)
 {
+    /* Thousands may be waiting for their answers now. A datagram may have to
+     * be sent again. */
+    if (!is_datagram(x)) {
+        bytes_free(&x->output);
+        x->output_sent = 0;
+    }
     if (x->complete)
         finish(x, RESULT_OK, "");
     else

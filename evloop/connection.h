@@ -104,12 +104,12 @@ struct connection {
     struct stream *stream;   /* the writing side, once OPEN; NULL: not a
                               * bufferevent */
     int fd;                  /* of datagrams; -1: none */
-    struct event arrived;    /* ... and there is one */
     struct reading *reading; /* of a file */
     const struct lane *lane; /* ... for whom it is read */
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
-    struct event timer; /* limit on connecting to one address */
+    struct event event; /* the limit on connecting to one address; of
+                         * datagrams: one has arrived */
     bool late;          /* that has passed; what has arrived is looked at */
     struct evdns_getaddrinfo_request *lookup;
     unsigned tried; /* addresses to pass over */

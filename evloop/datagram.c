@@ -31,12 +31,12 @@ static void on_arrived(evutil_socket_t fd, short what, void *arg)
 
 static void pause_reading(struct connection *c)
 {
-    event_del(&c->arrived);
+    event_del(&c->event);
 }
 
 static void resume_reading(struct connection *c)
 {
-    if (event_add(&c->arrived, NULL) != 0)
+    if (event_add(&c->event, NULL) != 0)
         c->owner->ended(c->arg, -ENOMEM);
 }
 
@@ -44,7 +44,7 @@ static void drop(struct connection *c)
 {
     if (c->fd == -1)
         return;
-    event_del(&c->arrived);
+    event_del(&c->event);
     (void)close(c->fd);
     c->fd = -1;
 }
@@ -61,9 +61,9 @@ void datagram_open(struct connection *c)
         return;
     }
     c->fd = fd;
-    event_assign(&c->arrived, c->loop->base, fd, EV_READ | EV_PERSIST,
+    event_assign(&c->event, c->loop->base, fd, EV_READ | EV_PERSIST,
                  on_arrived, c);
-    if (event_add(&c->arrived, NULL) != 0)
+    if (event_add(&c->event, NULL) != 0)
         connection_address_failed(c, -ENOMEM);
     else
         connection_is_open(c);

@@ -53,6 +53,13 @@ struct fetch {
     struct lane lane;    /* the loop's, of --trace */
 };
 
+/* What only a request that uploads needs. */
+struct upload {
+    size_t piece;                 /* being sent */
+    struct stream_waiter sending; /* for its drain */
+    struct event again;           /* it goes on after the others */
+};
+
 struct request {
     struct fetch *fetch;
     struct request *next;
@@ -62,9 +69,7 @@ struct request {
     struct exchange *x;
     struct connection *connection; /* NULL: none */
     struct event timer;            /* for exchange_deadline */
-    size_t piece;                  /* of an upload, being sent */
-    struct stream_waiter sending;  /* for its drain */
-    struct event again;            /* the upload goes on after the others */
+    struct upload *upload;         /* NULL: none */
     struct file file;              /* of --directory and --discard */
     struct stream *out;            /* of standard output */
     struct stream_waiter waiter;   /* for its drain, then for its close */

@@ -37,7 +37,7 @@ static void on_handshake_event(struct bufferevent *bev, short what, void *arg)
     int error = (what & BEV_EVENT_CONNECTED) != 0
                     ? 0
                     : tls_bufferevent_failure(c->tls, bev);
-    event_del(&c->timer);
+    event_del(&c->event);
     if (error != 0) {
         connection_address_failed(c, error);
         return;
@@ -87,7 +87,7 @@ void secure_open(struct connection *c, int fd)
     if (error != 0) {
         if (c->bev == NULL) /* else the socket is the bufferevent's */
             (void)close(fd);
-        event_del(&c->timer);
+        event_del(&c->event);
         connection_address_failed(c, error);
         return;
     }

@@ -15,7 +15,7 @@ void connection_close(struct connection *c)
         return;
     c->state = CLOSED;
     c->owner = NULL;
-    event_del(&c->timer);
+    event_del(&c->event);
     stream_free(c->stream);
     c->stream = NULL;
     c->kind->drop(c);

@@ -62,7 +62,7 @@ void connection_close(struct connection *c)
         return;
     c->state = CLOSED;
     c->owner = NULL;
-    event_del(&c->timer);
+    event_del(&c->event);
     stream_free(c->stream);
     c->stream = NULL;
     c->kind->drop(c);
@@ -308,7 +308,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     bool was_late = c->late;
     c->late = true;
     if (!was_late && net_has_news(bufferevent_getfd(c->bev)))
-        (void)event_add(&c->timer, &at_once);
+        (void)event_add(&c->event, &at_once);
     else
         connection_address_failed(c, -ETIMEDOUT);
 }
@@ -317,7 +317,7 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
 {
     struct connection *c = arg;
     if ((what & BEV_EVENT_CONNECTED) == 0) {
-        event_del(&c->timer);
+        event_del(&c->event);
         connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
         return;
     }
@@ -325,7 +325,7 @@ static void on_connect_event(struct bufferevent *bev, short what, void *arg)
         secure_open(c, detach(c));
         return;
     }
-    event_del(&c->timer);
+    event_del(&c->event);
     bufferevent_setcb(bev, on_read, NULL, on_event, c);
     connection_has_stream(c);
 }
@@ -370,7 +370,7 @@ static void try_address(struct connection *c)
     if (bufferevent_socket_connect(c->bev, c->address->ai_addr,
                                    (int)c->address->ai_addrlen) != 0)
         connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
-    else if (event_add(&c->timer, &limit) != 0)
+    else if (event_add(&c->event, &limit) != 0)
         connection_address_failed(c, -ENOMEM);
 }
 
@@ -393,7 +393,7 @@ static void on_resolved(int error, struct addrinfo *addresses, void *arg)
     if (c->state == CLOSED)
         free_soon(c);
     else
-        event_active(&c->timer, EV_TIMEOUT, 1);
+        event_active(&c->event, EV_TIMEOUT, 1);
 }
 
 /* The look-up machinery is made when the first name comes: addresses, the rule
@@ -448,7 +448,7 @@ struct connection *connection_open(struct loop *loop, const struct url *url,
     c->tried = tried;
     c->fd = -1;
     c->kind = &socket_kind;
-    evtimer_assign(&c->timer, loop->base, on_timer, c);
+    evtimer_assign(&c->event, loop->base, on_timer, c);
     if (url->scheme != SCHEME_FILE) {
         look_up(c, url);
     } else if (diskfile_open(c, url->target) != 0) {

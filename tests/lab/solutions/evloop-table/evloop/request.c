@@ -92,7 +92,8 @@ static void step_connect(struct request *r)
 /* An upload waits for its drain, or for its turn. */
 static bool is_sending(const struct request *r)
 {
-    return r->sending.waits || evtimer_pending(&r->again, NULL);
+    return r->upload != NULL && (r->upload->sending.waits ||
+                                 evtimer_pending(&r->upload->again, NULL));
 }
 
 /* The peer takes no more. It may have answered before that, which the reading
@@ -113,7 +114,7 @@ static void piece_is_sent(struct request *r, int error)
     if (exchange_want(r->x) != WANT_SEND)
         return; /* it has heard enough */
     if (error == 0)
-        exchange_sent(r->x, r->piece);
+        exchange_sent(r->x, r->upload->piece);
     else
         not_sent(r, error);
 }
@@ -138,24 +139,25 @@ static int send_piece(struct request *r)
 {
     const struct options *options = r->fetch->run->options;
     struct stream *out = r->connection->stream;
+    struct upload *upload = r->upload;
     char piece[UPLOAD_PIECE];
     uint64_t offset;
     uint64_t left = exchange_upload(r->x, &offset);
-    r->piece = upload_read(options, r->x, piece, sizeof piece);
-    if (r->piece == 0)
+    upload->piece = upload_read(options, r->x, piece, sizeof piece);
+    if (upload->piece == 0)
         return -EIO; /* the exchange has failed */
-    bool last = r->piece == left;
+    bool last = upload->piece == left;
     int error = stream_set_limits(out, last ? 0 : (int64_t)options->high_water,
                                   last ? 0 : (int64_t)options->low_water);
     if (error == 0)
-        error = stream_write(out, piece, r->piece);
+        error = stream_write(out, piece, upload->piece);
     if (error != 0) {
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
                         clock_us());
         return error;
     }
-    r->sending = (struct stream_waiter){.done = on_sendable, .arg = r};
-    return stream_drain(out, &r->sending);
+    upload->sending = (struct stream_waiter){.done = on_sendable, .arg = r};
+    return stream_drain(out, &upload->sending);
 }
 
 /* The file goes out piece by piece, each when drain says so. A server that
@@ -174,7 +176,7 @@ static void send_upload(struct request *r)
         if (exchange_want(r->x) != WANT_SEND)
             return;
     }
-    if (event_add(&r->again, &at_once) != 0)
+    if (event_add(&r->upload->again, &at_once) != 0)
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(ENOMEM),
                         clock_us());
 }
@@ -285,9 +287,10 @@ static void exchange_is_done(struct request *r)
 /* The want has left the connection behind. */
 static void leave_connection(struct request *r)
 {
-    if (r->connection->stream != NULL)
-        stream_cancel(r->connection->stream, &r->sending);
-    event_del(&r->again);
+    if (r->upload != NULL && r->connection->stream != NULL)
+        stream_cancel(r->connection->stream, &r->upload->sending);
+    if (r->upload != NULL)
+        event_del(&r->upload->again);
     if (exchange_reusable(r->x))
         connection_keep(r->connection);
     else
@@ -364,12 +367,16 @@ void request_advance(struct request *r)
 
 int request_begin(struct fetch *fetch, struct job *job)
 {
+    const struct options *options = fetch->run->options;
     struct request *r = calloc(1, sizeof *r);
     if (r == NULL)
         return -ENOMEM;
-    r->x = exchange_new(fetch->run->options, job->url, job->url_length,
-                        clock_us());
-    if (r->x == NULL) {
+    r->x = exchange_new(options, job->url, job->url_length, clock_us());
+    if (options->upload != NULL)
+        r->upload = calloc(1, sizeof *r->upload);
+    if (r->x == NULL || (options->upload != NULL && r->upload == NULL)) {
+        exchange_free(r->x);
+        free(r->upload);
         free(r);
         return -ENOMEM;
     }
@@ -381,7 +388,8 @@ int request_begin(struct fetch *fetch, struct job *job)
     r->file = FILE_NONE;
     r->paused_us = -1;
     evtimer_assign(&r->timer, fetch->loop.base, on_timer, r);
-    evtimer_assign(&r->again, fetch->loop.base, on_again, r);
+    if (r->upload != NULL)
+        evtimer_assign(&r->upload->again, fetch->loop.base, on_again, r);
     fetch_link(r);
     request_advance(r);
     return 0;
@@ -392,12 +400,14 @@ struct job *request_free(struct request *r)
     struct job *job = r->job;
     trace_return(&r->lane);
     event_del(&r->timer);
-    event_del(&r->again);
+    if (r->upload != NULL)
+        event_del(&r->upload->again);
     deliver_free(r);
     sink_abort(&r->fetch->run->sink, &r->file, job); /* if not committed */
     if (r->connection != NULL)
         connection_close(r->connection);
     exchange_free(r->x);
+    free(r->upload);
     free(r);
     return job;
 }
