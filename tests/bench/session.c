@@ -151,7 +151,10 @@ static void measure_jobs(struct session *session,
     unsigned requests = session->requests;
     if (requests == 0)
         requests = workload_requests(workload, jobs, session->quick);
-    for (unsigned round = 0; round <= session->rounds && !*session->stop;
+    /* Where each answer takes a second there is little to warm up, and --quick
+     * is to be quick. */
+    unsigned first = session->quick && workload->delay_ms >= 1000 ? 1 : 0;
+    for (unsigned round = first; round <= session->rounds && !*session->stop;
          round++) {
         task.requests = round > 0 ? requests : workload_warm_up(requests);
         run_round(session, &task, round);
