@@ -53,8 +53,9 @@ void loops_close(struct loops *loops);
 /* The loop can be rung, or no more. */
 void loops_set_awake(struct loops *loops, size_t self, bool awake);
 
-/* Takes a job, and a place for it; it counts as in flight there. 1; 0 when all places are taken; -EAGAIN when
- * there is no job for now; -ENOENT when there is none left; -ENOMEM. */
+/* Takes a job, and a place for it: it counts as in flight there from now on.
+ * 1; 0 when all places are taken; -EAGAIN when there is no job for now;
+ * -ENOENT when there is none left; -ENOMEM. */
 int loops_take(struct loops *loops, size_t self, struct job **job);
 
 /* Gives the place back, with the job if it is to start over. Now these are the
