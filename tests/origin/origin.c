@@ -226,10 +226,23 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
     event_base_loopbreak(arg);
 }
 
+/* Delays are measured against, and must not be rounded up to the next tick. */
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config != NULL &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+        base = event_base_new_with_config(config);
+    if (config != NULL)
+        event_config_free(config);
+    return base;
+}
+
 static int serve(const int fds[3], unsigned port,
                  struct statistics *statistics)
 {
-    struct event_base *base = event_base_new();
+    struct event_base *base = new_base();
     if (base == NULL)
         return 3;
     struct server server = {base, statistics, port};
