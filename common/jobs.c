@@ -307,6 +307,11 @@ void jobs_give_back(struct jobs *jobs, struct job *job)
     *at = job;
 }
 
+bool jobs_returned(const struct jobs *jobs, uint64_t id)
+{
+    return jobs->returned != NULL && jobs->returned->id == id;
+}
+
 bool jobs_done(const struct jobs *jobs)
 {
     return jobs->returned == NULL && jobs->ended &&

@@ -108,9 +108,9 @@ struct connection {
     const struct lane *lane; /* ... for whom it is read */
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
-    struct event event; /* the limit on connecting to one address; of
-                         * datagrams: one has arrived */
-    bool late;          /* that has passed; what has arrived is looked at */
+    struct event event; /* the limit on connecting to one address is over; or,
+                         * of datagrams: one has arrived */
+    bool late;          /* the limit is over; what has arrived is looked at */
     struct evdns_getaddrinfo_request *lookup;
     unsigned tried; /* addresses to pass over */
     struct addrinfo *addresses;

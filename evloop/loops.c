@@ -69,11 +69,18 @@ static void note_taken_locked(struct loops *loops, size_t self, uint64_t id)
                 id > member->last ? id : member->last);
 }
 
+/* True if the first in line has given way. It needs no place: all that have
+ * one may be waiting for it. */
+static bool first_waits_locked(const struct loops *loops)
+{
+    return jobs_returned(&loops->run->jobs, atomic_load(&loops->turn));
+}
+
 int loops_take(struct loops *loops, size_t self, struct job **job)
 {
     int got = 0;
     pthread_mutex_lock(&loops->lock);
-    if (loops->in_flight < loops->limit) {
+    if (loops->in_flight < loops->limit || first_waits_locked(loops)) {
         got = jobs_next(&loops->run->jobs, job);
         if (got == 1) {
             loops->in_flight++;
@@ -180,7 +187,7 @@ bool loops_ask_newest(struct loops *loops, size_t self)
 size_t loops_find_newest(struct loops *loops, size_t self, bool *own)
 {
     pthread_mutex_lock(&loops->lock);
-    size_t left = loops->in_flight - 1;
+    size_t left = loops->in_flight - 1 + (first_waits_locked(loops) ? 1 : 0);
     if (left > 0) {
         loops->limit = left;
         *own = ask_newest_locked(loops, self);

@@ -63,7 +63,7 @@ int loops_take(struct loops *loops, size_t self, struct job **job);
 void loops_leave(struct loops *loops, size_t self, uint64_t first,
                  uint64_t last, struct job *returned);
 
-/* The same, when a request has begun there. */
+/* These are, now that a request has begun there. */
 void loops_note(struct loops *loops, size_t self, uint64_t first,
                 uint64_t last);
 
@@ -77,9 +77,10 @@ void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn);
 size_t loops_begin_later(struct loops *loops, size_t self, uint64_t first,
                          uint64_t last, struct job *job);
 
-/* Resources are short. Returns 0 if the request is the only one in flight.
- * Else the newest is to give way: *own if that is the caller's own, else the
- * other loop is told; and so many go on, which is returned. */
+/* Resources are short. Returns 0 if the request is the only one in flight, and
+ * the first in line does not wait to be taken again. Else the newest is to
+ * give way: *own if that is the caller's own, else the other loop is told; and
+ * so many go on, which is returned. */
 size_t loops_find_newest(struct loops *loops, size_t self, bool *own);
 
 /* The same where places are lowered already: true if the newest is the

@@ -176,7 +176,11 @@ static void unwatch_input(struct fetch *fetch)
 static void step_take(struct fetch *fetch)
 {
     struct run *run = fetch->run;
-    while (fetch->in_flight < fetch->limit && !run_stopping(run)) {
+    /* The first in line, when it has given way, needs no place: all that have
+     * one may be waiting for it. */
+    while ((fetch->in_flight < fetch->limit ||
+            jobs_returned(&run->jobs, fetch->turn)) &&
+           !run_stopping(run)) {
         struct job *job;
         int got = jobs_next(&run->jobs, &job);
         if (got == 1 && !dispatch(fetch, job))

@@ -163,10 +163,11 @@ bool mailbox_drain(struct mailbox *m)
     mailbox_unwatch(m);
     m->ended = true;
 
+    char room[MAILBOX_LEAST];
     struct frame_reader reader = m->reader;
     struct frame frame = {.type = FRAME_NONE};
     size_t used = m->used;
-    reader.message = (struct bytes){0}; /* not to share the memory */
+    bytes_lend(&reader.message, room, sizeof room); /* not m's own */
     while (used < m->inbox.length && frame.type != FRAME_RESULT &&
            frame.type != FRAME_BROKEN)
         used += frame_feed(&reader, m->inbox.data + used,

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* A frame of so many bytes, its header counted, is received however short
- * memory is. */
+ * memory is, unless a body waits before it. */
 #define MAILBOX_LEAST ((size_t)256)
 
 struct mailbox {

@@ -3,28 +3,28 @@
  *
  * A forked child has a copy of every descriptor of its parent and must close
  * what is not for it: above all the ends of its siblings' pipes. With some
- * thousand siblings that is most of what a fork costs: 10,000 requests at once,
- * each answered after a second, took 15.8 s with fork, and took 6.8 to 7.9 s in
- * this way, with one crib. (With 1,000 workers it gains no time yet, but
- * processor time: 1.04 times as long, 11 interleaved rounds: 0.87 to 1.14; with
- * 0.83 of the work.)
+ * thousand siblings that is most of what a fork costs: 10,000 requests at
+ * once, each answered after a second, took 15.8 s with fork, and took 6.8 to
+ * 7.9 s in this way, with one crib. (With 1,000 workers it gains no time yet,
+ * but processor time: 1.04 times as long, 11 interleaved rounds: 0.87 to 1.14;
+ * with 0.83 of the work.)
  *
  * So here the child does not get a copy at first: it shares the table with its
  * parent (clone with CLONE_FILES), and then asks for a table of its own that
  * has the low numbers only (close_range with CLOSE_RANGE_UNSHARE). What it is
  * to keep is put there before, in numbers that were reserved when there were
- * few others: a crib. Until that is done the parent leaves those numbers alone,
- * for what either does to a shared table it does to both. It waits for that
- * before it uses the crib again, or sleeps. There are several cribs, so that it
- * need not wait for each child until that has got a processor: 1,000 workers
- * with two jobs each, answered after 100 ms, take 0.81 times as long as with
- * one crib (9 interleaved rounds on a busy machine: 0.49 to 1.17).
+ * few others: a crib. Until that is done the parent leaves those numbers
+ * alone, for what either does to a shared table it does to both. It waits for
+ * that before it uses the crib again, or sleeps. There are several cribs, so
+ * that it need not wait for each child until that has got a processor: 1,000
+ * workers with two jobs each, answered after 100 ms, take 0.81 times as long
+ * as with one crib (9 interleaved rounds on a busy machine: 0.49 to 1.17).
  *
  * And fork copies the page tables of all the memory that the parent has, of
  * which a child needs little; then whichever of the two writes to a page gets
- * a copy of that. So what the parent keeps for each worker is in memory that
- * children are spared: the same 10,000 took 1.46 times as long before (9
- * interleaved rounds: 1.28 to 1.91), with 1.24 times the work.
+ * a copy of that. So most of what the parent keeps for each worker is in
+ * memory that children are spared: the same 10,000 took 1.46 times as long
+ * before (9 interleaved rounds: 1.28 to 1.91), with 1.24 times the work.
  *
  * Where this is not to be had - Linux before 5.9, valgrind, the thread
  * sanitizer, a container that forbids it - a plain fork does the same.
@@ -49,7 +49,7 @@ struct crib {
 
 struct nursery {
     bool shares; /* false: fork */
-    bool spares; /* children: the parent's own memory */
+    bool spares; /* nursery_calloc's memory is not there in children */
     int null;    /* stands in the reserved numbers meanwhile */
     int top;     /* the highest number that a child needs */
     int count;   /* cribs that there are */

@@ -42,9 +42,9 @@ int request_send(struct fetch *fetch, struct request *r, struct job *job)
                             {job->url, job->url_length},
                             {job->name, name}};
     int error = 0;
+    mailbox_open(&r->mailbox);
     /* Before the worker can have begun. */
     run_started(fetch->run, job, r->mailbox.worker->slot);
-    mailbox_open(&r->mailbox);
     if (!ordered(fetch) || hoards(fetch))
         error = mailbox_watch(&r->mailbox);
     if (error == 0) {

@@ -41,7 +41,8 @@ struct worker {
     struct bytes held; /* body bytes that wait for the turn */
     uint64_t written;  /* body bytes that standard output took */
     size_t peak;       /* most body bytes in hand */
-    char *buffers;     /* to read into: of BUFFERS workers, this the first */
+    char *buffers;     /* to read into, of this and the next BUFFERS - 1; NULL
+                        * in those */
 };
 
 struct fetch {

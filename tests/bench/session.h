@@ -3,7 +3,8 @@
  *
  * Of each workload all programs are run in turn, round after round, so that
  * what disturbs the machine disturbs all of them; the first, shorter round is
- * for warming up and is not kept. Every run becomes a row of results.tsv at
+ * for warming up and is not kept (--quick has none where each answer takes a
+ * second). Every run becomes a row of results.tsv at
  * once, so that a session that is stopped keeps what it has.
  */
 #ifndef TRIPTYCH_SESSION_H

@@ -18,6 +18,7 @@ as good, whatever fails.
 
 import atexit
 import concurrent.futures
+import itertools
 import os
 import re
 import struct
@@ -142,9 +143,10 @@ def speak(connection):
 
 
 def plays(origin, secure, place, refused):
-    """Five: bodies in order, with what little there is of back-pressure and
-    a part of the URLs from standard input; into files; an upload; what the
-    models have besides; and https."""
+    """Bodies in order, with what little there is of back-pressure and a part
+    of the URLs from standard input; into files; an upload; what the models
+    have besides; https; and six bodies in order, for two faults in one run,
+    with one loop and with two."""
     file = place.join("body")
     with open(file, "wb") as f:
         f.write(content(9000, 4))
@@ -164,6 +166,8 @@ def plays(origin, secure, place, refused):
     uploads = [(f"{origin.http}/echo", content(9000, 4)),
                (f"{origin.http}/sink?status=507", None),
                (f"{origin.http}/echo", content(9000, 4))]
+    six = [(f"{origin.http}/bytes/1000?seed={i}", content(1000, i))
+           for i in range(6)]
     given = [url for url, _ in requests]
     listed = "".join(url + "\n" for url in given[5:]).encode()
     return [
@@ -181,6 +185,9 @@ def plays(origin, secure, place, refused):
         Play("secure", ["-j", "2", "--insecure", *[secure.https] * 3,
                         given[0]],
              [(secure.https, content(20000, 5))] * 3 + requests[:1]),
+        Play("pairs", ["-j", "6", *[url for url, _ in six]], six),
+        Play("pairs-of-loops", ["-j", "6", *[url for url, _ in six]], six,
+             shapes={"evloop": ["--loops", "2"]}),
     ]
 
 
@@ -389,8 +396,19 @@ def numbers(count, full):
                    for i in range(SAMPLES)})
 
 
+def pairs_of_faults():
+    """Of six that begin at once two meet a shortage, whichever they are. If
+    one meets it twice, and is alone then, it fails."""
+    for pair in itertools.combinations(range(1, 7), 2):
+        for point, how in ("socket", "EMFILE"), ("connect", "EAGAIN"):
+            yield Fault(point, "{},{}".format(*pair), how, SHORT_OF)
+
+
 def faults(base, full):
     """All that can strike the run."""
+    if base.play.name.startswith("pairs"):
+        yield from pairs_of_faults()
+        return
     for point, hows, words in FAULTS:
         for how in hows.split():
             way = 2 if how == "short" else 1 if how == "EAGAIN" and \

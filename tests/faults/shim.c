@@ -165,6 +165,7 @@ static struct {
     enum point point; /* POINTS: none */
     enum way way;
     uint64_t number;
+    uint64_t second; /* another call that goes wrong; 0: none */
     bool stays; /* all calls after that one as well */
     int error;
 } wanted = {.point = POINTS};
@@ -277,8 +278,9 @@ static bool goes_wrong(enum point point, enum way way)
     if (page == NULL || in_glibc || !atomic_load(&in_main))
         return false;
     uint64_t number = atomic_fetch_add(&page[point].calls[way], 1) + 1;
-    if (point != wanted.point || way != wanted.way || number < wanted.number ||
-        (number > wanted.number && !wanted.stays))
+    if (point != wanted.point || way != wanted.way ||
+        (number != wanted.number && number != wanted.second &&
+         (number < wanted.number || !wanted.stays)))
         return false;
     strike(&page[point]);
     errno = wanted.error;
@@ -727,20 +729,25 @@ static int number_of_error(const char *name)
     return 0;
 }
 
-/* "read.socket:17:ECONNRESET". False if it is no such thing. */
+/* "read.socket:17:ECONNRESET", or "socket:1,3:EMFILE". False if it is no such
+ * thing. */
 static bool parse(const char *text)
 {
     char name[24];
     char how[24];
     unsigned long number;
+    unsigned long second = 0;
     char more = '\0';
-    if (sscanf(text, "%23[^:]:%lu:%23[^+]%c", name, &number, how, &more) < 3)
+    if (sscanf(text, "%23[^:]:%lu,%lu:%23[^+]%c", name, &number, &second, how,
+               &more) < 4 &&
+        sscanf(text, "%23[^:]:%lu:%23[^+]%c", name, &number, how, &more) < 3)
         return false;
     for (int i = 0; i < POINTS; i++) {
         if (strcmp(names[i], name) == 0)
             wanted.point = (enum point)i;
     }
     wanted.number = number;
+    wanted.second = second;
     wanted.stays = more == '+';
     wanted.error = number_of_error(how);
     wanted.way = WAY_ERROR;
