@@ -370,31 +370,54 @@ static int start_thread(struct fetch *fetch)
     return error;
 }
 
-/* Loop 0 is this thread's; without it nothing goes. Of the others as many are
- * made as can be. */
-static void run_loops(struct loops *loops, struct fetch *all)
+/* Makes the loops, as many as can be. All are made before one runs: it might
+ * take the descriptors that base_open has just seen, and libevent would end
+ * the program. 0 or a negative errno. */
+static int start_loops(struct loops *loops, struct fetch *all, size_t *made)
 {
-    size_t made = 1;
-    int error = step_start(&all[0], loops, 0);
-    if (error != 0) {
-        run_fail(loops->run, "the event loop: %s", strerror(-error));
-        step_stop(&all[0]);
-        return;
-    }
-    for (; made < loops->count && error == 0; made++) {
-        error = step_start(&all[made], loops, made);
-        if (error == 0)
-            error = start_thread(&all[made]);
+    int error = 0;
+    for (*made = 0; *made < loops->count; (*made)++) {
+        error = step_start(&all[*made], loops, *made);
         if (error != 0) {
-            step_stop(&all[made]);
-            run_warn(loops->run, "no more loops than %zu can be made: %s",
-                     made, strerror(-error));
+            step_stop(&all[*made]);
             break;
         }
     }
+    return error;
+}
+
+/* Loop 0 is this thread's. */
+static int start_threads(struct fetch *all, size_t made, size_t *running)
+{
+    int error = 0;
+    for (*running = 1; *running < made; (*running)++) {
+        error = start_thread(&all[*running]);
+        if (error != 0)
+            break;
+    }
+    for (size_t i = *running; i < made; i++)
+        step_stop(&all[i]);
+    return error;
+}
+
+static void run_loops(struct loops *loops, struct fetch *all)
+{
+    size_t made;
+    size_t running;
+    int error = start_loops(loops, all, &made);
+    if (made == 0) {
+        run_fail(loops->run, "the event loop: %s", strerror(-error));
+        return;
+    }
+    int no_thread = start_threads(all, made, &running);
+    if (no_thread != 0)
+        error = no_thread;
+    if (error != 0)
+        run_warn(loops->run, "no more loops than %zu can be made: %s", running,
+                 strerror(-error));
     (void)dispatch(&all[0]);
-    while (--made > 0)
-        (void)pthread_join(all[made].thread, NULL);
+    while (--running > 0)
+        (void)pthread_join(all[running].thread, NULL);
 }
 
 void model_run(struct run *run)
