@@ -51,13 +51,13 @@ ORDER = replace(THREADS.test("keeps_the_order"), limit=20)
 SHORT = replace(ORDER, limit=3)  # for what never ends
 
 
-def queue_with(body, above="", name="queue_put"):
-    """The queue, with other statements in one function."""
-    old = source.find(REFERENCE, name)
-    head = REFERENCE[old.start:old.body]
-    text = REFERENCE[:old.start] + above + head + "{\n" + "".join(
+def queue_with(body, above="", name="queue_put", reference=REFERENCE):
+    """The queue, or another file, with other statements in one function."""
+    old = source.find(reference, name)
+    head = reference[old.start:old.body]
+    text = reference[:old.start] + above + head + "{\n" + "".join(
         f"    (void){p};\n" for p in source.parameters(head)) \
-        + body + "\n}\n" + REFERENCE[old.end:]
+        + body + "\n}\n" + reference[old.end:]
     return "#include <fcntl.h>\n#include <signal.h>\n#include <stdio.h>\n" \
         "#include <string.h>\n#include <sys/mman.h>\n#include <unistd.h>\n" \
         + text
@@ -369,12 +369,15 @@ def case_formats(_):
 
 
 def case_partial_results(_):
-    """Killed in the middle, the grader leaves what it knows."""
+    """Killed in the middle, the grader leaves what it knows: here it hangs
+    when the queue's tests have passed."""
+    pool = labs.reference_files(THREADS)["threads/pool.c"]
     with tempfile.TemporaryDirectory() as place:
         where, out = Path(place) / "one", Path(place) / "results.json"
         folder.solution(THREADS, where)
-        text = queue_with("for (;;) pause();", name="queue_close")
-        (where / QUEUE).write_text(text)
+        text = queue_with("for (;;) pause();", name="pool_submit",
+                          reference=pool)
+        (where / "threads/pool.c").write_text(text)
         process = subprocess.Popen(
             [TOOL, "grade", where, "--base", BASE, "--format", "gradescope",
              "--output", out],
