@@ -109,7 +109,8 @@ struct connection {
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
     struct event event; /* the limit on connecting to one address is over; or,
-                         * of datagrams: one has arrived */
+                         * of datagrams: one has arrived. (Never both: so 128
+                         * bytes, and not twice that.) */
     bool late;          /* the limit is over; what has arrived is looked at */
     struct evdns_getaddrinfo_request *lookup;
     unsigned tried; /* addresses to pass over */

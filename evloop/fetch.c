@@ -386,7 +386,8 @@ static int start_loops(struct loops *loops, struct fetch *all, size_t *made)
     return error;
 }
 
-/* Loop 0 is this thread's. */
+/* Gives each loop its thread, as far as there are any: of those that have none
+ * nothing is left. Loop 0 is the calling thread's. 0 or a negative errno. */
 static int start_threads(struct fetch *all, size_t made, size_t *running)
 {
     int error = 0;

@@ -286,10 +286,11 @@ static void exchange_is_done(struct request *r)
 /* The want has left the connection behind. */
 static void leave_connection(struct request *r)
 {
-    if (r->upload != NULL && r->connection->stream != NULL)
-        stream_cancel(r->connection->stream, &r->upload->sending);
-    if (r->upload != NULL)
+    if (r->upload != NULL) {
+        if (r->connection->stream != NULL)
+            stream_cancel(r->connection->stream, &r->upload->sending);
         event_del(&r->upload->again);
+    }
     if (exchange_reusable(r->x))
         connection_keep(r->connection);
     else
@@ -338,13 +339,14 @@ void request_advance(struct request *r)
 int request_begin(struct fetch *fetch, struct job *job)
 {
     const struct options *options = fetch->run->options;
+    bool uploads = options->upload != NULL;
     struct request *r = calloc(1, sizeof *r);
     if (r == NULL)
         return -ENOMEM;
     r->x = exchange_new(options, job->url, job->url_length, clock_us());
-    if (options->upload != NULL)
+    if (uploads)
         r->upload = calloc(1, sizeof *r->upload);
-    if (r->x == NULL || (options->upload != NULL && r->upload == NULL)) {
+    if (r->x == NULL || (uploads && r->upload == NULL)) {
         exchange_free(r->x);
         free(r->upload);
         free(r);

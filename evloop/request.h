@@ -53,7 +53,8 @@ struct fetch {
     struct lane lane;    /* the loop's, of --trace */
 };
 
-/* What only a request that uploads needs. */
+/* What only a request that uploads needs: for the others 160 bytes of the
+ * 3.6 KiB that one takes while it waits for its answer. */
 struct upload {
     size_t piece;                 /* being sent */
     struct stream_waiter sending; /* for its drain */

@@ -195,6 +195,8 @@ static bool step_take(struct worker *w)
 void worker_main(const struct worker_setting *setting)
 {
     static struct worker w; /* the signal handler's, too */
+    /* Static: there is nothing to fail, and no page of it before it is read
+     * into. */
     static char buffer[BLOCKING_CHUNK];
     w.setting = setting;
     w.blocking.buffer = buffer;
