@@ -13,6 +13,11 @@
 /* Of the descriptors that select can wait for: not for connections. */
 #define SELECT_SPARE 32
 
+/* A turn of the loop is over after this time, even if callbacks are still to
+ * be made. With thousands of connections that have something, one turn could
+ * else take seconds, and a stop would be seen no earlier. */
+#define TURN_MS 10
+
 /* libevent's own words on standard error; every call that can fail is checked
  * here, and said in ours. */
 static void discard_log(int severity, const char *message)
@@ -82,7 +87,26 @@ int base_open(struct event_base **base, const struct options *options)
             strcmp(methods[i], options->backend) != 0)
             (void)event_config_avoid_method(config, methods[i]);
     }
+    const struct timeval turn = {.tv_usec = TURN_MS * 1000L};
+    (void)event_config_set_max_dispatch_interval(config, &turn, -1,
+                                                 BASE_USUAL);
     *base = event_base_new_with_config(config);
     event_config_free(config);
-    return *base != NULL ? 0 : -ENOMEM;
+    if (*base == NULL)
+        return -ENOMEM;
+    if (event_base_priority_init(*base, BASE_PRIORITIES) == 0)
+        return 0;
+    event_base_free(*base);
+    return -ENOMEM;
+}
+
+void base_next_turn(struct event *event)
+{
+    static const struct timeval at_once = {0, 0};
+    if (event_add(event, &at_once) == 0)
+        return;
+    /* No memory for a timer. libevent would go on with what is active, and
+     * this event with it, for ever: it is told to look at the others first. */
+    event_active(event, EV_TIMEOUT, 1);
+    (void)event_base_loopcontinue(event_get_base(event));
 }

@@ -1,6 +1,7 @@
 /* connection: a bufferevent, from look-up to close. See connection.h. */
 #include "connection.h"
 
+#include "base.h"
 #include "clock.h"
 
 #include <errno.h>
@@ -129,6 +130,21 @@ void connection_hand_on_input(struct connection *c)
     }
 }
 
+/* Tells the owner of the end: now, or, while it is paused, as soon as it reads
+ * on. Until then the end is latched: an error would be forgotten, for the
+ * socket's next read finds an orderly end. */
+static void tell_end(struct connection *c, int error)
+{
+    if (c->state != OPEN || c->owner == NULL)
+        return;
+    if (!c->has_end) {
+        c->has_end = true;
+        c->end = error;
+    }
+    if (!c->paused)
+        c->owner->ended(c->arg, c->end);
+}
+
 /* Reads past libevent, behind the `have` bytes that are in the chunk already,
  * and hands all on at once: `size` bytes at most. Measured into a pipe, this
  * relays a body 1.5 times as fast as readings of 4 KiB, each with its
@@ -149,11 +165,10 @@ static bool read_more(struct connection *c, size_t have, size_t size,
     if (length > 0)
         c->owner->readable(c->arg, c->loop->chunk, length);
     /* The end itself is left to libevent, which reads it again and tells
-     * on_event; an error is told only once, so here. */
+     * on_event; an error the kernel tells only once, so it is told here. */
     *found_end = n == 0;
-    if (error != 0 && error != EAGAIN && error != EWOULDBLOCK &&
-        connection_is_readable(c))
-        c->owner->ended(c->arg, -error);
+    if (error != 0 && error != EAGAIN && error != EWOULDBLOCK)
+        tell_end(c, -error);
     return length == size && connection_is_readable(c);
 }
 
@@ -215,7 +230,11 @@ void connection_resume_bufferevent(struct connection *c)
 {
     /* libevent will not tell again of what it has read already. */
     connection_hand_on_input(c);
-    if (connection_is_readable(c))
+    if (!connection_is_readable(c))
+        return;
+    if (c->has_end)
+        tell_end(c, c->end);
+    else
         listen_to(c);
 }
 
@@ -259,8 +278,7 @@ void connection_ended(struct connection *c, bool writing, int error)
         return;
     }
     connection_hand_on_input(c);
-    if (c->state == OPEN && c->owner != NULL)
-        c->owner->ended(c->arg, error);
+    tell_end(c, error);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -414,7 +432,7 @@ static void on_resolved(int error, struct addrinfo *addresses, void *arg)
     if (c->state == CLOSED)
         free_soon(c);
     else
-        event_active(&c->event, EV_TIMEOUT, 1);
+        base_next_turn(&c->event);
 }
 
 /* The look-up machinery is made when the first name comes: addresses, the rule
@@ -501,7 +519,7 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
 void connection_keep(struct connection *c)
 {
     if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 ||
-        stream_buffered(c->stream) > 0 ||
+        stream_buffered(c->stream) > 0 || c->has_end ||
         (c->paused && bufferevent_enable(c->bev, EV_READ) != 0)) {
         connection_close(c);
         return;

@@ -78,7 +78,7 @@ struct connection_owner {
     void (*readable)(void *arg, const char *p, size_t n);
     /* The peer has closed (0), or the connection is broken (a negative
      * errno, or one of tls.h); what had come before was passed to
-     * `readable`. */
+     * `readable`. While paused, it is not told. */
     void (*ended)(void *arg, int error);
 };
 
@@ -108,6 +108,8 @@ struct connection {
     const struct lane *lane; /* ... for whom it is read */
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
+    bool has_end;       /* the end has come, perhaps while paused ... */
+    int end;            /* ... and was this: 0 or an error, as of `ended` */
     struct event event; /* the limit on connecting to one address is over; or,
                          * of datagrams: one has arrived. (Never both: so 128
                          * bytes, and not twice that.) */

@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
+/* Written from the stash in one turn of the loop. With --high-water none it
+ * may hold gigabytes, and a file takes them all. */
+#define OUT_SHARE ((size_t)1024 * 1024)
+
 static bool is_ordered(const struct request *r)
 {
     return options_ordered(r->fetch->run->options);
@@ -18,14 +22,16 @@ static bool is_ordered(const struct request *r)
 static ssize_t out_send(void *context, const struct iovec *parts, int n)
 {
     struct request *r = context;
-    if (!fetch_has_turn(r) || run_stopping(r->fetch->run))
-        return -EAGAIN;
+    if (!fetch_has_turn(r) || run_stopping(r->fetch->run) ||
+        (r->from_stash && r->out_turn >= OUT_SHARE))
+        return -EAGAIN; /* out_watch sees to it that it goes on */
     ssize_t sent = output_send(&r->fetch->run->output, parts, n);
     if (sent > 0) {
         size_t held = stream_buffered(r->out);
         trace_buffered(&r->lane,
                        held > (size_t)sent ? held - (size_t)sent : 0);
         r->written += (size_t)sent;
+        r->out_turn += (size_t)sent;
         run_count(r->fetch->run, (size_t)sent);
     }
     return sent;
@@ -48,8 +54,12 @@ static const struct stream_transport out_transport = {out_send, out_watch,
 
 void deliver_may_write(struct request *r)
 {
-    if (r->out != NULL)
-        stream_writable(r->out);
+    if (r->out == NULL)
+        return;
+    r->out_turn = 0;
+    r->from_stash = true;
+    stream_writable(r->out);
+    r->from_stash = false;
 }
 
 void deliver_free(struct request *r)

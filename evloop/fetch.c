@@ -36,13 +36,19 @@ bool fetch_has_turn(const struct request *r)
     return r->job->id == atomic_load(&r->fetch->loops->turn);
 }
 
+static void unwatch_output(struct fetch *fetch)
+{
+    event_del(&fetch->output);
+    event_del(&fetch->output_again);
+}
+
 void fetch_watch_output(struct fetch *fetch, bool on)
 {
-    if (!on)
-        event_del(&fetch->output);
+    if (!on || run_stopping(fetch->run)) /* then nothing more goes out */
+        unwatch_output(fetch);
     else if (fetch->run->output.kind == OUTPUT_DIRECT ||
              event_add(&fetch->output, NULL) != 0)
-        event_active(&fetch->output, EV_WRITE, 1); /* a file: always ready */
+        base_next_turn(&fetch->output_again); /* a file: always ready */
 }
 
 static void on_output(evutil_socket_t fd, short what, void *arg)
@@ -89,7 +95,10 @@ static struct job *unlink_request(struct request *r)
     *(r->next != NULL ? &r->next->previous : &fetch->last) = r->previous;
     *(r->previous != NULL ? &r->previous->next : &fetch->first) = r->next;
     fetch->in_flight--;
-    event_active(&fetch->take, EV_TIMEOUT, 1);
+    if (fetch->taking) /* it must not call itself on this turn */
+        base_next_turn(&fetch->take);
+    else
+        event_active(&fetch->take, EV_TIMEOUT, 1);
     return request_free(r);
 }
 
@@ -104,7 +113,7 @@ void step_finish(struct request *r)
     r->job->outcome = *outcome;
     trace_step(&r->lane, STEP_FINISH);
     trace_finish(&r->lane, r->job);
-    event_del(&fetch->output);
+    unwatch_output(fetch);
     uint64_t turn = run_finish(fetch->run, unlink_request(r));
     loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
                 NULL);
@@ -149,7 +158,7 @@ static void fail_job(struct fetch *fetch, struct job *job)
     loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
                 NULL);
     loops_pass_turn(fetch->loops, fetch->number, turn);
-    event_active(&fetch->take, EV_TIMEOUT, 1);
+    base_next_turn(&fetch->take);
 }
 
 /* There is not even the memory to begin. With nothing in flight there is
@@ -188,14 +197,16 @@ static bool ask_for_input(struct fetch *fetch)
  * so its writer feels back-pressure, too. */
 static void step_take(struct fetch *fetch)
 {
-    static const struct timeval at_once = {0, 0};
     struct run *run = fetch->run;
     int left = TAKE_SHARE;
     trace_step(&fetch->lane, STEP_TAKE);
+    fetch->taking = true;
     while (fetch->in_flight < fetch->share && !run_stopping(run)) {
         struct job *job = NULL;
-        if (left-- == 0 && event_add(&fetch->take, &at_once) == 0)
-            break; /* the rest after the others */
+        if (left-- == 0) {
+            base_next_turn(&fetch->take); /* the rest after the others */
+            break;
+        }
         int got = loops_take(fetch->loops, fetch->number, &job);
         if (got == 1)
             got = request_begin(fetch, job);
@@ -211,6 +222,7 @@ static void step_take(struct fetch *fetch)
             break;
         }
     }
+    fetch->taking = false;
     if (run_stopping(run) || loops_are_done(fetch->loops, fetch->number))
         event_base_loopbreak(fetch->loop.base);
     trace_step(&fetch->lane, STEP_NONE);
@@ -288,7 +300,9 @@ static int add_events(struct fetch *fetch)
     event_assign(&fetch->stop, base, run->stop_fd, EV_READ, on_stop, fetch);
     event_assign(&fetch->output, base, run->output.fd, EV_WRITE, on_output,
                  fetch);
+    event_assign(&fetch->output_again, base, -1, 0, on_output, fetch);
     event_assign(&fetch->tick, base, -1, EV_PERSIST, on_tick, fetch);
+    (void)event_priority_set(&fetch->stop, BASE_FIRST);
     event_active(&fetch->take, EV_TIMEOUT, 1);
     bool ticks = run->shows_progress && fetch->number == 0;
     if (event_add(&fetch->stop, NULL) != 0 ||
@@ -334,6 +348,7 @@ static void step_stop(struct fetch *fetch)
                                     &fetch->input,
                                     &fetch->stop,
                                     &fetch->output,
+                                    &fetch->output_again,
                                     &fetch->tick};
     if (fetch->loop.base == NULL)
         return;

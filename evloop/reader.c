@@ -11,6 +11,30 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* So many files go on in one turn of the loop. */
+#define TELL_SHARE 16
+
+/* --- Lists -------------------------------------------------------------- */
+
+/* *last means nothing while the list is empty. */
+static void append(struct reading **first, struct reading **last,
+                   struct reading *r)
+{
+    if (*first != NULL)
+        (*last)->next = r;
+    else
+        *first = r;
+    *last = r;
+}
+
+static struct reading *take_first(struct reading **first)
+{
+    struct reading *r = *first;
+    if (r != NULL)
+        *first = r->next;
+    return r;
+}
+
 /* --- In the thread ------------------------------------------------------ */
 
 /* Opens the file if need be, and reads a chunk. */
@@ -45,12 +69,8 @@ static struct reading *take(struct reader *reader)
     pthread_mutex_lock(&reader->lock);
     while (reader->first == NULL && !reader->stop)
         pthread_cond_wait(&reader->work, &reader->lock);
-    if (!reader->stop) {
-        r = reader->first;
-        reader->first = r->next;
-        if (reader->first == NULL)
-            reader->last = NULL;
-    }
+    if (!reader->stop)
+        r = take_first(&reader->first);
     pthread_mutex_unlock(&reader->lock);
     return r;
 }
@@ -59,8 +79,8 @@ static void give_back(struct reader *reader, struct reading *r)
 {
     uint64_t one = 1;
     pthread_mutex_lock(&reader->lock);
-    r->next = reader->read;
-    reader->read = r;
+    r->next = NULL;
+    append(&reader->read, &reader->read_last, r);
     pthread_mutex_unlock(&reader->lock);
     /* It fails only when the counter is full: then the loop is told anyway. */
     (void)!write(reader->told, &one, sizeof one);
@@ -88,26 +108,34 @@ static void free_reading(struct reading *r)
     free(r);
 }
 
+/* One that was read. NULL: there is none. */
+static struct reading *take_read(struct reader *reader)
+{
+    pthread_mutex_lock(&reader->lock);
+    struct reading *r = take_first(&reader->read);
+    pthread_mutex_unlock(&reader->lock);
+    return r;
+}
+
 /* The thread has given something back. */
 static void on_told(evutil_socket_t fd, short what, void *arg)
 {
     struct reader *reader = arg;
-    uint64_t count;
+    uint64_t count = 1;
+    struct reading *r;
     (void)what;
     (void)!read(fd, &count, sizeof count);
-    pthread_mutex_lock(&reader->lock);
-    struct reading *r = reader->read;
-    reader->read = NULL;
-    pthread_mutex_unlock(&reader->lock);
-    while (r != NULL) {
-        struct reading *next = r->next;
+    for (int i = 0; i < TELL_SHARE; i++) {
+        r = take_read(reader);
+        if (r == NULL)
+            return;
         r->busy = false;
         if (r->dropped)
             free_reading(r);
         else
             r->done(r, r->arg);
-        r = next;
     }
+    (void)!write(fd, &count, sizeof count); /* the rest after the others */
 }
 
 /* Makes the thread, with all signals blocked: they are the main thread's. */
@@ -204,11 +232,7 @@ int reading_next(struct reader *reader, struct reading *r)
     r->next = NULL;
     r->parcel = ++reader->parcels;
     pthread_mutex_lock(&reader->lock);
-    if (reader->last != NULL)
-        reader->last->next = r;
-    else
-        reader->first = r;
-    reader->last = r;
+    append(&reader->first, &reader->last, r);
     pthread_cond_signal(&reader->work);
     pthread_mutex_unlock(&reader->lock);
     return 0;

@@ -42,8 +42,9 @@ struct reader {
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct reading *first; /* to be read, in this order */
-    struct reading *last;
-    struct reading *read; /* done, in any order */
+    struct reading *last;  /* no meaning while there is no first */
+    struct reading *read;  /* done, to be told in this order */
+    struct reading *read_last;
     bool stop;
 };
 

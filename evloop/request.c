@@ -1,6 +1,7 @@
 /* request: one request of the event loop. See request.h. */
 #include "request.h"
 
+#include "base.h"
 #include "clock.h"
 #include "upload.h"
 
@@ -225,7 +226,7 @@ static void step_expire(struct request *r)
     if (!r->late && r->connection != NULL && r->connection->state == OPEN) {
         /* It may be finished by that, so: first come back here. */
         r->late = true;
-        event_active(&r->timer, EV_TIMEOUT, 1);
+        base_next_turn(&r->timer);
         connection_read_arrived(r->connection);
         return;
     }
@@ -260,7 +261,7 @@ void request_set_timer(struct request *r)
                            .tv_usec = left % CLOCK_SECOND};
     r->late = false;
     if (event_add(&r->timer, &time) != 0)
-        event_active(&r->timer, EV_TIMEOUT, 1);
+        base_next_turn(&r->timer); /* it looks at the clock, and comes back */
 }
 
 /* Step retry: lets the time pass, keeping the place. */

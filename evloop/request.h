@@ -44,13 +44,15 @@ struct fetch {
     struct request *first; /* in flight, by rising id */
     struct request *last;
     size_t in_flight;
-    size_t share;        /* the most that may be in flight here */
-    struct event take;   /* a place is free */
-    struct event input;  /* --input has something; loop 0 */
-    struct event stop;   /* the run is to stop */
-    struct event output; /* standard output takes something again */
-    struct event tick;   /* the progress line */
-    struct lane lane;    /* the loop's, of --trace */
+    size_t share;              /* the most that may be in flight here */
+    struct event take;         /* a place is free */
+    bool taking;               /* step_take is at work */
+    struct event input;        /* --input has something; loop 0 */
+    struct event stop;         /* the run is to stop */
+    struct event output;       /* standard output takes something again */
+    struct event output_again; /* ... or is looked at without being told */
+    struct event tick;         /* the progress line */
+    struct lane lane;          /* the loop's, of --trace */
 };
 
 /* What only a request that uploads needs: for the others 160 bytes of the
@@ -75,6 +77,8 @@ struct request {
     struct stream *out;            /* of standard output */
     struct stream_waiter waiter;   /* for its drain, then for its close */
     uint64_t written;              /* body bytes that standard output took */
+    size_t out_turn;               /* ... of the stash, in this turn */
+    bool from_stash;               /* what is sent now comes from there */
     size_t peak;                   /* most body bytes in hand */
     int64_t paused_us;             /* since when; -1: not paused */
     int64_t deliver_us;            /* when the chunk came that paused it */

@@ -59,6 +59,18 @@ static bool take_out(struct stream_waiter **list, struct stream_waiter *waiter)
     return true;
 }
 
+/* Has the waiters of `soon` called on the next turn of the loop. By a timer:
+ * libevent calls what is made active now on this turn, and who writes and
+ * drains in its waiter, over and over, would keep the loop to itself. */
+static void next_turn(struct stream *s)
+{
+    static const struct timeval at_once = {0, 0};
+    if (event_add(&s->turn, &at_once) == 0)
+        return;
+    event_active(&s->turn, EV_TIMEOUT, 1); /* no memory for a timer */
+    (void)event_base_loopcontinue(event_get_base(&s->turn));
+}
+
 /* All of a list will be called, with `error`, on the next turn of the loop:
  * not now, for we are inside of a write or a libevent callback. */
 static void complete(struct stream *s, struct stream_waiter **list, int error)
@@ -70,7 +82,7 @@ static void complete(struct stream *s, struct stream_waiter **list, int error)
         append(&s->soon, waiter);
     }
     if (s->soon != NULL)
-        event_active(&s->turn, EV_TIMEOUT, 1);
+        next_turn(s);
 }
 
 static void destroy(struct stream *s)
@@ -107,7 +119,7 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     if (s->dying)
         destroy(s);
     else if (s->soon != NULL)
-        event_active(&s->turn, EV_TIMEOUT, 1);
+        next_turn(s);
 }
 
 void stream_cancel(struct stream *s, struct stream_waiter *waiter)
@@ -409,7 +421,7 @@ int stream_drain(struct stream *s, struct stream_waiter *waiter)
      * drains without end learns that the connection is lost. */
     waiter->error = 0;
     append(&s->soon, waiter);
-    event_active(&s->turn, EV_TIMEOUT, 1);
+    next_turn(s);
     return STREAM_WAITS;
 }
 
