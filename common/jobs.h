@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* One request, from its line to the report. Allocated by jobs_next; whoever
- * holds it hands it on: to the report in the end, which frees it. */
+ * holds it hands it on: to run_finish in the end, which frees it. */
 struct job {
     uint64_t id;
     char *url; /* as given, with a NUL after it; may contain any byte */
@@ -32,7 +32,11 @@ struct job {
     unsigned crashes; /* workers that died with it */
     struct outcome outcome;
     struct job *next; /* for whoever holds it */
-    struct job *previous;
+
+    /* The report's: */
+    bool finished;
+    struct job *before; /* in order of input */
+    struct job *after;
 };
 
 struct jobs {

@@ -2,10 +2,11 @@
 #include "report.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
-int report_open(struct report *report, const char *file)
+int report_open(struct report *report, const char *file, size_t jobs)
 {
-    *report = (struct report){0};
+    *report = (struct report){.most = jobs > REPORT_ROWS ? jobs : REPORT_ROWS};
     if (file == NULL)
         return 0;
     report->file = fopen(file, "we");
@@ -89,41 +90,59 @@ static void note_error(struct report *report)
         report->error = errno != 0 ? -errno : -EIO;
 }
 
-/* Puts the job in its place; most finish nearly in order, so the search from
- * the end is short. */
-static void insert(struct report *report, struct job *job)
+/* --- The list ------------------------------------------------------------ */
+
+bool report_is_full(const struct report *report)
 {
-    struct job *before = report->last;
-    while (before != NULL && before->id > job->id)
-        before = before->previous;
-    job->previous = before;
-    job->next = before != NULL ? before->next : report->first;
-    if (job->next != NULL)
-        job->next->previous = job;
-    else
-        report->last = job;
-    if (before != NULL)
-        before->next = job;
-    else
-        report->first = job;
+    /* Without --report nothing of a finished job is kept. The first in line
+     * is not one that waits. */
+    return report->file != NULL && report->length > report->most;
 }
 
-void report_add(struct report *report, struct job *job)
+void report_begin(struct report *report, struct job *job)
 {
-    insert(report, job);
-    while (report->first != NULL && report->first->id == report->next) {
+    if (job->id < report->next_id)
+        return;
+    report->next_id = job->id + 1;
+    job->before = report->last;
+    *(report->last != NULL ? &report->last->after : &report->first) = job;
+    report->last = job;
+    report->length++;
+}
+
+uint64_t report_turn(const struct report *report)
+{
+    return report->first != NULL ? report->first->id : report->next_id;
+}
+
+static void take_out(struct report *report, struct job *job)
+{
+    *(job->before != NULL ? &job->before->after : &report->first) = job->after;
+    *(job->after != NULL ? &job->after->before : &report->last) = job->before;
+    report->length--;
+}
+
+static void write_row(struct report *report, const struct job *job)
+{
+    errno = 0;
+    print_line(report->file, job);
+    note_error(report);
+}
+
+void report_finish(struct report *report, struct job *job)
+{
+    if (report->file == NULL) {
+        take_out(report, job);
+        job_free(job);
+        return;
+    }
+    job->finished = true;
+    free(job->name); /* no column has it, and the row may have to wait */
+    job->name = NULL;
+    while (report->first != NULL && report->first->finished) {
         struct job *first = report->first;
-        report->first = first->next;
-        if (report->first != NULL)
-            report->first->previous = NULL;
-        else
-            report->last = NULL;
-        report->next++;
-        if (report->file != NULL) {
-            errno = 0;
-            print_line(report->file, first);
-            note_error(report);
-        }
+        write_row(report, first);
+        take_out(report, first);
         job_free(first);
     }
 }
@@ -132,7 +151,7 @@ int report_close(struct report *report)
 {
     while (report->first != NULL) { /* only if some job was never finished */
         struct job *first = report->first;
-        report->first = first->next;
+        take_out(report, first);
         job_free(first);
     }
     if (report->file != NULL) {

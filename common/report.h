@@ -1,10 +1,18 @@
 /*
  * report: the outcomes, put back into the order of input.
  *
- * Requests end in any order. The report holds each finished job until all
- * earlier ones are finished too, then writes its line and frees it. So it
- * also knows whose turn it is on standard output: the first that is not
- * finished. It never allocates: a request's end cannot fail for memory.
+ * Requests end in any order. The report has a list of those that have begun,
+ * in order of input, so it knows whose turn it is on standard output: the
+ * first that is not finished. A finished one leaves the list at once; with
+ * --report, only when all before it have left, for its row stands after
+ * theirs. Behind one slow request the rows of the whole list would wait:
+ * when too many do, no further request may begin.
+ *
+ *     1 slow <-> 2 finished <-> 3 in flight <-> 4 finished     next_id: 5
+ *     the turn   its row waits                  its row waits
+ *
+ * It never allocates: a request's end cannot fail for memory. Each call takes
+ * the same time, however long the list is.
  *
  * Not locked: the run does that.
  */
@@ -16,19 +24,36 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* The most rows that wait for those before them; or as many as there can be
+ * requests in flight, if that is more. */
+#define REPORT_ROWS 65536
+
 struct report {
     FILE *file;        /* NULL without --report */
-    uint64_t next;     /* the id of the first job not finished */
-    struct job *first; /* finished ones that wait, by rising id */
+    struct job *first; /* not finished; after it, by rising id, the others */
     struct job *last;
-    int error; /* the first one that writing met; a negative errno */
+    size_t length; /* of the list */
+    size_t most;
+    uint64_t next_id; /* the next to begin has this or a higher one */
+    int error;        /* the first one that writing met; a negative errno */
 };
 
-/* Opens FILE (NULL: none), writes the header line. 0 or a negative errno. */
-int report_open(struct report *report, const char *file);
+/* Opens FILE (NULL: none), writes the header line; there can be `jobs`
+ * requests in flight. 0 or a negative errno. */
+int report_open(struct report *report, const char *file, size_t jobs);
+
+/* True if no further request may begin before the first in line has ended. */
+bool report_is_full(const struct report *report);
+
+/* Notes a job that begins. Their ids rise; one that begins anew, after it was
+ * given back, is in the list already. */
+void report_begin(struct report *report, struct job *job);
+
+/* The id of the first job that is not finished, begun or not. */
+uint64_t report_turn(const struct report *report);
 
 /* Takes a finished job over. */
-void report_add(struct report *report, struct job *job);
+void report_finish(struct report *report, struct job *job);
 
 /* Writes what is left and closes. 0, or the first error there was. */
 int report_close(struct report *report);

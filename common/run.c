@@ -198,6 +198,19 @@ int run_read_input(struct run *run)
 
 /* --- Counting ----------------------------------------------------------- */
 
+int run_next(struct run *run, struct job **job)
+{
+    int got = -EBUSY;
+    pthread_mutex_lock(&run->lock);
+    /* One that was given back is no further one: it may be the first. */
+    if (run->jobs.returned != NULL || !report_is_full(&run->report))
+        got = jobs_next(&run->jobs, job);
+    if (got == 1)
+        report_begin(&run->report, *job);
+    pthread_mutex_unlock(&run->lock);
+    return got;
+}
+
 void run_started(struct run *run, struct job *job, int worker)
 {
     job->worker = worker;
@@ -237,7 +250,7 @@ void run_count(struct run *run, size_t bytes)
 uint64_t run_turn(struct run *run)
 {
     pthread_mutex_lock(&run->lock);
-    uint64_t turn = run->report.next;
+    uint64_t turn = report_turn(&run->report);
     pthread_mutex_unlock(&run->lock);
     return turn;
 }
@@ -256,9 +269,9 @@ uint64_t run_finish(struct run *run, struct job *job)
         progress->succeeded++;
     else if (result != RESULT_CANCELLED)
         print_failure_locked(run, job);
-    report_add(&run->report, job);
+    report_finish(&run->report, job);
     int error = run->report.error;
-    uint64_t turn = run->report.next;
+    uint64_t turn = report_turn(&run->report);
     pthread_mutex_unlock(&run->lock);
     if (error != 0)
         run_fail(run, "%s: %s", run->options->report, strerror(-error));
@@ -365,7 +378,7 @@ int run_open(struct run *run, struct options *options, char *message,
     }
     if (error == 0) {
         what = options->report;
-        error = report_open(&run->report, options->report);
+        error = report_open(&run->report, options->report, options->jobs);
     }
     if (error == 0) {
         char program[40];
@@ -385,7 +398,7 @@ static void cancel_rest(struct run *run)
 {
     struct job *job;
     int got;
-    while ((got = jobs_next(&run->jobs, &job)) == 1) {
+    while ((got = run_next(run, &job)) == 1) {
         job->outcome = OUTCOME_NONE;
         outcome_set(&job->outcome, RESULT_CANCELLED, "the run ended first");
         (void)run_finish(run, job);

@@ -68,6 +68,13 @@ bool run_stopping(struct run *run);
  * read; any other failure is a run_fail. */
 int run_read_input(struct run *run);
 
+/*
+ * Takes the next job, as jobs_next does: 1, 0 or -ENOMEM. -EBUSY: no further
+ * request may begin before the first in line has ended, for too many rows of
+ * the report wait for it; until then --input is not to be read, either.
+ */
+int run_next(struct run *run, struct job **job);
+
 /* Requests that hold a slot. */
 uint64_t run_in_flight(struct run *run);
 

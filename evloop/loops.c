@@ -81,13 +81,15 @@ int loops_take(struct loops *loops, size_t self, struct job **job)
     int got = 0;
     pthread_mutex_lock(&loops->lock);
     if (loops->in_flight < loops->limit || first_waits_locked(loops)) {
-        got = jobs_next(&loops->run->jobs, job);
+        got = run_next(loops->run, job);
         if (got == 1) {
             loops->in_flight++;
             note_taken_locked(loops, self, (*job)->id);
         }
         if (got == 0)
             got = jobs_done(&loops->run->jobs) ? -ENOENT : -EAGAIN;
+        if (got == -EBUSY)
+            loops->turn_wanted = true;
         if (got == -EAGAIN && loops->run->input != -1 && self != 0) {
             loops->input_wanted = true;
             ring_locked(loops, 0);
@@ -135,9 +137,11 @@ void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn)
     if (turn > atomic_load(&loops->turn)) {
         atomic_store(&loops->turn, turn);
         for (size_t i = 0; i < loops->count; i++) {
-            if (i != self && loops->members[i].first == turn)
+            if (i != self &&
+                (loops->turn_wanted || loops->members[i].first == turn))
                 ring_locked(loops, i);
         }
+        loops->turn_wanted = false;
     }
     pthread_mutex_unlock(&loops->lock);
 }

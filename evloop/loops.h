@@ -44,6 +44,7 @@ struct loops {
     size_t in_flight;
     size_t limit; /* of those; a shortage lowers it */
     bool input_wanted;
+    bool turn_wanted; /* a loop was refused a job until the turn moves */
 };
 
 /* Prepares for `count` loops. 0 or a negative errno. */
@@ -55,7 +56,8 @@ void loops_set_awake(struct loops *loops, size_t self, bool awake);
 
 /* Takes a job, and a place for it: it counts as in flight there from now on.
  * 1; 0 when all places are taken; -EAGAIN when there is no job for now;
- * -ENOENT when there is none left; -ENOMEM. */
+ * -ENOENT when there is none left; -EBUSY when there may be, but must not
+ * begin before the turn has moved; -ENOMEM. */
 int loops_take(struct loops *loops, size_t self, struct job **job);
 
 /* Gives the place back, with the job if it is to start over. Now these are the
@@ -67,7 +69,7 @@ void loops_leave(struct loops *loops, size_t self, uint64_t first,
 void loops_note(struct loops *loops, size_t self, uint64_t first,
                 uint64_t last);
 
-/* The turn has moved on: rings for whom it is. */
+/* The turn has moved on: rings for whom it is, and for who waits for that. */
 void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn);
 
 /* Memory is too short to begin with a job (NULL: to get one) that has its

@@ -182,9 +182,9 @@ static void step_take(struct fetch *fetch)
             jobs_returned(&run->jobs, fetch->turn)) &&
            !run_stopping(run)) {
         struct job *job;
-        int got = jobs_next(&run->jobs, &job);
-        if (got == 1 && !dispatch(fetch, job))
-            break;
+        int got = run_next(run, &job);
+        if (got == -EBUSY || (got == 1 && !dispatch(fetch, job)))
+            break; /* until something has finished */
         trace_step(&fetch->lane, STEP_NONE);
         if (got == 0 && (run->input == -1 || watch_input(fetch)))
             return;

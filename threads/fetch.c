@@ -346,7 +346,8 @@ static struct job *step_take(struct fetch *fetch)
     trace_step(&fetch->lane, STEP_TAKE);
     while (!run_stopping(run)) {
         struct job *job;
-        int got = jobs_next(&run->jobs, &job);
+        uint64_t turn = run_turn(run);
+        int got = run_next(run, &job);
         if (got == 1) {
             trace_about(&fetch->lane, job->id);
             trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
@@ -354,6 +355,10 @@ static struct job *step_take(struct fetch *fetch)
         }
         if (got == 0 && jobs_done(&run->jobs))
             return NULL;
+        if (got == -EBUSY) {
+            places_wait_moved(&fetch->places, turn, RUN_TICK_MS);
+            run_tick(run);
+        }
         if (got == 0 && wait_for_input(run))
             got = run_read_input(run);
         if (got == -ENOMEM) {

@@ -2,6 +2,7 @@
 #include "places.h"
 
 #include "blocking.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -21,7 +22,13 @@ int places_open(struct places *places, size_t limit)
     sigemptyset(&usr1);
     sigaddset(&usr1, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &usr1, NULL);
-    return -pthread_mutex_init(&places->lock, NULL);
+    int error = pthread_cond_init(&places->moved, NULL);
+    if (error != 0)
+        return -error;
+    error = pthread_mutex_init(&places->lock, NULL);
+    if (error != 0)
+        (void)pthread_cond_destroy(&places->moved);
+    return -error;
 }
 
 int place_add(struct places *places, struct place *place, atomic_int *told)
@@ -44,6 +51,7 @@ void places_close(struct places *places)
 {
     for (struct place *at = places->all; at != NULL; at = at->next)
         (void)pthread_cond_destroy(&at->wake);
+    (void)pthread_cond_destroy(&places->moved);
     (void)pthread_mutex_destroy(&places->lock);
 }
 
@@ -144,8 +152,10 @@ void place_leave(struct place *place, uint64_t turn)
     pthread_mutex_lock(&places->lock);
     leave_locked(place);
     bool moved = turn > places->turn;
-    if (moved)
+    if (moved) {
         places->turn = turn;
+        pthread_cond_signal(&places->moved);
+    }
     /* Not in vain: it looks at them all. */
     if ((moved && places->sleeping > 0) || places->waiting > 0)
         wake_locked(places);
@@ -171,6 +181,17 @@ bool place_has_turn(struct place *place)
     bool has = has_turn_locked(place);
     pthread_mutex_unlock(&place->places->lock);
     return has;
+}
+
+void places_wait_moved(struct places *places, uint64_t turn, int ms)
+{
+    struct timespec until = clock_in_ms(ms);
+    int error = 0;
+    pthread_mutex_lock(&places->lock);
+    while (places->turn <= turn && error == 0)
+        error = pthread_cond_clockwait(&places->moved, &places->lock,
+                                       CLOCK_MONOTONIC, &until);
+    pthread_mutex_unlock(&places->lock);
 }
 
 int place_wait_turn(struct place *place)

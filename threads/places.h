@@ -48,6 +48,7 @@ struct place {
 
 struct places {
     pthread_mutex_t lock;
+    pthread_cond_t moved; /* the turn has */
     struct place *all;
     uint64_t turn;
     size_t limit;    /* of the active; a shortage lowers it */
@@ -76,6 +77,10 @@ void place_leave(struct place *place, uint64_t turn);
 
 /* True if it is the request's turn; once it is, it stays so. */
 bool place_has_turn(struct place *place);
+
+/* Waits at most `ms` milliseconds for the turn to move beyond `turn`. For a
+ * thread without a place. */
+void places_wait_moved(struct places *places, uint64_t turn, int ms);
 
 /* Sleeps until it is. 0, or -ECANCELED when told something before that. */
 int place_wait_turn(struct place *place);

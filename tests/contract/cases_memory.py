@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""What is kept of requests that are finished, and of connections."""
+
+import os
+import subprocess
+import sys
+import tempfile
+
+from harness import (PATIENCE, Holding, Running, case, check, equal, main,
+                     wait_for)
+
+PATIENT = ("-t", PATIENCE * 2)  # longer than wait_for waits
+FEW = 5000
+ROWS = 65536  # that may wait for the first in line
+
+# The address sanitizer keeps what is freed, but not so much of it.
+LEAN = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1:"
+            "thread_local_quarantine_size_kb=64")
+SLACK = 1024  # KiB, for what is no request's
+CHECKED = 4 if "san" in os.path.basename(os.environ.get("TRIPTYCH_BIN", "")) \
+    else 1  # a sanitizer doubles and more what it watches
+
+
+def peak(pid):
+    """The most memory that the process has had, in KiB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file
+                    if line.startswith("VmHWM"))
+
+
+def growth(model, *args, name=lambda number: ""):
+    """What 15,000 finished requests add to 5,000, in bytes, while the first in
+    line goes on."""
+    with Holding("/slow") as server:
+        with Running(model, *args, *PATIENT, "-i", "-", report=False,
+                     stdin=subprocess.PIPE, env=LEAN) as running:
+            def finish_up_to(last, first=0):
+                lines = (f"bad/{number}{name(number)}\n"
+                         for number in range(first, last))
+                running.process.stdin.write(
+                    "".join([*lines, f"{server.http}/{last}\n"]).encode())
+                running.process.stdin.flush()
+                wait_for(lambda: any(b"/%d " % last in head
+                                     for head in server.requests),
+                         f"request {last}")
+                return peak(running.pid)
+            running.process.stdin.write(f"{server.http}/slow\n".encode())
+            before = finish_up_to(FEW)
+            after = finish_up_to(4 * FEW, FEW)
+            server.go.set()
+            running.process.stdin.close()
+            r = running.finish()
+    equal(r.err.count(": bad-url: "), 4 * FEW, "failures")
+    equal(r.status, 1, "exit status")
+    return (after - before) * 1024
+
+
+@case
+def nothing_is_kept_of_what_is_discarded(model):
+    grown = growth(model, "-n")
+    check(grown <= SLACK * 1024 * CHECKED, f"{grown} bytes more")
+
+
+# The parent of processes hears of a failure when it is that request's turn.
+@case(models=("threads", "evloop"))
+def nothing_is_kept_of_what_fails(model):
+    grown = growth(model)
+    check(grown <= SLACK * 1024 * CHECKED, f"{grown} bytes more")
+
+
+@case(models=("evloop",))
+def nothing_is_kept_by_loops(model):
+    grown = growth(model, "-n", "--loops", "3")
+    check(grown <= SLACK * 1024 * CHECKED, f"{grown} bytes more")
+
+
+def ahead_of_the_first(model, *args):
+    """Behind a slow first, so many requests are finished as rows may wait;
+    those after them begin when it is done."""
+    with tempfile.NamedTemporaryFile("w", prefix="triptych-") as list_file, \
+            Holding("/slow") as server:
+        list_file.write(f"{server.http}/slow\n")
+        list_file.write("bad\n" * (ROWS - 1))
+        list_file.write(f"{server.http}/last\n")
+        list_file.write("bad\n" * 20000)
+        list_file.flush()
+        with Running(model, "-n", *args, *PATIENT, "-i",
+                     list_file.name) as running:
+            wait_for(lambda: len(server.requests) == 2, "the last request")
+            server.go.set()
+            r = running.finish()
+    equal(len(r.rows), 1 + ROWS + 20000, "rows")
+    equal([r.words.index("ok"), r.words[ROWS], r.words.count("bad-url")],
+          [0, "ok", ROWS - 1 + 20000], "results")
+    done = int(r.rows[0]["done_us"])
+    check(int(r.rows[ROWS]["start_us"]) < done, "the last one did not begin")
+    early = sum(int(row["start_us"]) < done for row in r.rows[ROWS + 1:])
+    equal(early, 0, "requests begun before the first was done")
+
+
+@case
+def rows_wait_up_to_a_limit(model):
+    ahead_of_the_first(model)
+
+
+@case(models=("evloop",))
+def rows_wait_for_other_loops(model):
+    ahead_of_the_first(model, "--loops", "3")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
