@@ -5,66 +5,10 @@
 #include "url.h"
 
 #include <errno.h>
-#include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- File names --------------------------------------------------------- */
-
-/* A name given out, and the number that its next double would get. */
-struct name {
-    unsigned next;
-    char text[];
-};
-
-static int compare_names(const void *a, const void *b)
-{
-    return strcmp(((const struct name *)a)->text,
-                  ((const struct name *)b)->text);
-}
-
-/* Finds or adds `text`. *is_new tells which. NULL when memory is short. */
-static struct name *remember(struct jobs *jobs, const char *text, bool *is_new)
-{
-    size_t size = strlen(text) + 1;
-    struct name *name = malloc(sizeof *name + size);
-    if (name == NULL)
-        return NULL;
-    name->next = 1;
-    memcpy(name->text, text, size);
-    struct name **found = tsearch(name, &jobs->names, compare_names);
-    *is_new = found != NULL && *found == name;
-    if (!*is_new)
-        free(name);
-    return found != NULL ? *found : NULL;
-}
-
-/* Gives out `wanted`, or wanted.1, wanted.2 ... if it is taken. The string is
- * for free(); NULL when memory is short. */
-static char *unique_name(struct jobs *jobs, const char *wanted)
-{
-    bool is_new;
-    size_t size = strlen(wanted) + 12;
-    /* Before anything is remembered: a name without a job would be taken for
-     * ever, and the job's next try would get another one. */
-    char *name = malloc(size);
-    if (name == NULL)
-        return NULL;
-    snprintf(name, size, "%s", wanted);
-    struct name *base = remember(jobs, wanted, &is_new);
-    struct name *given = base;
-    while (given != NULL && !is_new) { /* a line may ask for just that name */
-        snprintf(name, size, "%s.%u", wanted, base->next);
-        given = remember(jobs, name, &is_new);
-        if (given != NULL)
-            base->next++;
-    }
-    if (given != NULL)
-        return name;
-    free(name);
-    return NULL;
-}
 
 /* The last segment of the URL's path, as it is written. */
 static const char *last_segment(const char *url, size_t n, size_t *length)
@@ -109,7 +53,7 @@ static char *make_name(struct jobs *jobs, const char *wanted, size_t n)
         memcpy(name, "index", n);
     }
     name[n] = '\0';
-    char *unique = unique_name(jobs, name);
+    char *unique = names_give(&jobs->names, name);
     free(name);
     return unique;
 }
@@ -136,9 +80,10 @@ int job_print_url(struct bytes *out, const char *url, size_t n)
     return error;
 }
 
-void jobs_init(struct jobs *jobs, const struct options *options)
+int jobs_open(struct jobs *jobs, const struct options *options)
 {
     *jobs = (struct jobs){.options = options, .ended = options->input == NULL};
+    return names_open(&jobs->names);
 }
 
 void jobs_free(struct jobs *jobs)
@@ -148,7 +93,7 @@ void jobs_free(struct jobs *jobs)
         jobs->returned = job->next;
         job_free(job);
     }
-    tdestroy(jobs->names, free);
+    names_free(&jobs->names);
     bytes_free(&jobs->text);
     *jobs = (struct jobs){0};
 }

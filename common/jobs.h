@@ -12,6 +12,7 @@
 #define TRIPTYCH_JOBS_H
 
 #include "bytes.h"
+#include "names.h"
 #include "options.h"
 #include "result.h"
 
@@ -50,10 +51,11 @@ struct jobs {
     bool skipping; /* an overlong line, whose rest is of no use */
     uint64_t next_id;
     struct job *returned; /* lowest id first */
-    void *names;          /* names given out: a tsearch tree */
+    struct names names;   /* given out, with --directory */
 };
 
-void jobs_init(struct jobs *jobs, const struct options *options);
+/* Prepares to take jobs. 0 or a negative errno. */
+int jobs_open(struct jobs *jobs, const struct options *options);
 
 /* Frees everything; jobs that were handed out are not touched. */
 void jobs_free(struct jobs *jobs);

@@ -348,7 +348,10 @@ int run_open(struct run *run, struct options *options, char *message,
     if (error == 0)
         error = -pthread_mutex_init(&run->lock, NULL);
     if (error == 0) {
-        jobs_init(&run->jobs, options);
+        what = "random bytes";
+        error = jobs_open(&run->jobs, options);
+    }
+    if (error == 0) {
         output_open(&run->output, STDOUT_FILENO);
         output_open(&run->errors, STDERR_FILENO);
         run->shows_progress = wants_progress(options);

@@ -74,6 +74,16 @@ def nothing_is_kept_by_loops(model):
     check(grown <= SLACK * 1024 * CHECKED, f"{grown} bytes more")
 
 
+@case
+def of_what_is_saved_its_name_is_taken(model):
+    """At most 32 bytes, however long the name is."""
+    with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
+        grown = growth(model, "-d", directory,
+                       name=lambda number: f"\t{'long' * 50}-{number}")
+    check(grown <= (SLACK * 1024 + 3 * FEW * 32) * CHECKED,
+          f"{grown} bytes more")
+
+
 def ahead_of_the_first(model, *args):
     """Behind a slow first, so many requests are finished as rows may wait;
     those after them begin when it is done."""

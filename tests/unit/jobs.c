@@ -9,7 +9,7 @@
 static struct jobs fresh(struct options *options)
 {
     struct jobs jobs;
-    jobs_init(&jobs, options);
+    ck_assert_int_eq(jobs_open(&jobs, options), 0);
     return jobs;
 }
 
