@@ -48,6 +48,7 @@ struct blocking {
      * at once, or when it is next called, but never missed in between. */
     sigset_t wait_mask;
     atomic_int told; /* enum told */
+    unsigned busy;   /* chunks that were read since the last wait */
 
     /* Takes all `n` bytes of the body; may wait. 0 or a negative errno;
      * -ECANCELED if it was told something. */
@@ -69,6 +70,10 @@ void blocking_fetch(struct blocking *blocking, struct exchange *x);
  * something. */
 int blocking_wait(struct blocking *blocking, int fd, short events,
                   int64_t deadline);
+
+/* Lets the signal in that comes with `told`, without waiting. True if it was
+ * told something. For whoever is long at work without blocking_wait. */
+bool blocking_is_told(struct blocking *blocking);
 
 /* Closes an idle connection: for idle_open. */
 void blocking_close_idle(struct idle_node *node);

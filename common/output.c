@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Given to one system call. */
+#define OUTPUT_SHARE ((size_t)1024 * 1024)
+
 void output_open(struct output *output, int fd)
 {
     struct stat status;
@@ -53,6 +56,21 @@ static ssize_t send_polled(int fd, const struct iovec *part)
     return write(fd, part->iov_base, n);
 }
 
+/* A file takes all that it is given, which may be all of a body that waited in
+ * memory: whoever writes would hear nothing before that is done. */
+static ssize_t send_some(int fd, const struct iovec *parts, int n)
+{
+    size_t length = 0;
+    if (parts[0].iov_len > OUTPUT_SHARE)
+        return write(fd, parts[0].iov_base, OUTPUT_SHARE);
+    for (int i = 0; i < n; i++) {
+        length += parts[i].iov_len;
+        if (length > OUTPUT_SHARE)
+            n = i;
+    }
+    return writev(fd, parts, n);
+}
+
 ssize_t output_send(struct output *output, const struct iovec *parts, int n)
 {
     for (;;) {
@@ -68,7 +86,7 @@ ssize_t output_send(struct output *output, const struct iovec *parts, int n)
             sent = send_polled(output->fd, parts);
             break;
         default:
-            sent = writev(output->fd, parts, n);
+            sent = send_some(output->fd, parts, n);
         }
         if (sent > 0)
             return sent;

@@ -27,8 +27,14 @@
 
 const char model_name[] = "processes";
 
-/* How long interrupted workers have for tidying up. */
-#define GRACE_MS 500
+/* How long interrupted workers have for tidying up. They listen between any
+ * two chunks, so some milliseconds do; this is for a busy machine. */
+#define GRACE_MS 100
+
+/* Jobs given out, and requests finished in their turn, before deaths, results
+ * and a stop are looked at again. */
+#define TAKE_SHARE 64
+#define TURN_SHARE 64
 
 /* What an event of epoll is about; above these: a worker's pipe. */
 enum { ABOUT_STOP, ABOUT_INPUT, ABOUT_DEATH, ABOUT_OUTPUT, ABOUT_WORKERS };
@@ -60,22 +66,22 @@ static enum served wait_for_output(struct fetch *fetch, enum served served)
 }
 
 /* Begins to read the pipe of the request whose turn it is. Nobody else's body
- * is wanted before that one is finished. True if it is: the turn has moved,
- * and a worker is idle. */
-static bool serve_turn(struct fetch *fetch)
+ * is wanted before that one is finished. If it is, the turn has moved, and a
+ * worker is idle. */
+static enum served serve_turn(struct fetch *fetch)
 {
     if (!options_ordered(fetch->run->options) || fetch->output_watched ||
         run_stopping(fetch->run))
-        return false;
+        return NEEDS_INPUT;
     for (size_t i = 0; i < fetch->pool.used; i++) {
         struct request *r = &fetch->requests[i];
         if (!request_has_turn(fetch, r))
             continue;
         if (r->mailbox.watched && mailbox_held(&r->mailbox) == 0)
-            return false; /* epoll will tell */
-        return wait_for_output(fetch, request_serve(fetch, r)) == IS_FINISHED;
+            return NEEDS_INPUT; /* epoll will tell */
+        return wait_for_output(fetch, request_serve(fetch, r));
     }
-    return false;
+    return NEEDS_INPUT;
 }
 
 /* --- Step take ---------------------------------------------------------- */
@@ -176,12 +182,17 @@ static void unwatch_input(struct fetch *fetch)
 static void step_take(struct fetch *fetch)
 {
     struct run *run = fetch->run;
+    int left = TAKE_SHARE;
     /* The first in line, when it has given way, needs no place: all that have
      * one may be waiting for it. */
     while ((fetch->in_flight < fetch->limit ||
             jobs_returned(&run->jobs, fetch->turn)) &&
            !run_stopping(run)) {
         struct job *job;
+        if (left-- == 0) {
+            fetch->goes_on = true;
+            break;
+        }
         int got = run_next(run, &job);
         if (got == -EBUSY || (got == 1 && !dispatch(fetch, job)))
             break; /* until something has finished */
@@ -216,7 +227,8 @@ static void on_event(struct fetch *fetch, uint64_t about)
             run_fail(fetch->run, "%s", strerror(ENOMEM));
         break;
     case ABOUT_DEATH:
-        while ((dead = pool_reap(&fetch->pool, &status)) != NULL)
+        while (!run_stopping(fetch->run) &&
+               (dead = pool_reap(&fetch->pool, &status)) != NULL)
             request_bereft(fetch, &fetch->requests[dead->slot], status);
         break;
     case ABOUT_OUTPUT:
@@ -307,8 +319,9 @@ static void step_stop(struct fetch *fetch)
     while (fetch->pool.alive > 0 && clock_us() < deadline) {
         if (fetch->in_flight > 0)
             collect_all(fetch); /* also: whoever sleeps in write goes on */
-        if (pool_reap(&fetch->pool, &status) == NULL)
-            (void)poll(&deaths, 1, 10);
+        (void)poll(&deaths, 1, 1);
+        while (pool_reap(&fetch->pool, &status) != NULL)
+            ;
     }
     pool_end(&fetch->pool);
     collect_all(fetch);
@@ -325,6 +338,19 @@ static void step_stop(struct fetch *fetch)
     trace_step(&fetch->lane, STEP_NONE);
 }
 
+/* Gives out jobs, and serves the turn, as far as that goes for now. */
+static void go_on(struct fetch *fetch)
+{
+    enum served served = IS_FINISHED;
+    fetch->goes_on = false;
+    for (int i = 0; i < TURN_SHARE && served == IS_FINISHED; i++) {
+        step_take(fetch);
+        served = serve_turn(fetch);
+    }
+    if (served == IS_FINISHED || served == HAS_MORE)
+        fetch->goes_on = true;
+}
+
 void model_run(struct run *run)
 {
     struct fetch fetch;
@@ -335,9 +361,7 @@ void model_run(struct run *run)
         return;
     }
     for (;;) {
-        do
-            step_take(&fetch);
-        while (serve_turn(&fetch));
+        go_on(&fetch);
         bool taken = jobs_done(&run->jobs);
         if (run_stopping(run) || (taken && fetch.in_flight == 0))
             break;
@@ -348,9 +372,9 @@ void model_run(struct run *run)
         if (taken)
             pool_retire_idle(&fetch.pool);
         bool soon = run->shows_progress || fetch.output_unwatchable;
+        int ms = fetch.goes_on ? 0 : soon ? RUN_TICK_MS : -1;
         pool_settle(&fetch.pool);
-        int n =
-            epoll_wait(fetch.epoll_fd, events, 64, soon ? RUN_TICK_MS : -1);
+        int n = epoll_wait(fetch.epoll_fd, events, 64, ms);
         for (int i = 0; i < n && !run_stopping(run); i++)
             on_event(&fetch, events[i].data.u64);
         run_tick(run);

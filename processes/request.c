@@ -9,6 +9,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
+/* Frames, or pieces of a body, that are taken from one worker in a row. From a
+ * worker that is as fast as standard output one could else go on for ever, and
+ * a stop, a death or a free place would not be seen. */
+#define SERVE_SHARE 16
+
 /* Whatever else is short, a result can be heard of. */
 _Static_assert(8 + sizeof(struct outcome) <= MAILBOX_LEAST,
                "a result's frame fits");
@@ -256,8 +261,10 @@ static enum served step_deliver(struct fetch *fetch, struct request *r,
 static enum served step_receive(struct fetch *fetch, struct request *r)
 {
     struct frame frame;
-    int got;
-    while ((got = mailbox_receive(&r->mailbox, &frame)) == 1) {
+    for (int left = SERVE_SHARE; left > 0; left--) {
+        int got = mailbox_receive(&r->mailbox, &frame);
+        if (got != 1)
+            return got == 0 ? NEEDS_INPUT : starve(fetch, r, got);
         if (frame.type == FRAME_BODY) {
             if (step_deliver(fetch, r, &frame) == NEEDS_OUTPUT)
                 return NEEDS_OUTPUT;
@@ -271,13 +278,14 @@ static enum served step_receive(struct fetch *fetch, struct request *r)
             return IS_FINISHED;
         }
     }
-    return got == 0 ? NEEDS_INPUT : starve(fetch, r, got);
+    return HAS_MORE;
 }
 
 enum served request_serve(struct fetch *fetch, struct request *r)
 {
     enum served served = step_receive(fetch, r);
-    int error = served == NEEDS_INPUT ? mailbox_watch(&r->mailbox) : 0;
+    bool reads_on = served == NEEDS_INPUT || served == HAS_MORE;
+    int error = reads_on ? mailbox_watch(&r->mailbox) : 0;
     if (error != 0)
         return starve(fetch, r, error);
     if (served == NEEDS_OUTPUT && !hoards(fetch))
@@ -319,7 +327,9 @@ void request_collect(struct fetch *fetch, struct request *r)
 {
     struct outcome before = r->job->outcome;
     struct frame frame;
-    while (mailbox_receive(&r->mailbox, &frame) == 1) {
+    int left = SERVE_SHARE;
+    while ((left-- > 0 || r->mailbox.worker->pid == 0) &&
+           mailbox_receive(&r->mailbox, &frame) == 1) {
         if (frame.type == FRAME_BODY) {
             mailbox_took(&r->mailbox, frame.length);
             continue;

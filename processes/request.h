@@ -39,6 +39,7 @@ struct fetch {
     uint64_t turn;           /* whose body may go to standard output */
     size_t limit;            /* requests in flight; a shortage lowers it */
     size_t in_flight;
+    bool goes_on; /* there is more to be done, of which epoll tells nothing */
     bool input_watched;
     bool output_watched;     /* standard output is full */
     bool output_unwatchable; /* ... and epoll has no memory to watch it */
@@ -49,6 +50,7 @@ struct fetch {
 enum served {
     NEEDS_INPUT,  /* everything that is there is used up */
     NEEDS_OUTPUT, /* standard output is full */
+    HAS_MORE,     /* it could go on; but the others have their turn first */
     IS_FINISHED   /* the request has left its slot */
 };
 
@@ -75,7 +77,8 @@ void request_bereft(struct fetch *fetch, struct request *r, int status);
  * False if there is none but the one whose turn it is. */
 bool request_displace(struct fetch *fetch);
 
-/* The run stops: takes what comes up the pipe; a result ends the request. */
+/* The run stops: takes some of what comes up the pipe, or all if the worker is
+ * dead; a result ends the request. */
 void request_collect(struct fetch *fetch, struct request *r);
 
 /* Ends the request without a result from its worker, which is dead. */

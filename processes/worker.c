@@ -90,7 +90,10 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
     int error = frame_write(setting->results_fd, FRAME_BODY, p, n);
     trace_buffered(&blocking->lane, 0);
     trace_pipe(w);
-    return error == -EPIPE ? -ECANCELED : error;
+    /* SIGTERM may have come while it slept; write does not let it in. */
+    if (error == -EPIPE || (error == 0 && blocking_is_told(blocking)))
+        return -ECANCELED;
+    return error;
 }
 
 static void restart(struct blocking *blocking)

@@ -402,11 +402,11 @@ static void step_stop(struct fetch *fetch)
     trace_step(&fetch->lane, STEP_STOP);
     atomic_store(&fetch->total, run->jobs.next_id);
     pool_finish(&fetch->pool);
-    while (!pool_wait(&fetch->pool, RUN_TICK_MS)) {
+    do {
         run_tick(run);
         if (run_stopping(run))
             places_stop(&fetch->places);
-    }
+    } while (!pool_wait(&fetch->pool, RUN_TICK_MS));
     pool_free(&fetch->pool);
     for (unsigned i = 0; i < run->options->jobs; i++) {
         trace_step(&fetch->workers[i].blocking.lane, STEP_NONE);
