@@ -23,10 +23,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import folder, grade, labs, sandbox, source  # noqa: E402
+from triptych_lab import folder, grade, isolation, labs, source  # noqa: E402
 
 TOOL = HERE / "triptych-lab"
-PATIENCE = 300
+PATIENCE = 120
 BASE = Path(tempfile.mkdtemp(prefix="lab-base-"))  # prepared once, for all
 atexit.register(shutil.rmtree, BASE, ignore_errors=True)
 
@@ -468,5 +468,5 @@ def case_classroom50_package(_):
 
 
 tool("prepare", "threads", BASE)
-print(f"isolation: {sandbox.isolation()}")
+print(f"isolation: {isolation.isolation().name}")
 sys.exit(run_cases(globals()))

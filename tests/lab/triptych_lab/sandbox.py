@@ -1,16 +1,10 @@
-"""One test program, run within limits, and out of reach of its judge.
-
-As root, the program runs as a user of its own; where the kernel lets us, also
-in namespaces of its own: a loopback of its own, no process of others to be
-seen, all folders read-only but a small one that vanishes. Elsewhere limits and
-the ending of all that it started remain.
+"""One program of a student's, or a compiler at work on a student's source, run
+within limits and shut in as isolation.py can: it sees the folders that it is
+given, and no process, file or network of anybody else.
 
     limit over -> the stacks of all threads (gdb) -> SIGKILL to the test, not to
     its judge, who says what it was doing -> SIGKILL to all that is left"""
 
-import ctypes
-import functools
-import itertools
 import os
 import resource
 import selectors
@@ -24,24 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import stacks
+from .isolation import as_user, command, free_user, isolation, processes_of
 
-BUILD_AS = 61235  # a user that nobody is: compiles what is graded
-RUN_AS = range(40000, 60000)  # such users, too: each run has another
 PROCESSES = 150   # threads count as well
 CROWD = 100       # more processes than any test has
 FILE_SIZE = 64 << 20
 MEMORY = 600 << 20
+ROOM = 64 << 20   # of all files of a test
 OUTPUT = 200_000  # characters kept of what it prints
-
-SETUP = """
-mount --bind /tmp /tmp && mount -o remount,bind,ro /tmp || exit 120
-for d in /dev/shm /var/tmp; do mount -t tmpfs -o size=1m none $d || :; done
-mount -t tmpfs -o size=64m,nr_inodes=20000,mode=777 none "$1" || exit 120
-ip link set lo up || exit 120
-cd "$1" || exit 120
-shift
-exec "$@"
-"""
+WRITABLE = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue")  # for everybody
 
 
 @dataclass
@@ -54,63 +39,6 @@ class Outcome:
     stacks: str = ""
     seconds: float = 0.0
     late: bool = False  # it was ended by the limit on time
-
-
-@functools.cache
-def isolation():
-    """What this machine grants: "namespaces", "user" or "limits"."""
-    if os.geteuid() != 0:
-        return "limits"
-    probe = ["unshare", "--mount", "--net", "--ipc", "--pid", "--fork",
-             "--mount-proc", "sh", "-c",
-             "mount -t tmpfs none /mnt && ip link set lo up"]
-    done = subprocess.run(probe, capture_output=True, check=False) \
-        if shutil.which("unshare") and shutil.which("ip") else None
-    return "namespaces" if done and done.returncode == 0 else "user"
-
-
-def as_user(uid):
-    """Who becomes another user is no longer ended with its parent: so it is
-    asked for again."""
-    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
-            "--no-new-privs", "--pdeathsig", "KILL", "--"]
-
-
-runs = itertools.count(os.getpid() * 61)
-
-
-def command(argv, cwd, user):
-    if isolation() == "limits":
-        return argv
-    own = [*as_user(user), *argv]
-    if isolation() == "user":
-        return own
-    return ["setpriv", "--pdeathsig", "KILL", "--",
-            "unshare", "--mount", "--net", "--ipc", "--pid", "--fork",
-            "--kill-child", "--mount-proc", "sh", "-c", SETUP, "sh",
-            str(cwd), *own]
-
-
-def set_limits(seconds):
-    """In the child, before the program is there."""
-    def limit(what, value):
-        hard = resource.getrlimit(what)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
-        resource.setrlimit(what, (value, value))
-    os.nice(5)  # the judge comes first
-    limit(resource.RLIMIT_CORE, 0)
-    limit(resource.RLIMIT_FSIZE, FILE_SIZE)
-    limit(resource.RLIMIT_CPU, int(seconds) * 4 + 10)
-    limit(resource.RLIMIT_NOFILE, 4096)
-    if os.geteuid() == 0:  # else it would count what the user runs besides
-        limit(resource.RLIMIT_NPROC, PROCESSES)
-
-
-def adopt_orphans():
-    """What loses its parent becomes ours, so that it can be ended."""
-    PR_SET_CHILD_SUBREAPER = 36
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def descendants(pid):
@@ -133,35 +61,49 @@ def descendants(pid):
 
 
 def memory(pids):
-    """Bytes of memory of their own, about."""
+    """Bytes of memory of their own, and of files without a name, about."""
     total = 0
     for pid in pids:
         try:
-            words = Path(f"/proc/{pid}/statm").read_text().split()
+            status = Path(f"/proc/{pid}/status").read_text()
+            for line in status.splitlines():
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    total += int(line.split()[1]) << 10
+            total += unnamed(pid)
         except OSError:
             continue
-        total += (int(words[1]) - int(words[2])) * resource.getpagesize()
     return total
 
 
-def end_all(first, seen, user):
-    """Ends what is left: below `first`, what was seen there and has become
-    ours, or of the user."""
-    if isolation() == "user":
-        subprocess.run([*as_user(user), sys.executable, "-c",
-                        "import os; os.kill(-1, 9)"],
-                       check=False, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        left = [p for p in descendants(first) if alive(p)]
-        left += [p for p in seen if alive(p)]
-        if not left:
-            return
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        time.sleep(0.01)
+def unnamed(pid):
+    """Bytes of the files that a process has open and that no folder has:
+    memfd_create makes such, in memory."""
+    sizes = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            there = os.stat(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue
+        if there.st_nlink == 0:
+            sizes[there.st_dev, there.st_ino] = there.st_blocks * 512
+    return sum(sizes.values())
+
+
+def files_of(user):
+    """What a user has in the folders that are everybody's."""
+    found = []
+    for top in WRITABLE:
+        for folder, folders, files in os.walk(top):
+            folders[:] = [f for f in folders if os.access(f"{folder}/{f}",
+                                                          os.R_OK)]
+            for name in (*folders, *files):
+                path = os.path.join(folder, name)
+                try:
+                    if os.lstat(path).st_uid == user:
+                        found.append(path)
+                except OSError:
+                    continue
+    return found
 
 
 def alive(pid):
@@ -172,29 +114,71 @@ def alive(pid):
     return stat.rpartition(")")[2].split()[0] not in "ZX"
 
 
+# Ends all processes of a user as soon as the grader ends, or closes the pipe
+# to it. It is no process of that user until then, who could end it.
+KEEPER = """
+import os, signal, sys
+user = int(sys.argv[1])
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.stdin.read()
+os.setgroups([])
+os.setresgid(user, user, user)
+os.setresuid(user, user, user)
+os.kill(-1, signal.SIGKILL)
+"""
+
+
+class Keeper:
+    """Where there are no namespaces, it knows a test's processes by their
+    user, and nothing of them stays."""
+
+    def __init__(self, user):
+        self.user = user
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", KEEPER, str(user)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def end_all(self):
+        self.process.stdin.close()
+        self.process.wait()
+        while processes_of(self.user):  # dying, it may take a moment
+            time.sleep(0.01)
+        for path in files_of(self.user):
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                Path(path).unlink(missing_ok=True)
+
+
 class Run:
     """A program that runs: its output, its verdict, its limits."""
 
-    def __init__(self, argv, environment, limit, cwd):
+    def __init__(self, argv, environment, cwd, user, **how):
         self.program = argv[0]
-        self.user = RUN_AS[next(runs) % len(RUN_AS)]
-        self.seen = set()  # all processes that it ever had
+        self.user = user
         self.too_much = ""  # what it had more of than it may
         self.heard = {"output": bytearray(), "result": bytearray()}
+        self.keeper = Keeper(user) if not isolation().private else None
         result_read, result_write = os.pipe()
         environment = dict(environment, LAB_RESULT=str(result_write))
         self.process = subprocess.Popen(
-            command(argv, cwd, self.user), cwd=cwd, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command(isolation(), argv, cwd, user, **how), cwd="/",
+            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, pass_fds=[result_write],
-            start_new_session=True,
-            preexec_fn=lambda: set_limits(limit))
+            start_new_session=True)
         os.close(result_write)
         self.selector = selectors.DefaultSelector()
         self.result_fd = result_read
         self.selector.register(self.process.stdout.fileno(),
                                selectors.EVENT_READ, "output")
         self.selector.register(result_read, selectors.EVENT_READ, "result")
+
+    def processes(self):
+        """Its own, without those of ours that started it."""
+        if self.keeper is None:
+            return descendants(self.process.pid)[1:]
+        return processes_of(self.user)
 
     def listen(self, seconds):
         """Reads what there is, for at most `seconds`."""
@@ -205,22 +189,33 @@ class Run:
             elif len(self.heard[key.data]) < OUTPUT:
                 self.heard[key.data] += data
 
-    def until_ended(self, end):
+    def until_ended(self, end, most=MEMORY):
         """True if it has ended by then; else why it is to be ended."""
         while time.monotonic() < end:
             self.listen(0.1)
             if self.process.poll() is not None:
                 return True
-            pids = descendants(self.process.pid)[1:]
-            self.seen.update(pids)
+            pids = self.processes()
             if len(pids) > CROWD:
                 self.too_much = f"it had {len(pids)} processes"
-            elif memory(pids) > MEMORY:
-                self.too_much = f"it used more than {MEMORY >> 20} MiB of " \
+            elif memory(pids) > most:
+                self.too_much = f"it used more than {most >> 20} MiB of " \
                     "memory"
+            elif self.keeper is not None and self.on_disk() > ROOM:
+                self.too_much = f"it filled more than {ROOM >> 20} MiB of " \
+                    "the disk"
             if self.too_much:
                 return False
         return False
+
+    def on_disk(self):
+        sizes = [0]
+        for path in files_of(self.user):
+            try:
+                sizes.append(os.lstat(path).st_blocks * 512)
+            except OSError:
+                continue
+        return sum(sizes)
 
     def end_test(self):
         """The judge is the first below us that is the program; it sees how
@@ -244,42 +239,69 @@ class Run:
         self.until_ended(time.monotonic() + 5)
 
     def close(self):
-        end_all(self.process.pid, self.seen, self.user)
+        """Returns when no process of it is left."""
+        if self.keeper is not None:
+            self.keeper.end_all()
+        else:
+            self.end_namespace()
         self.process.kill()
         self.process.wait()
         while self.selector.get_map():
             before = len(self.selector.get_map())
             self.listen(0.05)
             if len(self.selector.get_map()) == before:
-                break  # somebody out of reach still holds it
+                break
         self.selector.close()
         self.process.stdout.close()
         os.close(self.result_fd)
+
+    def end_namespace(self):
+        """With its first process all others end; only then `unshare`, which
+        waits for it."""
+        for pid in descendants(self.process.pid)[1:2]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                self.process.wait(10)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
 
     def text(self, of):
         return self.heard[of].decode(errors="replace")
 
 
-def run(argv, environment, limit):
-    """Runs a test program; an Outcome."""
-    adopt_orphans()
+def run(argv, environment, limit, show=(), hide=()):
+    """Runs a test program; an Outcome. It sees the folders of `show`, without
+    those in them that `hide` names."""
     began = time.monotonic()
     outcome = Outcome()
+    if isolation().name == "none":
+        outcome.verdict, outcome.observed = "broken", isolation().warning
+        return outcome
+    limits = {"CORE": 0, "FSIZE": FILE_SIZE, "NOFILE": 4096,
+              "CPU": int(limit) * 4 + 10}
     with tempfile.TemporaryDirectory(prefix="lab-cwd-") as cwd:
         os.chmod(cwd, 0o777)
         environment = dict(environment, HOME=cwd, TMPDIR=cwd, TEMP=cwd)
-        one = Run(argv, environment, limit, cwd)
+        one = Run(argv, environment, cwd, free_user(), show=show,
+                  hide=closed(hide), limits=limits, processes=PROCESSES,
+                  room=str(ROOM))
         try:
             if not one.until_ended(began + limit):
                 outcome.late = True
                 if not one.too_much:
                     outcome.stacks = stacks.of(
-                        [p for p in descendants(one.process.pid) if alive(p)])
+                        [p for p in one.processes() if alive(p)],
+                        as_user(one.user) if isolation().another_user else [])
                 one.end_test()
         finally:
             one.close()
     outcome.seconds = time.monotonic() - began
     outcome.output = one.text("output")
+    read_verdict(outcome, one, limit)
+    return outcome
+
+
+def read_verdict(outcome, one, limit):
     fields = one.text("result").split("\0")
     if len(fields) == 5:
         outcome.verdict, outcome.observed, outcome.means, outcome.look = \
@@ -294,7 +316,59 @@ def run(argv, environment, limit):
         outcome.observed = why + (f", while {doing}" if doing else "")
     if outcome.verdict == "failed":
         add_general(outcome)
-    return outcome
+
+
+def closed(hide):
+    """Where there are no namespaces, other users are kept out of a folder by
+    its mode. (They are the grader's own folders.)"""
+    if not isolation().private:
+        for folder in hide:
+            os.chmod(folder, 0o700)
+    return hide
+
+
+def compile_in(cwd, argv, environment, seconds, write=(), show=(), hide=()):
+    """Runs a compiler, or what calls one, in the folder `cwd`, which it sees:
+    (its exit status, what it printed). It may write in the folders of `write`
+    and in TMPDIR. A source can ask a compiler for any file."""
+    if isolation().name == "none":
+        raise Refused(isolation().warning)
+    user = free_user()
+    limits = {"CORE": 0, "FSIZE": 256 << 20, "CPU": 120, "AS": 2 << 30}
+    if isolation().another_user:
+        give(write, user)
+    try:
+        with tempfile.TemporaryDirectory(prefix="lab-tmp-") as own:
+            os.chmod(own, 0o777)
+            one = Run([*argv], dict(environment, TMPDIR=own, HOME=own), own,
+                      user, start=cwd, show=[*show, cwd], write=write,
+                      hide=closed(hide), limits=limits, room="512m",
+                      processes=PROCESSES)
+            try:
+                done = one.until_ended(time.monotonic() + seconds, 4 << 30)
+            finally:
+                one.close()
+    finally:
+        if isolation().another_user:
+            give(write, os.geteuid())
+    said = one.text("output")
+    if not done:
+        said += one.too_much or \
+            f"\nThe compiler was not done after {seconds} s.\n"
+    return one.process.returncode if done else -1, said
+
+
+class Refused(Exception):
+    """What would run a student's code, without anything to shut it in."""
+
+
+def give(paths, user):
+    """Folders, and all in them, to a user."""
+    for top in paths:
+        os.lchown(top, user, user)
+        for folder, folders, files in os.walk(top):
+            for name in (*folders, *files):
+                os.lchown(os.path.join(folder, name), user, user)
 
 
 def add_general(outcome):
@@ -305,6 +379,9 @@ def add_general(outcome):
     elif outcome.observed.startswith("it used"):
         means = "something grows without bound"
         look = "what is allocated in a loop, and who frees it"
+    elif outcome.observed.startswith("it filled"):
+        means = "it writes files without end"
+        look = "what it writes, and where that ends"
     elif outcome.late:
         means = "it waits for what never comes, or runs in a circle"
         look = "what the threads below wait for, and who could end that"
