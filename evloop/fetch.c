@@ -312,6 +312,14 @@ static int add_events(struct fetch *fetch)
     return 0;
 }
 
+/* The idle connections that a loop may keep: no more than --jobs altogether.
+ */
+static size_t idle_share(const struct options *options, size_t loops,
+                         size_t number)
+{
+    return options->jobs / loops + (number < options->jobs % loops ? 1 : 0);
+}
+
 /* Step start: makes a loop. */
 static int step_start(struct fetch *fetch, struct loops *loops, size_t number)
 {
@@ -332,7 +340,7 @@ static int step_start(struct fetch *fetch, struct loops *loops, size_t number)
                       .tls = &loops->run->tls,
                       .trace = &loops->run->trace,
                       .connect_timeout_us = options->connect_timeout_us};
-    error = loop_open(&fetch->loop, options->jobs);
+    error = loop_open(&fetch->loop, idle_share(options, loops->count, number));
     if (error == 0)
         return add_events(fetch);
     event_base_free(base);

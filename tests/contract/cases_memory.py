@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """What is kept of requests that are finished, and of connections."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 
-from harness import (PATIENCE, Holding, Running, case, check, equal, main,
-                     wait_for)
+from harness import (PATIENCE, Holding, Running, Server, case, check, equal,
+                     main, wait_for)
 
 PATIENT = ("-t", PATIENCE * 2)  # longer than wait_for waits
 FEW = 5000
@@ -116,6 +118,63 @@ def rows_wait_up_to_a_limit(model):
 @case(models=("evloop",))
 def rows_wait_for_other_loops(model):
     ahead_of_the_first(model, "--loops", "3")
+
+
+# --- Connections -------------------------------------------------------------
+
+class Together(Server):
+    """Answers when `together` requests wait, so that each has a connection of
+    its own; knows how many connections the client keeps open."""
+
+    def __init__(self, together):
+        self.barrier = threading.Barrier(together)
+        self.kept = 0
+        self.counting = threading.Lock()
+        super().__init__(self.answer)
+
+    def count(self, change):
+        with self.counting:
+            self.kept += change
+
+    def answer(self, c):
+        self.count(1)
+        try:
+            while c.request():
+                self.barrier.wait(PATIENCE)
+                c.ok(b"body")
+        finally:
+            self.count(-1)
+
+
+def idle_at_eight_servers(model, *args):
+    jobs = 4
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(Together(jobs)) for _ in range(8)]
+        running = stack.enter_context(
+            Running(model, "-n", "-j", jobs, *args, *PATIENT, "-i", "-",
+                    stdin=subprocess.PIPE))
+        for server in servers:
+            running.process.stdin.write(
+                f"{server.http}/x\n".encode() * jobs)
+        running.process.stdin.flush()
+        wait_for(lambda: all(len(server.requests) == jobs
+                             for server in servers), "all requests")
+        wait_for(lambda: sum(server.kept for server in servers) <= jobs,
+                 f"no more than {jobs} idle connections; there are "
+                 f"{sum(server.kept for server in servers)}")
+        running.process.stdin.close()
+        r = running.finish()
+    equal(r.words, ["ok"] * 8 * jobs, r.err)
+
+
+@case
+def no_more_idle_connections_than_jobs(model):
+    idle_at_eight_servers(model)
+
+
+@case(models=("evloop",))
+def no_more_idle_connections_in_all_loops(model):
+    idle_at_eight_servers(model, "--loops", "4")
 
 
 if __name__ == "__main__":

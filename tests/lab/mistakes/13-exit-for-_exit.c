@@ -25,7 +25,8 @@ void worker_main(const struct worker_setting *setting)
     trace_step(&w.blocking.lane, STEP_TAKE);
     set_signals(&w);
     blocking_prepare();
-    if (idle_open(&w.idle, setting->options->jobs, blocking_close_idle) == 0) {
+    /* One for each worker makes no more than --jobs altogether. */
+    if (idle_open(&w.idle, 1, blocking_close_idle) == 0) {
         while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
                step_take(&w) && go(&w))
             ;
