@@ -22,7 +22,8 @@ static const char *const backends[] = {"epoll", "poll", "select"};
 
 /* What getopt returns for an option without a letter. */
 enum {
-    O_CONNECT_TIMEOUT = 256,
+    O_SYNC_FILES = 256,
+    O_CONNECT_TIMEOUT,
     O_RETRIES,
     O_MAX_REDIRECTS,
     O_MAX_BODY,
@@ -52,6 +53,8 @@ static const struct option_row {
     {'j', "jobs", "N", NULL, false, "requests in flight at once (8)"},
     {'d', "directory", "DIR", NULL, false, "save each body as a file in DIR"},
     {'n', "discard", NULL, NULL, false, "read the bodies, keep none"},
+    {O_SYNC_FILES, "sync", NULL, NULL, false,
+     "with -d: wait until a file is on the disk"},
     {'T', "upload", "FILE", NULL, false, "PUT FILE to every URL"},
     {'H', "header", "'NAME: VALUE'", NULL, false, "add a request header"},
     {'t', "timeout", "SECONDS", NULL, false, "limit on one attempt (30)"},
@@ -208,6 +211,9 @@ static bool take_value(struct options *o, int code, char *value)
         return *value != '\0';
     case 'n':
         o->discard = true;
+        return true;
+    case O_SYNC_FILES:
+        o->sync = true;
         return true;
     case 'T':
         o->upload = value;
@@ -383,6 +389,10 @@ static int check_together(struct options *o, char *message, size_t size)
     }
     if (o->directory != NULL && o->discard) {
         snprintf(message, size, "--directory and --discard exclude another");
+        return -EINVAL;
+    }
+    if (o->sync && o->directory == NULL) {
+        snprintf(message, size, "--sync needs a --directory");
         return -EINVAL;
     }
     if (o->url_count == 0 && o->input == NULL) {

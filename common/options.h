@@ -25,6 +25,7 @@ struct options {
 
     const char *directory; /* at most one of these two */
     bool discard;
+    bool sync; /* a file and its name are on the disk before it counts */
 
     const char *upload;   /* NULL: GET */
     uint64_t upload_size; /* bytes; run_open fills these two in */

@@ -12,9 +12,35 @@
 
 #define TEMPORARY_SIZE 64
 
-/* mkdir -p; errors show when the directory is opened. */
-static int make_directories(const char *path)
+/* Returns when the disk has it. 0 or a negative errno. */
+static int sync_fd(int fd)
 {
+    while (fsync(fd) == -1) {
+        if (errno != EINTR)
+            return -errno;
+    }
+    return 0;
+}
+
+/* The name of a new directory is in the one above it. `..` leads there even
+ * if the path is a symbolic link's. 0 or a negative errno. */
+static int sync_parent(const char *path)
+{
+    int made = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (made == -1)
+        return -errno;
+    int parent = openat(made, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = parent != -1 ? sync_fd(parent) : -errno;
+    if (parent != -1)
+        (void)close(parent);
+    (void)close(made);
+    return error;
+}
+
+/* mkdir -p. What cannot be made on the way shows at the last one. */
+static int make_directories(const char *path, bool sync)
+{
+    int error = 0;
     char *part = strdup(path);
     if (part == NULL)
         return -ENOMEM;
@@ -22,20 +48,26 @@ static int make_directories(const char *path)
         if (*at != '/')
             continue;
         *at = '\0';
-        (void)mkdir(part, 0777);
+        if (mkdir(part, 0777) == 0 && sync && error == 0)
+            error = sync_parent(part);
         *at = '/';
     }
-    int error = mkdir(part, 0777) == 0 || errno == EEXIST ? 0 : -errno;
+    bool made = mkdir(part, 0777) == 0;
+    if (!made && errno != EEXIST)
+        error = -errno;
+    if (made && sync && error == 0)
+        error = sync_parent(part);
     free(part);
     return error;
 }
 
 int sink_open(struct sink *sink, const struct options *options)
 {
-    *sink = (struct sink){.directory = -1, .owner = getpid()};
+    *sink = (struct sink){
+        .directory = -1, .sync = options->sync, .owner = getpid()};
     if (options->directory == NULL)
         return 0;
-    int error = make_directories(options->directory);
+    int error = make_directories(options->directory, options->sync);
     if (error != 0)
         return error;
     sink->directory =
@@ -129,18 +161,24 @@ int sink_commit(struct sink *sink, struct file *file, const struct job *job)
             return error;
     }
     temporary_name(sink, job, name);
-    int error = 0;
+    int error = sink->sync ? sync_fd(file->fd) : 0;
     /* A file system may report a failed write only now. On Linux the
      * descriptor is gone even when close fails, EINTR included. */
-    if (close(file->fd) == -1 && errno != EINTR)
+    if (close(file->fd) == -1 && errno != EINTR && error == 0)
         error = -errno;
     file->fd = -1;
     /* rename replaces a symbolic link, it does not follow it. */
     if (error == 0 &&
         renameat(sink->directory, name, sink->directory, job->name) == -1)
         error = -errno;
-    if (error != 0)
+    if (error != 0) {
         (void)unlinkat(sink->directory, name, 0);
+        return error;
+    }
+    if (sink->sync)
+        error = sync_fd(sink->directory);
+    if (error != 0)
+        (void)unlinkat(sink->directory, job->name, 0);
     return error;
 }
 

@@ -15,11 +15,13 @@
 #include "jobs.h"
 #include "options.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct sink {
     int directory; /* descriptor; -1 when bodies are discarded */
+    bool sync;     /* file and name are on the disk before it counts */
     pid_t owner;   /* the process that made it */
 };
 
@@ -31,8 +33,9 @@ struct file {
 
 #define FILE_NONE ((struct file){.fd = -1})
 
-/* Opens the directory, and makes it and its parents if need be. 0, or a
- * negative errno. Does nothing when there is no --directory. */
+/* Opens the directory, and makes it and its parents if need be; with --sync
+ * their names are on the disk, too. 0, or a negative errno. Does nothing when
+ * there is no --directory. */
 int sink_open(struct sink *sink, const struct options *options);
 
 void sink_close(struct sink *sink);
@@ -43,7 +46,9 @@ int sink_write(struct sink *sink, struct file *file, const struct job *job,
                const char *p, size_t n);
 
 /* The body is whole: gives the file its name. 0 or a negative errno. The file
- * is closed either way, and nothing is left of it on an error. */
+ * is closed either way, and nothing is left of it on an error. With --sync it
+ * waits for the disk, twice: for the bytes, or the name could get there before
+ * them; then for the name. */
 int sink_commit(struct sink *sink, struct file *file, const struct job *job);
 
 /* Forgets what was written, for a new try or for good. */

@@ -174,6 +174,8 @@ bool deliver_end(struct request *r)
     struct run *run = r->fetch->run;
     int error = 0;
     if (!is_ordered(r)) {
+        /* With --sync this waits for the disk, and the loop with it: no other
+         * request goes on meanwhile. */
         error = sink_commit(&run->sink, &r->file, r->job);
         if (error != 0)
             exchange_failed(r->x, sink_result(error), strerror(-error),

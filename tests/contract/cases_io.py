@@ -2,6 +2,8 @@
 
 import os
 import pty
+import re
+import shutil
 import socket
 import struct
 import threading
@@ -9,8 +11,8 @@ import time
 import tty
 from urllib.parse import quote
 
-from harness import (Origin, Running, Server, Workplace, case, check, content,
-                     equal, expect, main, run, wait_for)
+from harness import (Origin, Running, Server, Skip, Workplace, case, check,
+                     content, equal, expect, main, run, wait_for)
 
 
 def make(place, name, data):
@@ -382,6 +384,58 @@ def few_descriptors(model):
         r = run(model, "-j", "60", *urls, preexec_fn=limit)
     equal(r.words, ["ok"] * 60, r.err)
     check(r.out == out, "bodies differ")
+
+
+# --- On the disk ------------------------------------------------------------
+
+def synced(model, *tampering):
+    """Saves one body with --sync; returns what came of it, and the calls."""
+    if not shutil.which("strace"):
+        raise Skip("strace is not installed")
+    with Workplace() as place, Server(lambda c: c.request() and
+                                      c.ok(b"body")) as server:
+        os.mkdir(place.join("d"))
+        log = place.join("log")
+        wrap = ["strace", "-f", "-y", "-o", log, "-e",
+                "trace=fsync,fdatasync,rename,renameat,renameat2", *tampering]
+        r = run(model, "--sync", f"{server.http}/name", wrap=wrap,
+                directory=place.join("d"),
+                env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        with open(log, encoding="utf-8", errors="replace") as file:
+            calls = re.findall(r"^\d+ +(\w+)\(\d+<(.*?)>.*\) += (\S+)",
+                               file.read(), re.MULTILINE)
+    kinds = [(name, "file" if path.endswith(".part") else
+              "folder" if path.endswith("/d") else path, came)
+             for name, path, came in calls]
+    return r, kinds
+
+
+@case
+def synced_before_it_counts(model):
+    """The file before it gets its name, and then the folder."""
+    r, calls = synced(model)
+    equal(calls, [("fsync", "file", "0"), ("renameat", "folder", "0"),
+                  ("fsync", "folder", "0")], "calls")
+    equal(r.files, {"name": b"body"}, "files")
+    return expect(r, ["ok"])
+
+
+@case
+def not_on_the_disk_is_write_failed(model):
+    """Whichever of the two cannot be synchronized, nothing is left."""
+    for which in (1, 2):
+        r, calls = synced(model, "-e", f"inject=fsync:error=EIO:when={which}")
+        equal(calls[-1], ("fsync", ("file", "folder")[which - 1], "-1"),
+              "the last call")
+        equal(r.files, {}, "files")
+        expect(r, ["write-failed"], err="Input/output error")
+
+
+@case
+def sync_needs_a_directory(model):
+    r = run(model, "--sync", "bad", report=False)
+    equal(r.status, 2, "exit status")
+    check("--sync needs a --directory" in r.err, r.err)
 
 
 if __name__ == "__main__":
