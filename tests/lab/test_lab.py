@@ -335,7 +335,8 @@ def some_grades():
     bad = grade.Result("b", "queue", "Bad", 4, True, False, "failed",
                        "saw \"3\" & <4>", "a meaning", "a place")
     grades = grade.Grades("threads", "Title", {"queue": "The queue"},
-                          [good, bad], stubs=["queue_put", "queue_take"])
+                          [good, bad], stubs=["queue_put", "queue_take"],
+                          isolation="another user", warning="Mind that.")
     grades.finished = True
     return grades
 
@@ -347,6 +348,10 @@ def case_formats(_):
     for part in ("3 of 7", "FAIL", "saw \"3\"", "a meaning", "a place",
                  "queue_put, queue_take"):
         check(part in text, f"{part!r} is not in the text")
+    for make in (report.as_text, report.as_tap, report.as_json,
+                 report.as_gradescope, report.as_classroom50):
+        said = make(grades)
+        check("another user" in said and "Mind that." in said, said)
     scope = json.loads(report.as_gradescope(grades))
     check(scope["score"] == 3 and [t["status"] for t in scope["tests"]] ==
           ["passed", "failed"], str(scope))

@@ -94,7 +94,7 @@ def main():
     arguments = arguments.parse_args()
     chosen = [a for a in all_attacks() if not arguments.names
               or any(n in a.name for n in arguments.names)]
-    print(f"isolation: {sandbox.isolation()}")
+    print(f"isolation: {sandbox.isolation().name}")
     bad = 0
     for name in sorted({a.lab for a in chosen}):
         mine = [a for a in chosen if a.lab == name]

@@ -6,8 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from . import build, folder, grade, labs, matrix, package, predictions, report
-from . import source
+from . import build, folder, grade, isolation, labs, matrix, package
+from . import predictions, report, sandbox, source
 
 
 LAB = "a lab's name or number: see `list`"
@@ -123,6 +123,7 @@ def writer(arguments):
 
 
 def do_grade(arguments):
+    isolation.through_sudo()
     name, hunted = folder.what_is(arguments.folder)
     if not arguments.folder.is_dir():
         raise labs.Unknown(f"{arguments.folder} is not a folder")
@@ -232,7 +233,8 @@ def main():
     signal.signal(signal.SIGTERM, stop)  # so that what was started is ended
     try:
         return DO[arguments.command](arguments)
-    except (labs.Unknown, folder.Exists, source.Missing) as error:
+    except (labs.Unknown, folder.Exists, source.Missing,
+            sandbox.Refused) as error:
         say(f"triptych-lab: {error}")
         return 2
     except BrokenPipeError:  # as after `triptych-lab list | head`

@@ -47,6 +47,8 @@ class Grades:
     note: str = ""
     stubs: list = field(default_factory=list)  # functions not written yet
     finished: bool = False
+    isolation: str = "none"  # of the code that was run, if any was
+    warning: str = ""  # what it lacks, and how to get that
 
     @property
     def score(self):
@@ -61,15 +63,18 @@ class Grades:
                 "title": self.title, "score": self.score,
                 "points": self.points, "finished": self.finished,
                 "note": self.note, "stubs": self.stubs,
+                "isolation": self.isolation, "warning": self.warning,
                 "parts": self.parts,
                 "tests": [dict(asdict(r), score=r.score)
                           for r in self.results]}
 
 
 def new_grades(lab, tests=None):
+    kind = sandbox.isolation()
     return Grades(lab.name, lab.title, {p.name: p.title for p in lab.parts},
                   [Result(t.name, t.part, t.title, t.points, t.public)
-                   for t in (tests or lab.tests)])
+                   for t in (tests or lab.tests)],
+                  isolation=kind.name, warning=kind.warning)
 
 
 def handed_in(folder, lab):

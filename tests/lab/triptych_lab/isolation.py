@@ -164,8 +164,10 @@ def through_sudo():
     if os.geteuid() == 0 or OWNER in os.environ or \
             shutil.which("sudo") is None:
         return
+    bare = {"PATH": os.environ.get("PATH", os.defpath)}
     asked = subprocess.run(["sudo", "-n", "id", "-u"], capture_output=True,
-                           stdin=subprocess.DEVNULL, text=True, check=False)
+                           stdin=subprocess.DEVNULL, text=True, check=False,
+                           env=bare)
     if asked.returncode != 0 or asked.stdout.strip() != "0":
         return
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -174,7 +176,7 @@ def through_sudo():
     sys.stdout.flush()
     os.execve(shutil.which("sudo"),
               ["sudo", "-n", "env", "-i", *assignments, sys.executable,
-               *sys.argv], {"PATH": os.environ.get("PATH", os.defpath)})
+               *sys.argv], bare)
 
 
 def give_to_owner(path):

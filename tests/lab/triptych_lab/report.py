@@ -7,6 +7,8 @@ import textwrap
 from datetime import datetime, timezone
 from pathlib import Path
 
+from . import isolation
+
 
 def message(result):
     """What a failure says: observed, meaning, where to look."""
@@ -36,6 +38,9 @@ def remarks(grades):
             "Still stubs, which say TODO(student): "
             + ", ".join(grades.stubs) + ". A test that comes to one of them "
             "fails, and its \"Probably\" is not meant for that.", 79)
+    lines.append(f"Isolation: {grades.isolation}")
+    if grades.warning:
+        lines += textwrap.wrap(f"Warning: {grades.warning}", 79)
     return lines
 
 
@@ -112,6 +117,7 @@ def as_classroom50(grades):
         "release": env("RELEASE_URL", ""),
         "review": env("REVIEW_URL", ""),
         "datetime": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "isolation": grades.isolation, "warning": grades.warning,
         "score": grades.score, "max-score": grades.points,
         "tests": [{"test-name": r.title, "passed": r.passed,
                    "score": r.score, "max-score": r.points}
@@ -126,5 +132,9 @@ def write(path, text):
     """Whole or not at all: whoever looks finds the last whole one."""
     path = Path(path)
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
+    # It could be a link in what was handed in, to any file of ours.
+    part.unlink(missing_ok=True)
+    with open(part, "x", encoding="utf-8") as file:
+        file.write(text)
+    isolation.give_to_owner(part)
     os.replace(part, path)

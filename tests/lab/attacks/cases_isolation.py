@@ -1,0 +1,326 @@
+#!/usr/bin/env python3
+"""Programs that would harm the grader, its user or the machine: what a
+student's code could do at worst, in each isolation that is to be had here. As
+root, all of it is done a second time as a user who is not.
+
+    cases_isolation.py [PART OF A NAME]..."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
+
+from runner import check, run_cases  # noqa: E402
+from triptych_lab import isolation, sandbox  # noqa: E402
+
+TOKEN = "a-token-that-nobody-is-to-see"
+PYTHON = isolation.PYTHON
+USER = 61236  # whom nobody is: a user without any rights
+
+
+def modes():
+    """Each isolation that works here, put in force in turn. As root, one is
+    left out: code that goes on being root's."""
+    every = isolation.candidates
+    try:
+        for one in list(every()):
+            if os.geteuid() == 0 and not one.another_user:
+                continue
+            isolation.candidates = lambda one=one: [one]
+            isolation.isolation.cache_clear()
+            if isolation.isolation().name != "none":
+                yield one
+    finally:
+        isolation.candidates = every
+        isolation.isolation.cache_clear()
+
+
+def attack(text, limit=20, **how):
+    """What a program in Python printed, shut in: the Outcome."""
+    return sandbox.run([PYTHON, "-c", text],
+                       {"PATH": "/usr/bin:/bin"}, limit, **how)
+
+
+def case_some_isolation(_):
+    check(list(modes()), "no code can be run here: " + isolation.NONE.warning)
+
+
+def case_kill_all(_):
+    for mode in modes():
+        with subprocess.Popen(["sleep", "600"]) as bystander:
+            attack("import os; print(1, flush=True); os.kill(-1, 9)")
+            alive = bystander.poll() is None
+            bystander.kill()
+        check(alive, f"{mode.name}: the user's process was killed")
+
+
+def case_no_rights(_):
+    """No privileges, by sudo or any other program."""
+    for mode in modes():
+        said = attack("print(open('/proc/self/status').read())").output
+        check("NoNewPrivs:\t1" in said, f"{mode.name}: {said}")
+        check("CapEff:\t0000000000000000" in said, f"{mode.name}: {said}")
+        if mode.another_user:
+            check("Uid:\t0" not in said, f"{mode.name}: {said}")
+
+
+SEES = """
+import os
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    try:
+        print(open(f'/proc/{pid}/environ', 'rb').read())
+    except OSError:
+        pass
+print(dict(os.environ))
+print('open:', sorted(os.listdir('/proc/self/fd'), key=int))
+"""
+
+
+def case_token_and_preload(_):
+    """Neither the environment nor a descriptor of the grader is to be had.
+    A process has the environment that it was started with: so one is started
+    that has it."""
+    with tempfile.TemporaryFile() as secret:
+        os.set_inheritable(secret.fileno(), True)
+        os.environ.update(GITHUB_TOKEN=TOKEN, LD_PRELOAD=f"/{TOKEN}")
+        with subprocess.Popen(["sleep", "600"],
+                              stderr=subprocess.DEVNULL) as other:
+            for mode in modes():
+                said = attack(SEES).output
+                check(TOKEN not in said, f"{mode.name}: {said}")
+                # Three, the pipe for the verdict, the folder itself.
+                check(said.rpartition("open: ")[2].count("'") == 10,
+                      f"{mode.name}: {said}")
+            other.kill()
+        del os.environ["GITHUB_TOKEN"], os.environ["LD_PRELOAD"]
+
+
+DAEMON = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.closerange(0, 100)
+        time.sleep(600.123)
+    os._exit(0)
+os.wait()
+"""
+
+
+def left_of(word):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if word in Path(f"/proc/{pid}/cmdline").read_text():
+                if sandbox.alive(pid):
+                    found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def case_daemons_and_fork_bombs(_):
+    """When the run is over, and so before the result is written, no process
+    of it is left."""
+    bomb = "import os\nwhile True:\n    try:\n        os.fork()\n" \
+        "    except OSError:\n        pass\n"
+    for mode in modes():
+        for what, text in (("daemon", DAEMON), ("bomb", bomb)):
+            mark = f"mark-{os.getpid()}-{what}"
+            attack(text + f"# {mark}", limit=2)
+            left = left_of(mark)
+            check(not left, f"{mode.name}: {what}: left: {left}")
+
+
+FILLS = """
+import os
+for i, top in enumerate(('.', '/tmp', '/var/tmp', '/dev/shm') * 100):
+    try:
+        with open(f'{top}/MARK{i}', 'wb') as file:
+            file.write(bytes(4 << 20))
+    except OSError:
+        pass
+"""
+
+
+def case_full_disk(_):
+    for mode in modes():
+        mark = f"mark-{os.getpid()}-"
+        attack(FILLS.replace("MARK", mark))
+        left = [str(p) for top in sandbox.WRITABLE if os.path.isdir(top)
+                for p in Path(top).glob(f"{mark}*")]
+        check(not left, f"{mode.name}: left: {left}")
+
+
+def case_network(_):
+    """A server of the machine's is not to be reached, but one's own is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        text = "import socket\n" \
+            "own = socket.create_server(('127.0.0.1', 0))\n" \
+            "socket.create_connection(own.getsockname())\n" \
+            "print('own reached')\n" \
+            f"socket.create_connection(('127.0.0.1', {port}))\n" \
+            "print('other reached')\n"
+        for mode in modes():
+            said = attack(text).output
+            check("own reached" in said, f"{mode.name}: {said}")
+            if mode.private:
+                check("other reached" not in said, f"{mode.name}: {said}")
+            else:
+                check("network" in mode.warning, mode.warning)
+
+
+def case_files_out_of_reach(_):
+    """Neither what is hidden, nor what was not shown."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        for name in ("shown", "shown/hidden", "other"):
+            (Path(place) / name).mkdir()
+            (Path(place) / name / "file").write_text(f"text of {name}\n")
+        text = "import glob\n" \
+            f"for name in glob.glob('{place}/**/file', recursive=True):\n" \
+            "    try:\n        print(open(name).read())\n" \
+            "    except OSError:\n        pass\n"
+        for mode in modes():
+            said = attack(text, show=[f"{place}/shown"],
+                          hide=[f"{place}/shown/hidden"]).output
+            check("text of shown\n" in said, f"{mode.name}: {said}")
+            check("of shown/hidden" not in said, f"{mode.name}: {said}")
+            check("of other" not in said or not mode.private,
+                  f"{mode.name}: {said}")
+
+
+def case_killed_grader(_):
+    """What it was running ends with it, a daemon, too."""
+    for mode in modes():
+        mark = f"mark-{os.getpid()}-orphan"
+        pid = os.fork()
+        if pid == 0:
+            attack(DAEMON + f"time.sleep(600)  # {mark}", limit=600)
+            os._exit(0)
+        end = time.monotonic() + 60
+        while len(left_of(mark)) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        os.kill(pid, 9)
+        os.waitpid(pid, 0)
+        while left_of(mark) and time.monotonic() < end:
+            time.sleep(0.05)
+        check(not left_of(mark), f"{mode.name}: left: {left_of(mark)}")
+
+
+def case_nothing_to_be_had(_):
+    """Here root is nobody else's root, and may make no namespaces."""
+    text = "import sys; sys.path[:0] = [sys.argv[1]]\n" \
+        "from triptych_lab import sandbox\n" \
+        "print(sandbox.run(['/bin/echo', 'was', 'run'], {'PATH': '/bin'}, 5))"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c",
+         "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh",
+         PYTHON, "-B", "-c", text, str(HERE.parent)], text=True,
+        capture_output=True, check=False, timeout=120)
+    check("verdict='broken'" in done.stdout and "Refused" in done.stdout
+          and "sudo" in done.stdout and "was run" not in done.stdout,
+          done.stdout + done.stderr)
+
+
+# --- Through sudo -------------------------------------------------------------
+
+# Stands in for sudo, which the machine need not have: it hands what it was told
+# to this test, which is root. Of sudo itself nothing is tested.
+SUDO = """#!/usr/bin/env python3
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(os.path.dirname(os.path.abspath(__file__)) + "/socket")
+    s.sendall(json.dumps([sys.argv[1:], dict(os.environ)]).encode())
+    s.shutdown(socket.SHUT_WR)
+    status, text = json.load(s.makefile())
+sys.stdout.write(text)
+sys.exit(status)
+"""
+
+
+def serve(server, asked):
+    while True:
+        try:
+            peer = server.accept()[0]
+        except OSError:
+            return
+        with peer:
+            arguments, environment = json.loads(peer.makefile().read())
+            asked.append((arguments, environment))
+            done = subprocess.run(arguments[1:], env=environment, text=True,
+                                  stdout=subprocess.PIPE, check=False)
+            peer.sendall(json.dumps([done.returncode, done.stdout]).encode())
+
+
+def case_sudo(place):
+    """A user who has sudo grades as root, who is told no token, and gets what
+    was written."""
+    if os.geteuid() != 0:
+        print("  (root alone can stand in for sudo: run as root, too)")
+        return
+    home = Path(place)
+    home.chmod(0o777)
+    (home / "sudo").write_text(SUDO)
+    (home / "sudo").chmod(0o755)
+    shutil.copytree(HERE.parent / "triptych_lab", home / "triptych_lab")
+    (home / "tool").write_text(
+        "import os, sys\nfrom pathlib import Path\n"
+        "from triptych_lab import isolation, report\n"
+        "isolation.through_sudo()\n"
+        "report.write(Path(sys.argv[1]), str((os.getuid(), os.environ)))\n"
+        "print('uid', os.getuid(), isolation.isolation().name)\n")
+    asked = []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(home / "socket"))
+        (home / "socket").chmod(0o777)
+        server.listen()
+        threading.Thread(target=serve, args=(server, asked),
+                         daemon=True).start()
+        done = subprocess.run(
+            ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+             PYTHON, "-B", home / "tool", home / "result"], text=True,
+            env={"PATH": f"{home}:/usr/bin:/bin", "GITHUB_TOKEN": TOKEN,
+                 "LD_PRELOAD": "", "CLASSROOM": "c1"},
+            capture_output=True, check=False, timeout=120)
+    check("uid 0 " in done.stdout, done.stdout + done.stderr)
+    check(TOKEN not in str(asked), str(asked))
+    written = (home / "result").read_text()
+    check(TOKEN not in written and "c1" in written, written)
+    check((home / "result").stat().st_uid == USER, "the result is root's")
+
+
+def as_a_user():
+    """The same, as a user who is not root: its exit status."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        shutil.copytree(HERE.parent / "triptych_lab",
+                        f"{place}/tests/lab/triptych_lab")
+        (Path(place) / "tests/lab/attacks").mkdir()
+        shutil.copy(__file__, f"{place}/tests/lab/attacks/cases.py")
+        shutil.copy(HERE.parent.parent / "runner.py", f"{place}/tests")
+        print("--- as another user", flush=True)
+        return subprocess.run(
+            ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+             PYTHON, "-B", f"{place}/tests/lab/attacks/cases.py",
+             *sys.argv[1:]], check=False, cwd=place,
+            env={"PATH": "/usr/bin:/bin", "HOME": place}).returncode
+
+
+if __name__ == "__main__":
+    status = run_cases(globals())
+    if os.geteuid() == 0:
+        status = as_a_user() or status
+    sys.exit(status)
