@@ -177,23 +177,36 @@ static void print_failure_locked(struct run *run, const struct job *job)
 
 /* --- Input -------------------------------------------------------------- */
 
-int run_read_input(struct run *run)
+ssize_t run_take_input(struct run *run, char *text)
 {
-    char text[16384];
-    if (jobs_reserve(&run->jobs, sizeof text) != 0)
-        return -ENOMEM;
-    ssize_t n = read(run->input, text, sizeof text);
+    ssize_t n = read(run->input, text, RUN_INPUT);
+    if (n >= 0)
+        return n;
+    if (errno == EINTR || errno == EAGAIN)
+        return -EAGAIN;
+    run_fail(run, "%s: %s", run->options->input, strerror(errno));
+    return 0;
+}
+
+int run_feed_input(struct run *run, const char *text, ssize_t n)
+{
     if (n > 0)
         return jobs_feed(&run->jobs, text, (size_t)n, clock_us());
-    if (n == -1 && (errno == EINTR || errno == EAGAIN))
+    if (n < 0)
         return 0;
-    if (n == -1)
-        run_fail(run, "%s: %s", run->options->input, strerror(errno));
     jobs_end(&run->jobs);
     if (run->input > STDIN_FILENO)
         (void)close(run->input);
     run->input = -1;
     return 0;
+}
+
+int run_read_input(struct run *run)
+{
+    char text[RUN_INPUT];
+    if (jobs_reserve(&run->jobs, sizeof text) != 0)
+        return -ENOMEM;
+    return run_feed_input(run, text, run_take_input(run, text));
 }
 
 /* --- Counting ----------------------------------------------------------- */

@@ -147,6 +147,8 @@ void step_deliver(struct request *r, struct span body)
             trace_within(&r->lane, STEP_DELIVER, before);
         return; /* else on_drained says how long it took */
     }
+    /* Waits for the disk, and the loop with it: mostly for a copy into the page
+     * cache, but a disk that is behind makes every writer wait. */
     int error = sink_write(&run->sink, &r->file, r->job, body.at, body.length);
     if (r->peak < body.length)
         r->peak = body.length;

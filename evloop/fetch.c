@@ -114,6 +114,8 @@ void step_finish(struct request *r)
     trace_step(&r->lane, STEP_FINISH);
     trace_finish(&r->lane, r->job);
     unwatch_output(fetch);
+    /* Of a failure there is a message: until standard error takes it, the loop
+     * waits, and all its requests. */
     uint64_t turn = run_finish(fetch->run, unlink_request(r));
     loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
                 NULL);

@@ -213,8 +213,15 @@ bool loops_must_give_way(struct loops *loops, size_t self)
 
 int loops_read_input(struct loops *loops)
 {
+    char text[RUN_INPUT];
     pthread_mutex_lock(&loops->lock);
-    int error = run_read_input(loops->run);
+    int error = jobs_reserve(&loops->run->jobs, sizeof text);
+    pthread_mutex_unlock(&loops->lock);
+    /* A disk, or a message about it, may take its time. */
+    ssize_t n = error == 0 ? run_take_input(loops->run, text) : -EAGAIN;
+    pthread_mutex_lock(&loops->lock);
+    if (error == 0)
+        error = run_feed_input(loops->run, text, n);
     loops->input_wanted = false;
     ring_others_locked(loops, 0);
     pthread_mutex_unlock(&loops->lock);

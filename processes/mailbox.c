@@ -43,22 +43,37 @@ static int flush_outbox(struct mailbox *m)
     return error;
 }
 
+/* Of the frame only a part was sent: the next would complete it, and the
+ * worker would do what nobody asked for. It is of no use any more: it finds
+ * the pipe's end, and ends; its death will tell. */
+static void give_up(struct mailbox *m)
+{
+    forget_outbox(m);
+    (void)close(m->worker->jobs_fd);
+    m->worker->jobs_fd = -1;
+}
+
 void mailbox_writable(struct mailbox *m)
 {
-    (void)flush_outbox(m); /* a worker that died meanwhile has SIGCHLD */
+    if (flush_outbox(m) != 0)
+        give_up(m);
 }
 
 int mailbox_send(struct mailbox *m, enum frame_type type,
                  const struct iovec *parts, int n)
 {
     int error = frame_append(&m->outbox, type, parts, n);
+    size_t whole = m->outbox.length;
     if (error == 0)
         error = flush_outbox(m);
     if (error != 0 || m->outbox.length == 0 || m->outbox_watched)
         return error;
     error = watch(m, m->worker->jobs_fd, m->about + 1, EPOLLOUT);
     m->outbox_watched = error == 0;
-    return error;
+    if (error == 0 || m->outbox.length == whole)
+        return error;
+    give_up(m);
+    return -EPIPE;
 }
 
 /* --- Receiving ---------------------------------------------------------- */

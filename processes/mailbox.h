@@ -52,7 +52,8 @@ struct mailbox {
 void mailbox_open(struct mailbox *mailbox);
 
 /* Sends a frame made of the `n` parts. 0; or a negative errno, with nothing
- * sent: -EPIPE if the worker is dead. */
+ * sent: -EPIPE if the worker is dead, or will be, for it has got a part of the
+ * frame and will get no more. */
 int mailbox_send(struct mailbox *mailbox, enum frame_type type,
                  const struct iovec *parts, int n);
 

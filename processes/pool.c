@@ -50,6 +50,16 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
+/* Closes the numbers from `first` to `last`. A container or a sandbox may
+ * forbid close_range: then one after the other. */
+static void close_span(int first, int last)
+{
+    if (close_range((unsigned)first, (unsigned)last, 0) == 0)
+        return;
+    for (int fd = first; fd <= last; fd++)
+        (void)close(fd);
+}
+
 /* Closes all descriptors in the child but the standard ones and those at
  * `keep`. Above all the ends of its siblings' pipes: as long as anybody holds
  * the writing end of a pipe, its reader never sees the end. */
@@ -62,15 +72,15 @@ static void close_all_but(int *keep, int n)
             keep[j - 1] = swap;
         }
     }
-    unsigned from = STDERR_FILENO + 1;
+    int from = STDERR_FILENO + 1;
     for (int i = 0; i < n; i++) {
-        if (keep[i] < (int)from)
+        if (keep[i] < from)
             continue;
-        if (keep[i] > (int)from)
-            (void)close_range(from, (unsigned)keep[i] - 1, 0);
-        from = (unsigned)keep[i] + 1;
+        if (keep[i] > from)
+            close_span(from, keep[i] - 1);
+        from = keep[i] + 1;
     }
-    (void)close_range(from, ~0U, 0);
+    closefrom(from); /* it has ways of its own, and aborts if none works */
 }
 
 /* The child keeps standard error only. If it held standard output, whoever

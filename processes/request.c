@@ -2,6 +2,7 @@
 #include "request.h"
 
 #include "clock.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -311,9 +312,13 @@ enum served request_readable(struct fetch *fetch, struct request *r)
 
 void request_bereft(struct fetch *fetch, struct request *r, int status)
 {
+    bool has_result = r->job != NULL && mailbox_drain(&r->mailbox);
     if (r->job == NULL)
         free_slot(fetch, r);
-    else if (!mailbox_drain(&r->mailbox))
+    else if (!has_result && WIFEXITED(status) &&
+             WEXITSTATUS(status) == WORKER_STARVED)
+        (void)starve(fetch, r, -ENOMEM);
+    else if (!has_result)
         step_retry(fetch, r, status);
     else if (!ordered(fetch))
         (void)step_receive(fetch, r);

@@ -23,6 +23,7 @@ struct worker {
     struct file file;
     size_t peak;
     bool has_sent; /* a part of the body, to the parent */
+    bool starved;  /* there is not even the memory for a job */
 };
 
 /* For the signal handler. */
@@ -162,6 +163,7 @@ static bool read_job(struct worker *w, struct frame *frame)
          * can follow it here. */
         (void)frame_feed(&w->reader, text, (size_t)n, frame);
     } while (frame->type == FRAME_NONE);
+    w->starved = frame->type == FRAME_BROKEN; /* our parent writes no such */
     return frame->type == FRAME_JOB;
 }
 
@@ -179,8 +181,10 @@ static bool step_take(struct worker *w)
     const char *url = frame.at + sizeof fixed;
     free(w->strings);
     w->strings = malloc((size_t)fixed.url_length + fixed.name_length + 2);
-    if (w->strings == NULL)
-        return false; /* the parent sees a crash, and tries again */
+    if (w->strings == NULL) {
+        w->starved = true;
+        return false;
+    }
     char *name = w->strings + fixed.url_length + 1;
     memcpy(w->strings, url, fixed.url_length);
     w->strings[fixed.url_length] = '\0';
@@ -214,7 +218,8 @@ void worker_main(const struct worker_setting *setting)
     set_signals(&w);
     blocking_prepare();
     /* One for each worker makes no more than --jobs altogether. */
-    if (idle_open(&w.idle, 1, blocking_close_idle) == 0) {
+    w.starved = idle_open(&w.idle, 1, blocking_close_idle) != 0;
+    if (!w.starved) {
         while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
                step_take(&w) && go(&w))
             ;
@@ -225,5 +230,5 @@ void worker_main(const struct worker_setting *setting)
     free(w.strings);
     /* Not exit: what the parent had buffered, and its exit handlers, are not
      * ours to run a second time. */
-    _exit(0);
+    _exit(w.starved ? WORKER_STARVED : 0);
 }

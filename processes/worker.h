@@ -25,6 +25,9 @@ struct worker_setting {
     int results_fd; /* FRAME_BODY and FRAME_RESULT go there */
 };
 
+/* The status of a worker that ends because it lacks memory. */
+#define WORKER_STARVED 71
+
 /* Never returns. Called in the child, with all signals blocked. */
 _Noreturn void worker_main(const struct worker_setting *setting);
 

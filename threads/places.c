@@ -134,6 +134,10 @@ bool place_enter(struct place *place, uint64_t id)
     places->waiting--;
     place->state = PLACE_ACTIVE;
     places->active++;
+    /* Two that leave in a row wake the same waiter, this one. It passes the
+     * baton on, or the second place would stay empty. */
+    if (places->waiting > 0)
+        wake_locked(places);
     bool go = !is_told(place);
     pthread_mutex_unlock(&places->lock);
     return go;

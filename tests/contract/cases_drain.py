@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -13,9 +14,9 @@ import threading
 import time
 import tty
 
-from harness import (BIN, Origin, Running, Server, Skip, Workplace, case,
+from harness import (BIN, PATIENCE, Origin, Running, Server, Skip, Workplace, case,
                      check, content, copy_program, equal, expect, main, run,
-                     wait_for)
+                     state, wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
                      own_memory, stands_still, unread)
 
@@ -394,6 +395,53 @@ def the_picture_of_it(model):
         check(max(stashed) > 65536 and min(stashed[20:]) <= 16384,
               f"no teeth: {stashed}")
         check(max(stashed) <= 65536 + 8192, f"above the mark: {stashed}")
+
+
+@case
+def reset_at_the_mark(model):
+    """A reset right behind the bytes that pause the reading: it is not lost,
+    or a body that was cut would be whole. 4,096 bytes are what libevent reads
+    at once; the program sleeps until all is there."""
+    asked = threading.Event()
+    held = threading.Event()
+    sent = threading.Event()
+
+    def script(c):
+        asked.set()
+        c.read_all()
+        if not held.wait(PATIENCE):
+            return
+        c.send(b"x" * 4096)
+        c.reset()
+        sent.set()
+
+    go = threading.Event()
+
+    def first(c):
+        c.request()
+        go.wait(PATIENCE)
+        c.ok(b"first")
+    reader, writer = os.pipe()
+    with Server(first) as slow, Server(script) as server:
+        with Running(model, "-j2", "--high-water", "1K", slow.http + "/",
+                     server.tcp + "/", stdout=writer) as running:
+            os.close(writer)
+            check(asked.wait(PATIENCE), "it was not asked")
+            wait_for(lambda: state(running.pid) == "S", "it to wait")
+            time.sleep(0.2)
+            pids = running.family()
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            held.set()
+            check(sent.wait(PATIENCE), "nothing was sent")
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+            time.sleep(0.2)
+            go.set()
+            r = running.finish()
+    os.close(reader)
+    equal(r.words, ["ok", "reset"], r.err)
+    equal(r.status, 1, r.err)
 
 
 if __name__ == "__main__":

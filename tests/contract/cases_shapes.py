@@ -1,15 +1,18 @@
 """Every shape of each model: --spawn, --backend, --loops."""
 
+import errno
+import itertools
 import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import threading
 import time
 
-from harness import (Origin, Running, Server, Skip, Workplace, case, check,
+from harness import (Holding, Origin, Running, Server, Skip, Workplace, case, check,
                      content, copy_program, count_fds, count_threads, equal,
                      expect, held_until_warned, lonely_user, main, run,
                      wait_for)
@@ -301,6 +304,55 @@ def little_memory(model):
                     check(r.out == b"".join(content(100000, i)
                                             for i in range(80)),
                           f"{mib} MiB: bodies differ")
+
+
+def forbid_close_range(errno_):
+    """For a child: from now on close_range fails with that."""
+    import ctypes
+    import platform
+    check(platform.machine() in ("x86_64", "aarch64"), "another number")
+    close_range = 436  # on every machine of Linux but alpha
+    load, jump, ret = 0x20, 0x15, 0x06  # BPF: LD|W|ABS, JMP|JEQ|K, RET|K
+    program = b"".join(struct.pack("HBBI", *line) for line in (
+        (load, 0, 0, 0), (jump, 0, 1, close_range),
+        (ret, 0, 0, 0x00050000 | errno_), (ret, 0, 0, 0x7fff0000)))
+    lines = ctypes.create_string_buffer(program, len(program))
+    head = ctypes.create_string_buffer(struct.pack(
+        "HxxxxxxQ", len(program) // 8, ctypes.addressof(lines)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    for what in ((38, 1, 0, 0, 0),  # PR_SET_NO_NEW_PRIVS
+                 (22, 2, ctypes.c_void_p(ctypes.addressof(head)), 0, 0)):
+        if libc.prctl(*what) != 0:  # PR_SET_SECCOMP
+            raise OSError(ctypes.get_errno(), "prctl")
+
+
+def pipes_of(pid):
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            name = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except OSError:
+            continue
+        if name.startswith("pipe:"):
+            found.add(name)
+    return found
+
+
+@case(models=("processes",))
+def no_worker_has_a_sibling_s_pipes(model):
+    """Even where a sandbox forbids the call that closes them at once."""
+    for number in (errno.ENOSYS, errno.EPERM):
+        with Holding("/held") as server, Running(
+                model, "-j4", "-n", *[server.http + "/held"] * 4,
+                preexec_fn=lambda: forbid_close_range(number)) as running:
+            wait_for(lambda: server.connections == 4, "four workers")
+            workers = running.workers()
+            equal(len(workers), 4, "workers")
+            for one, other in itertools.combinations(workers, 2):
+                equal(pipes_of(one) & pipes_of(other), set(),
+                      "pipes that two workers have")
+            server.go.set()
+            equal(running.finish().words, ["ok"] * 4, "results")
 
 
 if __name__ == "__main__":

@@ -378,8 +378,8 @@ def disturb(model, play, fault, base, environment):
         same(run, base)
     elif run.status == 3:
         check_end(run)
-    elif fault.stays:
-        pass
+    elif fault.stays:  # of memory, descriptors ..., and no worker's fault
+        check("worker-crashed" not in run.words, f"{run.words}; {run.err}")
     else:
         check_isolation(run, base, fault)
     return run.struck
