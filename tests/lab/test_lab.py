@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import folder, grade, isolation, labs, source  # noqa: E402
+from triptych_lab import folder, grade, isolation, labs, mutation, source  # noqa: E402
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 120
@@ -470,6 +470,25 @@ def case_classroom50_package(_):
         for part in ("Still stubs", "Observed:", "Probably:", "Look at:"):
             check(part in done.stdout, f"{part!r} is not printed:\n"
                   f"{done.stdout[:2000]}")
+
+
+def case_mutants_are_graded(_):
+    """A mutant is caught by a test; a run that goes on grades none twice."""
+    lab = labs.lab("threads")
+    tests = [replace(lab.test("closed_takes_nothing_more"), limit=5)]
+    part = replace(lab.parts[0], cut={"threads/queue.c": ["queue_close"]},
+                   remove={})
+    lab = replace(lab, parts=[part], tests=tests)
+    graded = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(2):
+            made = mutation.of_lab(
+                lab, Path(folder), lambda lab, one, *_: graded.append(one),
+                workers=1, sample=6, seed=1, base=BASE)
+    check(len(graded) == made.all > 0, f"{len(graded)} of {made.all}")
+    check(made.survivors and made.caught, "one test catches some of the "
+          f"mutants of queue_close, not all: {made}")
+    check(made.caught + len(made.survivors) == made.all, f"{made}")
 
 
 tool("prepare", "threads", BASE)

@@ -6,8 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
-from . import build, folder, grade, isolation, labs, matrix, package
-from . import predictions, report, sandbox, source
+from . import build, folder, grade, isolation, labs, matrix, mutation
+from . import package, predictions, report, sandbox, source
 
 
 LAB = "a lab's name or number: see `list`"
@@ -77,6 +77,22 @@ def parser():
                      help="write the table, as Markdown")
     one.add_argument("--times", type=int, default=1, metavar="N",
                      help="grade the reference N times, and nothing else")
+    one = add("mutate", "change the reference in one place at a time, grade "
+              "each such mutant, and list what no test catches")
+    one.add_argument("labs", metavar="LAB", nargs="*",
+                     help=f"{LAB}; all, if none is named")
+    one.add_argument("--sample", type=int, metavar="N",
+                     help="N of each lab's mutants, chosen by --seed")
+    one.add_argument("--seed", type=int, metavar="N",
+                     help="what the sample is chosen by; printed")
+    one.add_argument("--jobs", type=int, metavar="N",
+                     help="gradings at a time; as many as there are cores")
+    one.add_argument("--state", metavar="DIR", type=Path,
+                     default=labs.ROOT / "build/mutants",
+                     help="what is known is kept there, and not graded again "
+                     "(build/mutants)")
+    one.add_argument("--list", action="store_true",
+                     help="list the mutants, and grade none")
     return top
 
 
@@ -218,7 +234,46 @@ def many_times(arguments):
     return 1 if bad else 0
 
 
-DO = {"list": do_list, "new": do_new, "solution": do_new, "hunt": do_hunt,
+def do_mutate(arguments):
+    seed = arguments.seed
+    if seed is None:
+        seed = int.from_bytes(os.urandom(4), "little")
+    if arguments.sample is not None:
+        say(f"--seed {seed}")
+    bad = 0
+    for lab in [labs.lab(n) for n in arguments.labs] or labs.labs():
+        if lab.kind != "programs":
+            continue
+        if arguments.list:
+            for one in mutation.chosen(lab, arguments.sample, seed):
+                print(f"{one.file}:{one.line}: {one.function}: {one.kind}")
+            continue
+        made = mutation.of_lab(lab, arguments.state, show_mutant,
+                               arguments.jobs, arguments.sample, seed)
+        bad += show_score(made)
+    return 1 if bad else 0
+
+
+def show_mutant(lab, one, test, left):
+    say(f"{lab.name:12}{left:5} left  {one.function}:{one.line} {one.kind}: "
+        + (f"caught by {test}" if test else "SURVIVES"))
+
+
+def show_score(made):
+    """Survivors with their diffs, then the score: how many are bad."""
+    for one, diff, key in made.survivors:
+        print(f"\n{key}: {one.file}: {one.function}: {one.kind}\n{diff}")
+    for one, diff, key in made.wrong:
+        print(f"\n{key} stands in {mutation.EQUIVALENT}, and a test fails on "
+              f"it: {one.function}: {one.kind}\n{diff}")
+    print(f"\n{made.lab}: {made.all} mutants, {made.caught} caught, "
+          f"{made.equivalent} equivalent, {len(made.survivors)} survivors: "
+          f"{made.percent:.1f}%")
+    return len(made.survivors) + len(made.wrong)
+
+
+DO = {"list": do_list, "mutate": do_mutate, "new": do_new,
+      "solution": do_new, "hunt": do_hunt,
       "grade": do_grade, "prepare": do_prepare, "package": do_package,
       "matrix": do_matrix}
 

@@ -103,9 +103,9 @@ def judge(bench, order, file, text):
     return None, "survived"
 
 
-def work(lab, jobs, order, state, progress, root):
+def work(lab, jobs, order, state, progress, root, base):
     """What one thread does: mutant after mutant, on a bench of its own."""
-    with grade.Bench(lab, root) as bench:
+    with grade.Bench(lab, root, base) as bench:
         while True:
             try:
                 one, key, text = jobs.get_nowait()
@@ -115,15 +115,24 @@ def work(lab, jobs, order, state, progress, root):
             state.add({"key": key, "test": test, "how": how,
                        "function": one.function, "kind": one.kind,
                        "line": one.line})
-            progress(lab, one, test)
+            progress(lab, one, test, jobs.qsize())
+
+
+def chosen(lab, sample=None, seed=0, root=labs.ROOT):
+    """A lab's mutants, or a sample of them."""
+    found = mutants.of_lab(lab, root)
+    if sample is not None and sample < len(found):
+        found = random.Random(seed).sample(found, sample)
+    return mutants.sift(lab, found, root)[0]
 
 
 def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
-           root=labs.ROOT):
+           root=labs.ROOT, base=None):
     """Grades a lab's mutants, or a sample of them: a Score. `folder` holds what
-    is known already; that is not graded again."""
-    kept, _ = mutants.sift(lab, sample_of(mutants.of_lab(lab, root), sample,
-                                          seed), root)
+    is known already; that is not graded again. `base` is a
+    folder that `prepare` made. `progress` is called with the
+    lab, the mutant, the test that caught it or None, and how many are left."""
+    kept = chosen(lab, sample, seed, root)
     texts = {m.file: (root / m.file).read_text() for m in kept}
     keyed = [(m, m.key(texts[m.file]), texts[m.file]) for m in kept]
     state = State(folder / f"{lab.name}.jsonl")
@@ -136,7 +145,7 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
 
     def worker():
         try:
-            work(lab, jobs, order, state, progress, root)
+            work(lab, jobs, order, state, progress, root, base)
         except BaseException as error:
             failures.append(error)
 
@@ -150,12 +159,6 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
     if failures:
         raise failures[0]
     return score(lab, keyed, state, equivalents(root))
-
-
-def sample_of(all_of_them, sample, seed):
-    if sample is None or sample >= len(all_of_them):
-        return all_of_them
-    return random.Random(seed).sample(all_of_them, sample)
 
 
 def score(lab, keyed, state, equal):

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""What changes in a function make mutants, and what becomes of them."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from runner import check, run_cases  # noqa: E402
+from triptych_lab import labs, mutants  # noqa: E402
+
+SOURCE = """\
+#include <pthread.h>
+
+#define TWICE(x) ((x) + (x))
+
+int sum(int first, int last, pthread_cond_t *told)
+{
+    int all = 0;
+    while (first <= last) {
+        all += first;
+        first++;
+    }
+    if (told != NULL && TWICE(all) > 0)
+        pthread_cond_signal(told);
+    return all;
+}
+"""
+
+# What the function becomes, by the kind of change.
+EXPECTED = {
+    "bound: < for <=": "while (first < last) {",
+    "condition negated": "while (!(first <= last)) {",
+    "always": "while (((first <= last) || 1)) {",
+    "if for while": "    if (first <= last) {",
+    "= for +=": "all = first;",
+    "statement dropped": "        (void)0;\n        first++;",
+    "statements exchanged": "first++;\n        all += first;",
+    "half of a condition": "if (told != NULL)",
+    "operator: || for &&": "told != NULL || TWICE(all) > 0",
+    "pthread_cond_broadcast for pthread_cond_signal":
+        "pthread_cond_broadcast(told);",
+    "another value": "return 0;",
+}
+
+
+def changes():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sum.c"
+        path.write_text(SOURCE)
+        found = mutants.Changes("sum.c", "sum", SOURCE)
+        found.visit(mutants.syntax_tree(path, "sum", ["-std=c17"]))
+    return found.found
+
+
+def case_places(_):
+    """Each kind of change comes to where clang sees it."""
+    found = changes()
+    for kind, text in EXPECTED.items():
+        made = [m.applied(SOURCE) for m in found if m.kind == kind]
+        check(any(text in one for one in made), f"{kind}: not among {made}")
+
+
+def case_macros(_):
+    """What a macro became is not changed: it does not stand in the text."""
+    for one in changes():
+        check("#define TWICE(x) ((x) + (x))" in one.applied(SOURCE),
+              f"{one.kind} changed the macro")
+
+
+def case_same_code(_):
+    """A change that compiles to the code that was there is none."""
+    lab = labs.lab("threads")
+    text = (labs.ROOT / "threads/queue.c").read_text()
+    at = text.index("size_t")
+    same = mutants.Mutant("threads/queue.c", "queue_put", "none", 1, at, at,
+                          "/* nothing */ ")
+    wrong = mutants.Mutant("threads/queue.c", "queue_put", "none", 1, at, at,
+                           "no_type ")
+    kept = mutants.sift(lab, [same, wrong])[0]
+    check(kept == [], f"kept: {kept}")
+
+
+sys.exit(run_cases(globals()))
