@@ -235,10 +235,10 @@ def case_nothing_to_be_had(_):
           done.stdout + done.stderr)
 
 
-# --- Through sudo -------------------------------------------------------------
+# --- Through sudo ------------------------------------------------------------
 
-# Stands in for sudo, which the machine need not have: it hands what it was told
-# to this test, which is root. Of sudo itself nothing is tested.
+# Stands in for sudo, which the machine need not have: it hands what it was
+# told to this test, which is root. Of sudo itself nothing is tested.
 SUDO = """#!/usr/bin/env python3
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as s:

@@ -6,8 +6,8 @@ becomes that program. Started by isolation.py, which makes the namespaces:
 SPEC is JSON: what the program may see, its limits, its user. No other file of
 triptych is needed here, since its user may not be able to read them.
 
-The root folder made here holds what is listed, and nothing else of the machine:
-a list of what is to be hidden would always lack something."""
+The root folder made here holds what is listed, and nothing else of the
+machine: a list of what is to be hidden would always lack something."""
 
 import ctypes
 import fcntl

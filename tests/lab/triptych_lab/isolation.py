@@ -1,8 +1,8 @@
 """What keeps a student's code from the machine, its user and the grader, on
 this machine: the best of what is to be had.
 
-    namespaces      as root: a user of its own, and a root folder, processes and
-                    a network of its own
+    namespaces      as root: a user of its own, and a root folder, processes
+                    and a network of its own
     user namespace  the same, by means that every user may have; the code goes
                     on being the user's, who has nothing there
     another user    as root in a container that grants no namespaces: the
@@ -149,7 +149,7 @@ def command(one, argv, cwd, user, start=None, show=(), write=(), hide=(),
             json.dumps(spec)]
 
 
-# --- Through sudo -------------------------------------------------------------
+# --- Through sudo ------------------------------------------------------------
 
 # What the grader needs of its environment. A token is not among it.
 KEPT = ("PATH", "LANG", "LC_ALL", "CC", "TMPDIR", "CLASSROOM", "ASSIGNMENT",

@@ -2,11 +2,10 @@
 within limits and shut in as isolation.py can: it sees the folders that it is
 given, and no process, file or network of anybody else.
 
-    limit over -> the stacks of all threads (gdb) -> SIGKILL to the test, not to
-    its judge, who says what it was doing -> SIGKILL to all that is left"""
+    limit over -> the stacks of all threads (gdb) -> SIGKILL to the test, not
+    to its judge, who says what it was doing -> SIGKILL to all that is left"""
 
 import os
-import resource
 import selectors
 import shutil
 import signal
@@ -266,7 +265,9 @@ class Run:
                 pass
 
     def text(self, of):
-        return self.heard[of].decode(errors="replace")
+        # unshare of util-linux 2.38 says so when its child was killed.
+        return self.heard[of].decode(errors="replace").replace(
+            "unshare: sigprocmask unblock failed: Invalid argument\n", "")
 
 
 def run(argv, environment, limit, show=(), hide=()):
