@@ -5,22 +5,27 @@
 
 static int64_t zero;
 
-static int64_t monotonic_us(void)
+static int64_t time_us(clockid_t clock)
 {
     struct timespec now;
     /* It cannot fail: the clock exists and the address is valid. */
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * CLOCK_SECOND + now.tv_nsec / 1000;
 }
 
 void clock_start(void)
 {
-    zero = monotonic_us();
+    zero = time_us(CLOCK_MONOTONIC);
+}
+
+int64_t clock_epoch_us(void)
+{
+    return time_us(CLOCK_REALTIME) - clock_us();
 }
 
 int64_t clock_us(void)
 {
-    return monotonic_us() - zero;
+    return time_us(CLOCK_MONOTONIC) - zero;
 }
 
 int clock_poll_ms(int64_t deadline)

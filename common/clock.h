@@ -16,6 +16,10 @@
 /* Makes now the zero of the clock. Called once, first thing in main. */
 void clock_start(void);
 
+/* Unix time, in microseconds, at the clock's zero: as the system's clock has
+ * it now, and somebody may set that. */
+int64_t clock_epoch_us(void);
+
 /* Microseconds since clock_start. Any thread, and forked children, may ask. */
 int64_t clock_us(void);
 

@@ -2,18 +2,24 @@
 #include "exchange.h"
 
 #include "clock.h"
+#include "date.h"
 #include "tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A redirect's own content is read past, so that the connection can be kept,
- * if it is no longer than this; otherwise a new connection is cheaper. */
-#define REDIRECT_CONTENT_LIMIT 65536
+/* The content of a redirect or an error is of use to nobody. It is read past,
+ * so that the connection can be kept, if it is no longer than this and comes
+ * in this time; otherwise a new connection is cheaper. */
+#define UNWANTED_LIMIT 65536
+#define UNWANTED_TIME  CLOCK_SECOND
 
-#define BACKOFF_FIRST          (CLOCK_SECOND / 10)
-#define BACKOFF_MOST           (10 * CLOCK_SECOND)
+#define BACKOFF_FIRST  (CLOCK_SECOND / 10)
+#define BACKOFF_MOST   (10 * CLOCK_SECOND)
+
+/* A server that asks for a longer wait than this is not asked again. */
+#define RETRY_AFTER_MOST (60 * CLOCK_SECOND)
 
 /* A datagram, or its answer, may be lost. */
 #define DATAGRAM_INTERVAL CLOCK_SECOND
@@ -52,7 +58,8 @@ struct exchange {
     bool reusable;
     enum fate fate;
     struct url next; /* of FATE_REDIRECT */
-    uint64_t discarded;
+    uint64_t unwanted;      /* bytes of content that were read past */
+    int64_t unwanted_until; /* when that ends; CLOCK_NEVER: nothing is */
     struct http http;
 };
 
@@ -107,6 +114,7 @@ static int write_request(struct exchange *x)
         .headers = x->options->headers,
         .header_count = x->options->header_count,
         .same_origin = url_same_origin(url, &x->given),
+        .without_content = x->options->upload != NULL && x->get_only,
         .keep_alive = x->options->keep_alive,
         .length = uploads(x) ? x->options->upload_size : UINT64_MAX,
     };
@@ -121,7 +129,8 @@ static void begin_hop(struct exchange *x, bool fresh_only)
     url_free(&x->next);
     x->output_sent = 0;
     x->upload_sent = 0;
-    x->discarded = 0;
+    x->unwanted = 0;
+    x->unwanted_until = CLOCK_NEVER;
     x->fresh_only = fresh_only;
     x->answered = x->judged = x->complete = x->unsent = false;
     x->fate = FATE_KEPT;
@@ -301,6 +310,13 @@ void exchange_shut(struct exchange *x)
 
 /* --- Receiving ---------------------------------------------------------- */
 
+static void fail_with_status(struct exchange *x, int64_t now)
+{
+    char cause[40];
+    snprintf(cause, sizeof cause, "the server answered %d", x->http.status);
+    exchange_failed(x, RESULT_HTTP_ERROR, cause, now);
+}
+
 static bool is_redirect(const struct exchange *x)
 {
     switch (x->http.status) {
@@ -313,6 +329,15 @@ static bool is_redirect(const struct exchange *x)
     default:
         return false;
     }
+}
+
+/* From http to http or https, from https to https. */
+static bool may_lead_to(const struct url *from, const char *text)
+{
+    enum scheme scheme;
+    return url_scheme(text, strlen(text), &scheme) &&
+           (scheme == SCHEME_HTTPS ||
+            (scheme == SCHEME_HTTP && from->scheme == SCHEME_HTTP));
 }
 
 /* Looks where a redirect leads, into x->next. */
@@ -329,15 +354,12 @@ static void judge_redirect(struct exchange *x)
         finish(x, RESULT_NO_RESOURCES, "out of memory");
         return;
     }
-    const char *cause;
-    enum result result = url_parse(&x->next, text, strlen(text), &cause);
+    const char *cause = "to another scheme";
+    enum result result = RESULT_UNSUPPORTED;
+    /* First, for what else such a URL may lack says nothing to anybody. */
+    if (may_lead_to(from, text))
+        result = url_parse(&x->next, text, strlen(text), &cause);
     free(text);
-    if (result == RESULT_OK &&
-        (!is_http(&x->next) ||
-         (from->scheme == SCHEME_HTTPS && x->next.scheme != SCHEME_HTTPS))) {
-        result = RESULT_UNSUPPORTED;
-        cause = "to another scheme";
-    }
     if (result == RESULT_OK && !is_spoken(x, &x->next, &cause))
         result = RESULT_UNSUPPORTED;
     if (result != RESULT_OK) {
@@ -358,6 +380,26 @@ static void follow_redirect(struct exchange *x)
     begin_hop(x, false);
 }
 
+/* No more of the content is read. That is no failure of the request, and its
+ * connection is not kept. */
+static void leave_unwanted(struct exchange *x, int64_t now)
+{
+    if (x->fate == FATE_REDIRECT)
+        follow_redirect(x);
+    else
+        fail_with_status(x, now);
+}
+
+/* Content that is not kept begins: is it worth reading past? */
+static void begin_unwanted(struct exchange *x, int64_t now)
+{
+    const struct http *http = &x->http;
+    x->unwanted_until = now + UNWANTED_TIME;
+    if (http->state == HTTP_UNTIL_CLOSE ||
+        (http->has_length && http->left > UNWANTED_LIMIT))
+        leave_unwanted(x, now);
+}
+
 /* The head is here: decides what is to become of the content. */
 static void judge_head(struct exchange *x, int64_t now)
 {
@@ -366,17 +408,23 @@ static void judge_head(struct exchange *x, int64_t now)
     x->outcome.status = http->status;
     if (http->status >= 300 && x->want == WANT_SEND)
         x->want = WANT_RECEIVE; /* the server has heard enough */
+    /* RFC 9110, 15.5.9: the server had waited long enough for a request, and
+     * its words about that have crossed ours. */
+    if (http->status == 408 && x->reused) {
+        begin_hop(x, true);
+        return;
+    }
     if (is_redirect(x)) {
         x->fate = FATE_REDIRECT;
         judge_redirect(x);
-        if (x->want != WANT_DONE && http->state != HTTP_DONE &&
-            (!http->has_length || http->left > REDIRECT_CONTENT_LIMIT) &&
-            !http->chunked)
-            follow_redirect(x);
-        return;
+    } else {
+        x->fate = http->status < 400 ? FATE_KEPT : FATE_DISCARDED;
     }
-    x->fate = http->status < 400 ? FATE_KEPT : FATE_DISCARDED;
-    if (http->has_length && http->left > x->options->max_body)
+    if (x->want == WANT_DONE)
+        return;
+    if (x->fate != FATE_KEPT)
+        begin_unwanted(x, now);
+    else if (http->has_length && http->left > x->options->max_body)
         exchange_failed(x, RESULT_TOO_LARGE, "longer than --max-body", now);
 }
 
@@ -384,13 +432,9 @@ static void judge_content(struct exchange *x, struct span span,
                           struct span *body, int64_t now)
 {
     if (x->fate != FATE_KEPT) {
-        x->discarded += span.length;
-        if (x->fate == FATE_REDIRECT && x->discarded > REDIRECT_CONTENT_LIMIT)
-            follow_redirect(x);
-        else if (x->fate == FATE_DISCARDED &&
-                 x->discarded > x->options->max_body)
-            exchange_failed(x, RESULT_TOO_LARGE, "longer than --max-body",
-                            now);
+        x->unwanted += span.length;
+        if (x->unwanted > UNWANTED_LIMIT)
+            leave_unwanted(x, now);
         return;
     }
     if (span.length > x->options->max_body - x->kept) {
@@ -412,10 +456,7 @@ static void response_complete(struct exchange *x, bool clean, int64_t now)
     if (x->fate == FATE_REDIRECT) {
         follow_redirect(x);
     } else if (x->fate == FATE_DISCARDED) {
-        char cause[40];
-        snprintf(cause, sizeof cause, "the server answered %d",
-                 x->http.status);
-        exchange_failed(x, RESULT_HTTP_ERROR, cause, now);
+        fail_with_status(x, now);
     } else if (x->want == WANT_SEND) {
         x->complete = true; /* it thanks us early; all_sent will finish */
     } else {
@@ -510,6 +551,24 @@ static int64_t backoff(unsigned attempts)
     return wait < BACKOFF_MOST ? wait : BACKOFF_MOST;
 }
 
+/* How long the answer asks us to wait: until its Retry-After (RFC 9110,
+ * 10.2.3). A date is one of the server's clock, which its Date shows; without
+ * a Date, ours must do. */
+static int64_t asked_wait(const struct exchange *x, int64_t now)
+{
+    const struct http *http = &x->http;
+    int64_t seconds = http->retry_after;
+    if (date_given(&http->retry_at)) {
+        int64_t today = (x->options->epoch_us + now) / CLOCK_SECOND;
+        if (date_given(&http->date))
+            today = date_seconds(&http->date, today);
+        int64_t left = date_seconds(&http->retry_at, today) - today;
+        seconds = left > seconds ? left : seconds;
+    }
+    return seconds > RETRY_AFTER_MOST / CLOCK_SECOND ? CLOCK_NEVER
+                                                     : seconds * CLOCK_SECOND;
+}
+
 void exchange_failed(struct exchange *x, enum result result, const char *cause,
                      int64_t now)
 {
@@ -527,8 +586,9 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
         finish(x, RESULT_OK, "");
         return;
     }
-    /* RFC 9112, 9.3.1: the server closed a kept connection just as we used
-     * it again. It never saw the request. */
+    /* RFC 9112, 9.3.1: the server closed a kept connection, as a rule just as
+     * we used it again. Whether it has acted on the request nobody can know;
+     * but GET and PUT are idempotent (RFC 9110, 9.2.2): twice is as once. */
     if (result == RESULT_RESET && receives(x) && x->reused && !x->answered) {
         begin_hop(x, true);
         return;
@@ -540,9 +600,12 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
         return;
     }
     bool final = x->ordered && x->kept > 0;
+    int64_t wait = backoff(x->outcome.attempts);
+    int64_t asked = result == RESULT_HTTP_ERROR ? asked_wait(x, now) : 0;
     if (result_mendable(result, x->outcome.status) && !final &&
+        asked <= RETRY_AFTER_MOST &&
         x->outcome.attempts <= x->options->retries) {
-        x->deadline = now + backoff(x->outcome.attempts);
+        x->deadline = now + (asked > wait ? asked : wait);
         x->want = WANT_WAIT;
         return;
     }
@@ -555,6 +618,8 @@ int64_t exchange_deadline(const struct exchange *x)
         return CLOCK_NEVER;
     if (receives(x) && is_datagram(x) && x->resend < x->deadline)
         return x->resend;
+    if (receives(x) && x->unwanted_until < x->deadline)
+        return x->unwanted_until;
     return x->deadline;
 }
 
@@ -569,6 +634,12 @@ void exchange_expired(struct exchange *x, int64_t now)
         x->output_sent = 0;
         x->resend = now + DATAGRAM_INTERVAL;
         x->want = WANT_SEND;
+        return;
+    }
+    /* The limit is on the body that is kept: an error is known by now. */
+    if (receives(x) && x->unwanted_until != CLOCK_NEVER &&
+        (now < x->deadline || x->fate == FATE_DISCARDED)) {
+        leave_unwanted(x, now);
         return;
     }
     char cause[60];

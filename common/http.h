@@ -36,6 +36,7 @@
 #define TRIPTYCH_HTTP_H
 
 #include "bytes.h"
+#include "date.h"
 #include "result.h"
 #include "url.h"
 
@@ -77,6 +78,9 @@ struct http {
     bool keep_alive; /* the connection may serve another request (9.3) */
     bool has_length; /* `left` is the length of the whole content */
     char *location;  /* NULL if there is none; of the parser's memory */
+    int64_t retry_after; /* in seconds; 0: nothing is asked */
+    struct date retry_at;
+    struct date date;
 
     uint64_t left; /* content bytes to come, of the body or of the chunk */
 
@@ -123,6 +127,9 @@ struct http_request {
     /* False when a redirect has led to another origin: the user's Host,
      * Authorization and Cookie are not for that one. */
     bool same_origin;
+    /* True when a redirect has turned PUT into GET: the user's headers about
+     * the content stay behind with it. */
+    bool without_content;
     bool keep_alive;
     uint64_t length; /* of the body that follows; UINT64_MAX: there is none */
 };

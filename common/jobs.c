@@ -17,6 +17,8 @@ static const char *last_segment(const char *url, size_t n, size_t *length)
     while (end < n && url[end] != '?' && url[end] != '#')
         end++;
     const char *slashes = memmem(url, end, "://", 3);
+    if (slashes != NULL && memchr(url, '/', (size_t)(slashes - url)) != NULL)
+        slashes = NULL; /* of a path: file:/a://b */
     size_t path = slashes != NULL ? (size_t)(slashes - url) + 3 : 0;
     while (slashes != NULL && path < end && url[path] != '/')
         path++; /* the authority */
@@ -150,6 +152,20 @@ static bool next_line(struct jobs *jobs, char **line, size_t *n, size_t *used)
     return jobs->ended && left > 0;
 }
 
+/* Takes away what is no part of a line but of how some systems write lists: a
+ * byte order mark before the first, and a CR before each LF. */
+static void strip(const struct jobs *jobs, char **line, size_t *n)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    size_t length = sizeof mark - 1;
+    if (!jobs->begun && *n >= length && memcmp(*line, mark, length) == 0) {
+        *line += length;
+        *n -= length;
+    }
+    if (*n > 0 && (*line)[*n - 1] == '\r')
+        --*n;
+}
+
 static bool is_comment(const char *line, size_t n)
 {
     if (n > 0 && line[0] == '#')
@@ -229,11 +245,13 @@ int jobs_next(struct jobs *jobs, struct job **job)
     size_t n;
     size_t used;
     while (next_line(jobs, &line, &n, &used)) {
+        strip(jobs, &line, &n);
         if (!is_comment(line, n)) {
             *job = job_of_line(jobs, line, n);
             if (*job == NULL)
                 return -ENOMEM;
         }
+        jobs->begun = true;
         jobs->text_used += used;
         if (jobs->searched < jobs->text_used)
             jobs->searched = jobs->text_used;

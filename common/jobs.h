@@ -47,6 +47,7 @@ struct jobs {
     size_t text_used;
     size_t searched; /* of `text`: no line ends before this place */
     int64_t fed_us;
+    bool begun; /* the first line of --input was taken */
     bool ended;
     bool skipping; /* an overlong line, whose rest is of no use */
     uint64_t next_id;

@@ -58,6 +58,7 @@ int main(int argc, char **argv)
         printf("fetch-%s (triptych) %s\n", model_name, TRIPTYCH_VERSION);
         status = flushed();
     } else {
+        options.epoch_us = clock_epoch_us();
         status = fetch(&options);
     }
     options_free(&options);

@@ -35,6 +35,7 @@ struct options {
     size_t header_count;
     int64_t timeout_us;
     int64_t connect_timeout_us;
+    int64_t epoch_us; /* Unix time at the zero of clock.h; main fills it in */
     unsigned retries;
     unsigned max_redirects;
     uint64_t max_body; /* UINT64_MAX: no limit */

@@ -41,7 +41,8 @@ bool result_mendable(enum result result, int status)
     case RESULT_TRUNCATED:
         return true;
     case RESULT_HTTP_ERROR:
-        return status == 502 || status == 503 || status == 504;
+        return status == 408 || status == 429 || status == 502 ||
+               status == 503 || status == 504;
     default:
         return false;
     }

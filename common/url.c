@@ -235,7 +235,7 @@ static const struct {
     [SCHEME_UDP] = {"udp", NULL},
 };
 
-static bool scheme_find(struct part part, enum scheme *scheme)
+static bool find_scheme(struct part part, enum scheme *scheme)
 {
     for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++) {
         if (part.length == strlen(schemes[i].name) &&
@@ -435,6 +435,19 @@ static const char *character_fault(const char *text, size_t n)
     return NULL;
 }
 
+/* RFC 8089: file:/path, file:///path and file://localhost/path name the same
+ * file. NULL if it is one of them, else what is wrong. */
+static const char *file_fault(const struct parts *parts)
+{
+    struct part host = parts->authority;
+    if (host.length != 0 && (host.length != strlen("localhost") ||
+                             strncasecmp(host.at, "localhost", 9) != 0))
+        return "a file URL names no other host (file:///path)";
+    if (parts->path.length == 0 || *parts->path.at != '/')
+        return "a file URL's path begins with a slash";
+    return NULL;
+}
+
 /* Everything that url_parse checks before it asks for memory. */
 static enum result check(struct parts *parts, enum scheme *scheme,
                          struct part *host, char port[6], const char **cause)
@@ -444,23 +457,27 @@ static enum result check(struct parts *parts, enum scheme *scheme,
     if (parts->scheme.at == NULL)
         return RESULT_BAD_URL;
     *cause = "no such scheme is spoken here";
-    if (!scheme_find(parts->scheme, scheme))
+    if (!find_scheme(parts->scheme, scheme))
         return RESULT_UNSUPPORTED;
-    *cause = "two slashes must follow the scheme";
-    if (parts->authority.at == NULL)
-        return RESULT_BAD_URL;
     if (*scheme == SCHEME_FILE) {
         *host = (struct part){"", 0};
         memcpy(port, "0", 2);
-        *cause = "a file URL names no other host (three slashes)";
-        if (parts->authority.length != 0 || parts->path.length == 0)
-            return RESULT_BAD_URL;
-        return RESULT_OK;
+        *cause = file_fault(parts);
+        return *cause == NULL ? RESULT_OK : RESULT_BAD_URL;
     }
+    *cause = "two slashes must follow the scheme";
+    if (parts->authority.at == NULL)
+        return RESULT_BAD_URL;
     *cause = split_authority(parts->authority, host, &port_part);
     if (*cause == NULL)
         *cause = read_port(port_part, *scheme, port);
     return *cause == NULL ? RESULT_OK : RESULT_BAD_URL;
+}
+
+bool url_scheme(const char *text, size_t n, enum scheme *scheme)
+{
+    struct parts parts = split(text, n);
+    return parts.scheme.at != NULL && find_scheme(parts.scheme, scheme);
 }
 
 enum result url_parse(struct url *url, const char *text, size_t n,

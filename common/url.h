@@ -45,6 +45,10 @@ struct url {
 enum result url_parse(struct url *url, const char *text, size_t n,
                       const char **cause);
 
+/* Sets *scheme to the scheme of a text, whatever else may be wrong with it;
+ * false if it has none that url_parse knows. */
+bool url_scheme(const char *text, size_t n, enum scheme *scheme);
+
 /* Gives the memory back and empties *url. */
 void url_free(struct url *url);
 

@@ -35,6 +35,8 @@ static void on_readable(void *arg, const char *p, size_t n)
 {
     struct request *r = arg;
     step_receive(r, p, n);
+    if (exchange_deadline(r->x) < r->timer_us)
+        request_set_timer(r); /* what comes is of no use, and gets less time */
     request_advance(r);
 }
 
@@ -254,7 +256,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 void request_set_timer(struct request *r)
 {
-    int64_t left = exchange_deadline(r->x) - clock_us();
+    r->timer_us = exchange_deadline(r->x);
+    int64_t left = r->timer_us - clock_us();
     if (left < 0)
         left = 0;
     struct timeval time = {.tv_sec = left / CLOCK_SECOND,

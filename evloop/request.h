@@ -72,6 +72,7 @@ struct request {
     struct exchange *x;
     struct connection *connection; /* NULL: none */
     struct event timer;            /* for exchange_deadline */
+    int64_t timer_us;              /* when it goes off */
     struct upload *upload;         /* NULL: none */
     struct file file;              /* of --directory and --discard */
     struct stream *out;            /* of standard output */

@@ -1,6 +1,7 @@
 """http and tcp: framings, redirects, kept connections, limits, retries."""
 
 import socket
+import tempfile
 import threading
 import time
 
@@ -273,6 +274,59 @@ def too_large(model):
 
 
 @case
+def errors_may_be_long(model):
+    """--max-body is about what is kept. Of what is not, a little is read, and
+    the connection, which holds the rest, is not used again."""
+    heads = [b"HTTP/1.1 404 No\r\nContent-Length: 10000000\r\n\r\n",
+             b"HTTP/1.1 500 No\r\n\r\n",
+             b"HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+             b"HTTP/1.1 302 Found\r\nLocation: /fine\r\n"
+             b"Transfer-Encoding: chunked\r\n\r\n"]
+
+    def script(c):
+        while head := c.request():
+            path = head.split()[1]
+            if path == b"/small":
+                c.send(b"HTTP/1.1 404 No\r\nContent-Length: 60000\r\n\r\n"
+                       + b"x" * 60000)
+            elif path == b"/fine":
+                c.ok(b"fine")
+            else:
+                c.send(heads[int(path[1:])])
+                for _ in range(1000):
+                    c.send(b"2710\r\n" + b"x" * 10000 + b"\r\n")
+    with Server(script) as server:
+        r = run(model, "-j1", "--max-body", "4",
+                *(f"{server.http}/{i}" for i in range(4)),
+                server.http + "/small", server.http + "/fine")
+    equal(r.column("status"), ["404", "500", "404", "200", "404", "200"],
+          "status")
+    equal(server.connections, 5, "connections")
+    return expect(r, ["http-error"] * 3 + ["ok", "http-error", "ok"],
+                  b"fine" * 2)
+
+
+@case
+def errors_need_not_end(model):
+    """The status is known; its body, which never comes, is not waited for."""
+    def script(c):
+        while head := c.request():
+            if b"/fine" in head:
+                c.ok(b"fine")
+            else:
+                c.send(b"HTTP/1.1 %s\r\nLocation: /fine\r\n"
+                       b"Content-Length: 9\r\n\r\nx"
+                       % head.split()[1][1:])
+                c.hold()
+    with Server(script) as server:
+        r = run(model, "-t", "100", server.http + "/404",
+                server.http + "/302", timeout=60)
+        first = expect(r, ["http-error", "ok"], b"fine")
+        r = run(model, "-t", "0.4", server.http + "/404")
+    return first, expect(r, ["http-error"], b"")
+
+
+@case
 def header_too_large(model):
     def script(c):
         c.request()
@@ -337,7 +391,8 @@ def redirect_limits(model):
 @case
 def redirects_to_other_schemes(model):
     targets = ["file:///etc/hostname", "tcp://127.0.0.1:1/x", "ftp://h/",
-               "udp://127.0.0.1:1/", "javascript:x"]
+               "udp://127.0.0.1:1/", "javascript:x", "file:/etc/hostname",
+               "FILE://LOCALHOST/etc/hostname", "fIle:hostname", "tcp://h/"]
     with Origin() as origin:
         r = run(model, *(f"{origin.http}/bytes/0?redirect={t}" for t in targets))
     equal(r.column("status"), ["302"] * len(targets), "status")
@@ -379,7 +434,72 @@ def secrets_stay_at_home(model):
     return expect(r, ["ok"], b"")
 
 
+@case
+def content_headers_stay_behind(model):
+    """After a 303, a PUT's headers about its content do not go with the GET
+    (RFC 9110, 15.4); after a 307 there is still a PUT."""
+    def script(c):
+        while head := c.request():
+            if b" /there" in head:
+                c.ok(b"there")
+            else:
+                c.send(b"HTTP/1.1 %s\r\nLocation: /there\r\n"
+                       b"Content-Length: 0\r\n\r\n" % head.split()[1][1:])
+    given = ["Content-Type: a/b", "content-encoding: x", "Expect: y",
+             "Digest: z"]
+    answers = []
+    for status, method in (("303", b"GET"), ("307", b"PUT")):
+        with Server(script) as server, tempfile.NamedTemporaryFile() as file:
+            file.write(b"abc")
+            file.flush()
+            r = run(model, "-T", file.name, f"{server.http}/{status}",
+                    "-H", "X-Plain: known",
+                    *(word for line in given for word in ("-H", line)))
+        first, second = server.requests
+        check(first.startswith(b"PUT ") and second.startswith(method), second)
+        check(b"X-Plain: known" in second, "the plain header follows")
+        for line in given + ["Content-Length: 3"]:
+            check(line.encode() in first, f"{line} is missing")
+            equal(line.encode() in second, method == b"PUT", line)
+        answers.append(expect(r, ["ok"], b"there"))
+    return answers
+
+
 # --- Kept connections ------------------------------------------------------
+
+@case
+def a_crossing_408_costs_nothing(model):
+    """A server gives up waiting for a request on a kept connection just as
+    one goes out."""
+    def script(c):
+        c.request()
+        if c.number == 1:
+            c.ok(b"1")
+            c.request()
+        if c.number < 3:
+            c.send(b"HTTP/1.1 408 Slow\r\nConnection: close\r\n"
+                   b"Content-Length: 0\r\n\r\n")
+            c.close()
+    with Server(script) as server:
+        r = run(model, "-j1", *[server.http + "/"] * 2)
+        equal(server.connections, 2, "connections")
+    equal(r.column("attempts"), ["1", "1"], "attempts")
+    first = expect(r, ["ok", "http-error"], b"1")  # once; not for a fresh one
+
+    def kinder(c):
+        c.request()
+        c.ok(b"%d" % c.number)
+        if c.number == 1:
+            c.request()
+            c.send(b"HTTP/1.1 408 Slow\r\n\r\n")
+        else:
+            c.hold()
+    with Server(kinder) as server:
+        r = run(model, "-j1", *[server.http + "/"] * 2)
+    equal(r.column("attempts"), ["1", "1"], "attempts")
+    equal(r.column("status"), ["200", "200"], "status")
+    return first, expect(r, ["ok", "ok"], b"12")
+
 
 @case
 def connections_are_reused(model):
@@ -592,6 +712,53 @@ def retries_until_it_works(model):
     equal(r.column("attempts"), ["5"], "attempts")
     equal(server.connections, 5, "connections")
     return expect(r, ["ok"], b"there")
+
+
+@case
+def retries_after_busy_answers(model):
+    def script(c):
+        c.request()
+        if c.number < 3:
+            c.send(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n"
+                   % {1: 408, 2: 429}[c.number])
+            c.close()
+        else:
+            c.ok(b"there")
+    r, _ = fetch(model, script, "--retries", "2")
+    equal(r.column("attempts"), ["3"], "attempts")
+    return expect(r, ["ok"], b"there")
+
+
+@case
+def retries_after_the_time_asked_for(model):
+    """Seconds, and dates by the clock of the server, which is wrong by years;
+    longer than a minute: not at all."""
+    asked = [b"Retry-After: 2",
+             b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+             b"Retry-After: Sun, 06 Nov 1994 08:49:39 GMT",
+             b"Date: Sun Nov  6 08:49:37 1994\r\n"
+             b"Retry-After: Sunday, 06-Nov-94 08:49:39 GMT",
+             b"Retry-After: 61", b"Retry-After: Fri, 31 Dec 9999 23:59:59 GMT"]
+    seen = {}
+
+    def script(c):
+        while head := c.request():
+            number = int(head.split()[1][1:])
+            times = seen.setdefault(number, [])
+            times.append(time.monotonic())
+            if len(times) == 1:
+                c.send(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n"
+                       + asked[number] + b"\r\n\r\n")
+            else:
+                c.ok(b"there")
+    with Server(script) as server:
+        r = run(model, "--retries", "3",
+                *(f"{server.http}/{i}" for i in range(len(asked))))
+    equal(r.column("attempts"), ["2", "2", "2", "1", "1"], "attempts")
+    for number in range(3):
+        first, second = seen[number]
+        check(second - first >= 1.9, f"{asked[number]}: {second - first} s")
+    return expect(r, ["ok"] * 3 + ["http-error"] * 2, b"there" * 3)
 
 
 @case

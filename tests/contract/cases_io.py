@@ -91,9 +91,20 @@ def a_file_that_may_not_be_read(model):
 
 @case
 def urls_that_name_no_file(model):
-    r = run(model, "file://host/etc/passwd", "file:/etc/passwd",
-            "file:///etc/pass%00wd", "file://")
-    return expect(r, ["bad-url"] * 4, b"")
+    r = run(model, "file://host/etc/passwd", "file:etc/passwd",
+            "file:///etc/pass%00wd", "file://", "file:", "file://localhost")
+    return expect(r, ["bad-url"] * 6, b"")
+
+
+@case
+def other_forms_of_a_files_url(model):
+    """RFC 8089: without an authority, and with ours."""
+    with Workplace() as place:
+        path = make(place, "name", b"found")[len("file://"):]
+        r = run(model, f"file:{path}", f"FILE://LocalHost{path}",
+                directory=place.join("out"))
+    equal(r.files, {"name": b"found", "name.1": b"found"}, "files")
+    return expect(r, ["ok"] * 2)
 
 
 @case

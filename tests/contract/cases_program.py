@@ -166,13 +166,33 @@ def empty_input(model):
 
 @case
 def lines_that_are_no_urls(model):
-    text = (b"http://127.0.0.1:1/\r\n" + b"x" * 200000 + b"\n"
+    text = (b"http://127.0.0.1:1/\r\r\n" + b"x" * 200000 + b"\n"
             b"\0\n" b"\xff\xfe\n" b"http://h/\tname\n")
     r = run(model, "-i", "-", stdin=text)
     equal(r.rows[2]["url"], "\\x00", "url")
     equal(r.rows[3]["url"], "\\xFF\\xFE", "url")
     check("CRLF" in r.err, "a hint at the line ends")
     return expect(r, ["bad-url"] * 5, b"")
+
+
+@case
+def a_list_from_another_system(model):
+    """A byte order mark and CR LF (their splits are unit tests)."""
+    with Origin() as origin:
+        base = origin.http.encode()
+        lines = (b"\xef\xbb\xbf" + base + b"/bytes/1\r\n\r\n# x\r\n"
+                 + base + b"/bytes/2\tname\r\n" + base + b"/bytes/3\r")
+        with Workplace() as place:
+            r = run(model, "-i", "-", stdin=lines,
+                    directory=place.join("out"))
+        first = expect(r, ["ok"] * 3)
+        equal(r.files, {"1": content(1), "name": content(2), "3": content(3)},
+              "files")
+        r = run(model, "-n", "-i", "-", stdin=b"\xef\xbb\xbf\r\n")
+        second = expect(r, [], b"")
+        r = run(model, "-n", "-i", "-",
+                stdin=base + b"/bytes/0\n\xef\xbb\xbf" + base + b"/\n")
+    return first, second, expect(r, ["ok", "bad-url"], b"")
 
 
 # --- Report and messages ---------------------------------------------------

@@ -205,6 +205,8 @@ START_TEST(refuses_some_redirects)
         {"ftp://h/", RESULT_UNSUPPORTED},  {"file:///etc/x", RESULT_UNSUPPORTED},
         {"tcp://h:1/", RESULT_UNSUPPORTED}, {"http://u@h/", RESULT_BAD_URL},
         {"/a b", RESULT_BAD_URL},           {"http://", RESULT_BAD_URL},
+        {"FILE:/x", RESULT_UNSUPPORTED},    {"fIle:x", RESULT_UNSUPPORTED},
+        {"file://h/x", RESULT_UNSUPPORTED}, {"tcp://h/", RESULT_UNSUPPORTED},
     };
     struct options options = plain_options();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -259,6 +261,47 @@ START_TEST(keeps_secrets_at_home)
 }
 END_TEST
 
+/* RFC 9110, 15.4: what is said of the content does not go with the GET. */
+START_TEST(content_headers_stay_behind)
+{
+    char *headers[] = {(char[]){"Content-Type: text/x"},
+                       (char[]){"content-language: de"},
+                       (char[]){"Content-MD5: x"},
+                       (char[]){"Expect: 100-continue"},
+                       (char[]){"Digest: x"},
+                       (char[]){"Repr-Digest: x"},
+                       (char[]){"Last-Modified: x"},
+                       (char[]){"Trailer: x"},
+                       (char[]){"Contents: stay"}};
+    size_t count = sizeof headers / sizeof *headers;
+    static const char *const statuses[] = {"302", "303"};
+    for (int with = 0; with < 2; with++) {
+        for (size_t i = 0; i < 2; i++) {
+            struct options options = plain_options();
+            options.headers = headers;
+            options.header_count = count;
+            options.upload = with ? "x" : NULL;
+            struct exchange *x = start(&options, "http://a/");
+            char head[99];
+            connect_and_send(x, false);
+            snprintf(head, sizeof head,
+                     "HTTP/1.1 %s x\r\nLocation: /b\r\n"
+                     "Content-Length: 0\r\n\r\n",
+                     statuses[i]);
+            give_text(x, head);
+            bool gone = with && i == 1;
+            for (size_t j = 0; j + 1 < count; j++)
+                ck_assert_msg(output_has(x, headers[j]) != gone, "%s",
+                              headers[j]);
+            ck_assert(output_has(x, "Contents: stay"));
+            ck_assert(output_has(x, "Content-Length: 0") == (with && !gone));
+            ck_assert(output_has(x, with && !gone ? "PUT /b" : "GET /b"));
+            exchange_free(x);
+        }
+    }
+}
+END_TEST
+
 /* --- Failures ----------------------------------------------------------- */
 
 START_TEST(retries_what_may_pass)
@@ -307,6 +350,91 @@ START_TEST(does_not_retry_the_rest)
     connect_and_send(x, false);
     give_text(x, "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n");
     check_result(x, RESULT_HTTP_ERROR);
+    exchange_free(x);
+}
+END_TEST
+
+/* What an answer asks for, and when the request goes out again: after so many
+ * milliseconds; -1: never. Ours is the last date of all, 2031. */
+START_TEST(waits_as_asked)
+{
+    static const struct {
+        const char *head;
+        int ms;
+    } cases[] = {
+        {"503 No\r\n", 100},
+        {"503 No\r\nRetry-After: 3\r\n", 3000},
+        {"408 No\r\nretry-after: 3\r\n", 3000},
+        {"429 No\r\nRetry-After:\t60 \r\n", 60000},
+        {"429 No\r\nRetry-After: 61\r\n", -1},
+        {"429 No\r\nRetry-After: 18446744073709551617\r\n", -1},
+        {"502 No\r\nRetry-After: 0\r\n", 100},
+        {"504 No\r\nRetry-After: 2\r\nRetry-After: 1\r\n", 2000},
+        /* Neither seconds nor a date: */
+        {"503 No\r\nRetry-After: -3\r\n", 100},
+        {"503 No\r\nRetry-After: +3\r\n", 100},
+        {"503 No\r\nRetry-After: 3.5\r\n", 100},
+        {"503 No\r\nRetry-After: 3, 4\r\n", 100},
+        {"503 No\r\nRetry-After: soon\r\n", 100},
+        {"503 No\r\nRetry-After:\r\n", 100},
+        {"503 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 MEZ\r\n", 100},
+        /* By the clock of the answer, in the three forms: */
+        {"503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+         "Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n", 2000},
+        {"503 No\r\nRetry-After: Sunday, 06-Nov-94 08:49:39 GMT\r\n"
+         "Date: Sun Nov  6 08:49:37 1994\r\n", 2000},
+        {"503 No\r\nDate: Sunday, 06-Nov-94 08:49:37 GMT\r\n"
+         "Retry-After: Sun Nov  6 08:49:39 1994\r\n", 2000},
+        {"503 No\r\nDate: Thu, 31 Dec 2099 23:59:59 GMT\r\n"
+         "Retry-After: Friday, 01-Jan-00 00:00:09 GMT\r\n", 10000},
+        {"503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+         "Retry-After: Sun, 06 Nov 1994 08:50:38 GMT\r\n", -1},
+        {"503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+         "Retry-After: Sun, 06 Nov 1994 08:49:36 GMT\r\n", 100},
+        /* By ours: */
+        {"503 No\r\nRetry-After: Wed, 01 Jan 2031 00:00:04 GMT\r\n", 4000},
+        {"503 No\r\nDate: today\r\n"
+         "Retry-After: Wednesday, 01-Jan-31 00:00:04 GMT\r\n", 4000},
+        {"503 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 100},
+        {"503 No\r\nRetry-After: Wed, 01 Jan 2031 00:01:01 GMT\r\n", -1},
+        /* Of the answer alone, not of what comes before it: */
+        {"103 Hints\r\nRetry-After: 9\r\n\r\nHTTP/1.1 503 No\r\n", 100},
+    };
+    struct options options = plain_options();
+    options.retries = 1;
+    options.epoch_us = INT64_C(1924992000) * CLOCK_SECOND;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char head[300];
+        struct exchange *x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        snprintf(head, sizeof head, "HTTP/1.1 %sContent-Length: 0\r\n\r\n",
+                 cases[i].head);
+        give_text(x, head);
+        int64_t wait = exchange_want(x) == WANT_WAIT
+                           ? (exchange_deadline(x) - 20) / 1000
+                           : -1;
+        ck_assert_msg(wait == cases[i].ms, "%s: %ld ms", cases[i].head,
+                      (long)wait);
+        if (wait == -1)
+            check_result(x, RESULT_HTTP_ERROR);
+        exchange_free(x);
+    }
+}
+END_TEST
+
+/* What the last answer asked for is not for a failure that follows it. */
+START_TEST(asks_once)
+{
+    struct options options = plain_options();
+    options.retries = 2;
+    struct exchange *x = start(&options, "http://a/");
+    connect_and_send(x, false);
+    give_text(x, "HTTP/1.1 503 No\r\nRetry-After: 9\r\n"
+                 "Content-Length: 0\r\n\r\n");
+    ck_assert_int_eq(exchange_deadline(x), 20 + 9 * CLOCK_SECOND);
+    exchange_waited(x, 0);
+    exchange_failed(x, RESULT_REFUSED, "words", 0);
+    ck_assert_int_eq(exchange_deadline(x), 200000);
     exchange_free(x);
 }
 END_TEST
@@ -387,6 +515,42 @@ START_TEST(stale_connections_cost_nothing)
 }
 END_TEST
 
+/* RFC 9110, 15.5.9: a server gives up waiting for a request just as one goes
+ * out. Uploads as well, whose file is sent from its start. */
+START_TEST(a_crossing_408_costs_nothing)
+{
+    static const char answer[] = "HTTP/1.1 408 Slow\r\nRetry-After: 99\r\n"
+                                 "Connection: close\r\n\r\n";
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://a/");
+    connect_and_send(x, true);
+    give_text(x, answer);
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    ck_assert(!exchange_may_reuse(x));
+    ck_assert(!exchange_reusable(x));
+    connect_and_send(x, false);
+    give_text(x, answer); /* once */
+    check_result(x, RESULT_HTTP_ERROR);
+    ck_assert_uint_eq(exchange_outcome(x)->attempts, 1);
+    exchange_free(x);
+
+    uint64_t offset;
+    options.upload = "x";
+    options.upload_size = 9;
+    x = start(&options, "http://a/");
+    exchange_connected(x, true, 0);
+    const char *p;
+    exchange_sent(x, exchange_output(x, &p));
+    exchange_sent(x, 5);
+    give_text(x, answer);
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    exchange_connected(x, false, 0);
+    ck_assert_uint_eq(exchange_upload(x, &offset), 9);
+    ck_assert_uint_eq(offset, 0);
+    exchange_free(x);
+}
+END_TEST
+
 START_TEST(no_keep_alive_reuses_nothing)
 {
     struct options options = plain_options();
@@ -412,9 +576,10 @@ START_TEST(refuses_long_bodies)
     } cases[] = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd", RESULT_OK},
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", RESULT_TOO_LARGE},
-        {"HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\n", RESULT_TOO_LARGE},
+        {"HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nabcde",
+         RESULT_HTTP_ERROR},
         {"HTTP/1.1 200 OK\r\n\r\nabcde", RESULT_TOO_LARGE},
-        {"HTTP/1.1 404 No\r\n\r\nabcde", RESULT_TOO_LARGE},
+        {"HTTP/1.1 404 No\r\n\r\nabcde", RESULT_HTTP_ERROR},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
          "3\r\nabc\r\n2\r\nde\r\n",
          RESULT_TOO_LARGE},
@@ -433,6 +598,96 @@ START_TEST(refuses_long_bodies)
     give_text(x, "abcde");
     check_result(x, RESULT_TOO_LARGE);
     exchange_free(x);
+}
+END_TEST
+
+/* Sends a body without an end, as chunks; returns how much was taken. */
+static size_t give_endless(struct exchange *x, const char *head)
+{
+    char chunk[5 + 1000 + 2 + 1];
+    memset(chunk, 'x', sizeof chunk);
+    memcpy(chunk, "3e8\r\n", 5);
+    memcpy(chunk + 1005, "\r\n", 3);
+    size_t given = 0;
+    connect_and_send(x, false);
+    give_text(x, head);
+    while (exchange_want(x) == WANT_RECEIVE && given < 1000000) {
+        give_text(x, chunk);
+        given += 1000;
+    }
+    return given;
+}
+
+/* Of a body that nobody keeps, a part is read, and the connection is lost. */
+START_TEST(unwanted_bodies_are_left)
+{
+    struct options options = plain_options();
+    options.max_body = 4;
+    struct exchange *x = start(&options, "http://a/");
+    size_t given = give_endless(x, "HTTP/1.1 404 No\r\n"
+                                   "Transfer-Encoding: chunked\r\n\r\n");
+    check_result(x, RESULT_HTTP_ERROR);
+    ck_assert(!exchange_reusable(x));
+    ck_assert_uint_ge(given, 65000);
+    ck_assert_uint_le(given, 67000);
+    exchange_free(x);
+
+    x = start(&options, "http://a/");
+    given = give_endless(x, "HTTP/1.1 302 Found\r\nLocation: /b\r\n"
+                            "Transfer-Encoding: chunked\r\n\r\n");
+    ck_assert_int_eq(exchange_want(x), WANT_CONNECT);
+    ck_assert(!exchange_reusable(x));
+    ck_assert_uint_le(given, 67000);
+    exchange_free(x);
+
+    /* Known to be longer from the start; or not known, and of no use. */
+    static const char *const heads[] = {
+        "HTTP/1.1 500 No\r\nContent-Length: 65537\r\n\r\n",
+        "HTTP/1.1 500 No\r\n\r\n"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        give_text(x, heads[i]);
+        check_result(x, RESULT_HTTP_ERROR);
+        ck_assert(!exchange_reusable(x));
+        exchange_free(x);
+    }
+}
+END_TEST
+
+/* The rest of such a body is not waited for, however long the limit is. */
+START_TEST(unwanted_bodies_get_little_time)
+{
+    static const char *const heads[] = {
+        "HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nab",
+        "HTTP/1.1 302 Found\r\nLocation: /b\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nab"};
+    struct options options = plain_options();
+    for (int i = 0; i < 2; i++) {
+        struct exchange *x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        give_text(x, heads[i]);
+        ck_assert_int_eq(exchange_want(x), WANT_RECEIVE);
+        ck_assert_int_eq(exchange_deadline(x), 20 + CLOCK_SECOND);
+        exchange_expired(x, exchange_deadline(x));
+        if (i == 0)
+            check_result(x, RESULT_HTTP_ERROR);
+        else
+            ck_assert_int_eq(exchange_deadline(x), 30 * CLOCK_SECOND);
+        ck_assert(!exchange_reusable(x));
+        exchange_free(x);
+    }
+    /* A limit that is shorter still makes no time-out of an error. */
+    options.timeout_us = CLOCK_SECOND / 2;
+    for (int i = 0; i < 2; i++) {
+        struct exchange *x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        give_text(x, heads[i]);
+        ck_assert_int_eq(exchange_deadline(x), CLOCK_SECOND / 2);
+        exchange_expired(x, exchange_deadline(x));
+        check_result(x, i == 0 ? RESULT_HTTP_ERROR : RESULT_TIMEOUT);
+        exchange_free(x);
+    }
 }
 END_TEST
 
@@ -516,6 +771,12 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, refuses_some_redirects);
     tcase_add_test(tc, leaves_long_redirects);
     tcase_add_test(tc, keeps_secrets_at_home);
+    tcase_add_test(tc, content_headers_stay_behind);
+    tcase_add_test(tc, waits_as_asked);
+    tcase_add_test(tc, asks_once);
+    tcase_add_test(tc, a_crossing_408_costs_nothing);
+    tcase_add_test(tc, unwanted_bodies_are_left);
+    tcase_add_test(tc, unwanted_bodies_get_little_time);
     tcase_add_test(tc, retries_what_may_pass);
     tcase_add_test(tc, does_not_retry_the_rest);
     tcase_add_test(tc, waits_ten_seconds_at_most);

@@ -55,6 +55,45 @@ START_TEST(lines_at_every_split)
 }
 END_TEST
 
+/* A list as Windows writes it: a byte order mark, CR LF. */
+START_TEST(foreign_lists_at_every_split)
+{
+    static const char text[] = "\xef\xbb\xbf# a\r\nhttp://h/b\r\n\r\n"
+                               "http://h/c\tname\r\n"
+                               "\xef\xbb\xbfhttp://h/d\r\r\nhttp://h/e\r";
+    struct options options = {.input = "-", .directory = "d"};
+    for (size_t split = 0; split < sizeof text; split++) {
+        struct jobs jobs = fresh(&options);
+        struct bytes notes = {0};
+        ck_assert_int_eq(jobs_feed(&jobs, text, split, 0), 0);
+        note(&jobs, &notes);
+        ck_assert_int_eq(
+            jobs_feed(&jobs, text + split, sizeof text - 1 - split, 0), 0);
+        note(&jobs, &notes);
+        jobs_end(&jobs);
+        note(&jobs, &notes);
+        check_notes(&notes, "http://h/b|b,http://h/c|name,"
+                            "\\xEF\\xBB\\xBFhttp://h/d\\x0D|index,"
+                            "http://h/e|e,");
+        jobs_free(&jobs);
+    }
+}
+END_TEST
+
+START_TEST(a_mark_alone_is_an_empty_list)
+{
+    struct options options = {.input = "-"};
+    struct jobs jobs = fresh(&options);
+    struct bytes notes = {0};
+    ck_assert_int_eq(jobs_feed(&jobs, "\xef\xbb\xbf", 3, 0), 0);
+    jobs_end(&jobs);
+    note(&jobs, &notes);
+    ck_assert(jobs_done(&jobs));
+    check_notes(&notes, "");
+    jobs_free(&jobs);
+}
+END_TEST
+
 START_TEST(command_line_comes_first)
 {
     char *urls[] = {(char[]){"x"}, (char[]){"#y"}};
@@ -163,6 +202,8 @@ END_TEST
 static void add_cases(TCase *tc)
 {
     tcase_add_test(tc, lines_at_every_split);
+    tcase_add_test(tc, foreign_lists_at_every_split);
+    tcase_add_test(tc, a_mark_alone_is_an_empty_list);
     tcase_add_test(tc, command_line_comes_first);
     tcase_add_test(tc, names);
     tcase_add_test(tc, given_back_come_first);

@@ -19,10 +19,7 @@ static void response_complete(struct exchange *x, bool clean, int64_t now)
     if (x->fate == FATE_REDIRECT) {
         follow_redirect(x);
     } else if (x->fate == FATE_DISCARDED) {
-        char cause[40];
-        snprintf(cause, sizeof cause, "the server answered %d",
-                 x->http.status);
-        exchange_failed(x, RESULT_HTTP_ERROR, cause, now);
+        fail_with_status(x, now);
     } else if (x->want == WANT_SEND) {
         x->complete = true; /* it thanks us early; all_sent will finish */
     } else {

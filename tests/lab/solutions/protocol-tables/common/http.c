@@ -20,6 +20,9 @@ enum size_part {
 /* No length above it is believed: it would not fit a file's offset. */
 #define LENGTH_MAX ((uint64_t)INT64_MAX)
 
+/* Seconds of Retry-After that are as good as for ever. */
+#define RETRY_AFTER_MAX 1000000000
+
 void http_start(struct http *http)
 {
     *http = (struct http){.state = HTTP_STATUS_LINE};
@@ -175,6 +178,22 @@ static void read_location(struct http *http, struct span value)
     http->location[value.length] = '\0';
 }
 
+/* Seconds or a date (RFC 9110, 10.2.3); if it is there more than once, the
+ * longest. What is neither says nothing. */
+static void read_retry_after(struct http *http, struct span value)
+{
+    int64_t seconds = 0;
+    size_t i = 0;
+    for (; i < value.length && isdigit((unsigned char)value.at[i]); i++) {
+        if (seconds < RETRY_AFTER_MAX)
+            seconds = seconds * 10 + (value.at[i] - '0');
+    }
+    if (i < value.length)
+        date_parse(&http->retry_at, value.at, value.length);
+    else if (seconds > http->retry_after)
+        http->retry_after = seconds;
+}
+
 /* One field line, folds joined, without its line end (5). */
 static void read_field(struct http *http, struct span line)
 {
@@ -206,6 +225,10 @@ static void read_field(struct http *http, struct span line)
         read_connection(http, value);
     else if (equals(name, "location"))
         read_location(http, value);
+    else if (equals(name, "retry-after"))
+        read_retry_after(http, value);
+    else if (equals(name, "date"))
+        date_parse(&http->date, value.at, value.length);
 }
 
 /* "HTTP/1.x NNN reason" (4). The reason, and the space before it, may be
@@ -584,12 +607,26 @@ static struct span header_name(const char *header)
     return (struct span){header, strcspn(header, ":")};
 }
 
+/* True if the field speaks of the request's content (RFC 9110, 15.4). */
+static bool is_about_content(struct span name)
+{
+    static const char start[] = "content-";
+    struct span first = {name.at, sizeof start - 1};
+    return (name.length >= first.length && equals(first, start)) ||
+           equals(name, "expect") || equals(name, "digest") ||
+           equals(name, "repr-digest") || equals(name, "last-modified") ||
+           equals(name, "trailer");
+}
+
 /* True if this header of the user's goes out with this request. */
 static bool goes_out(const struct http_request *request, const char *header)
 {
     struct span name = header_name(header);
+    if (request->without_content && is_about_content(name))
+        return false;
     return request->same_origin ||
-           !(equals(name, "authorization") || equals(name, "cookie") ||
+           !(equals(name, "authorization") ||
+             equals(name, "proxy-authorization") || equals(name, "cookie") ||
              equals(name, "host"));
 }
 
