@@ -1,6 +1,7 @@
 """The command line of triptych-lab."""
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -41,7 +42,11 @@ def parser():
               "grader did its work, whatever the grade")
     one.add_argument("folder", metavar="DIR", type=Path,
                      help="what the student handed in")
-    one.add_argument("--lab", help="the lab, if the folder does not say it")
+    one.add_argument("--lab", help="the lab; what the folder says of itself is "
+                     "not read then")
+    one.add_argument("--hunt", type=int, metavar="N",
+                     help="the bug hunt of mistake N; what the folder says of "
+                     "itself is not read then")
     one.add_argument("--test", action="append", metavar="NAME",
                      help="this test alone; may be repeated")
     one.add_argument("--json", metavar="FILE", type=Path,
@@ -138,16 +143,29 @@ def writer(arguments):
     return progress
 
 
+def what_to_grade(arguments):
+    """The lab, and the hunted mistake's number or None. What the folder says
+    is the student's word: it is for who grades by hand, and names neither."""
+    name, hunted = arguments.lab, arguments.hunt
+    if name is None and hunted is None:
+        name, hunted = folder.what_is(arguments.folder)
+        if name is None:
+            raise labs.Unknown(f"{arguments.folder} does not say which lab it "
+                               "is of: please name it with --lab")
+    if hunted is not None:
+        hunted_in = labs.mistake(hunted).lab
+        if name not in (None, hunted_in):
+            raise labs.Unknown(f"mistake {hunted} is one of the lab "
+                               f"{hunted_in}, not of {name}")
+        name = hunted_in
+    return labs.lab(name), hunted
+
+
 def do_grade(arguments):
     isolation.through_sudo()
-    name, hunted = folder.what_is(arguments.folder)
     if not arguments.folder.is_dir():
         raise labs.Unknown(f"{arguments.folder} is not a folder")
-    name = arguments.lab or name
-    if name is None:
-        raise labs.Unknown(f"{arguments.folder} does not say which lab it is "
-                           "of: please name it with --lab")
-    lab = labs.lab(name)
+    lab, hunted = what_to_grade(arguments)
     progress = writer(arguments)
     if lab.kind == "predictions":
         grades = predictions.grade(lab, arguments.folder)
@@ -164,13 +182,19 @@ def do_grade(arguments):
 
 
 def grade_programs(lab, hunted, arguments, progress):
-    files, missing = grade.handed_in(arguments.folder, lab)
+    files, missing, said = grade.handed_in(arguments.folder, lab)
+    rest = labs.skeleton_files
     tests = [lab.test(t) for t in arguments.test] if arguments.test else None
-    if hunted is not None and tests is None:
-        lab = grade.for_hunt(lab, labs.mistake(hunted))
-    with grade.Bench(lab, base=arguments.base) as bench:
+    if hunted is not None:
+        # The other files of a hunt are as they were handed out.
+        one = labs.mistake(hunted)
+        missing = {f: why for f, why in missing.items() if f == one.file}
+        rest = functools.partial(labs.hunted_files, one)
+        if tests is None:
+            lab = grade.for_hunt(lab, one)
+    with grade.Bench(lab, base=arguments.base, rest=rest) as bench:
         progress(grade.new_grades(lab, tests))  # nothing is lost from here on
-        return grade.grade(bench, files, missing, tests, progress)
+        return grade.grade(bench, files, missing, tests, progress, said)
 
 
 def do_prepare(arguments):
@@ -223,7 +247,8 @@ def many_times(arguments):
     chosen = arguments.labs or [lab.name for lab in labs.labs()
                                 if lab.kind == "programs"]
     for name in chosen:
-        with grade.Bench(labs.lab(name)) as bench:
+        with grade.Bench(labs.lab(name),
+                         rest=labs.reference_files) as bench:
             for i in range(1, arguments.times + 1):
                 row = matrix.of_right(bench, "reference", name, {})
                 if row.wrong:

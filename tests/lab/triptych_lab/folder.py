@@ -5,9 +5,10 @@ import re
 import textwrap
 from pathlib import Path
 
-from . import build, labs, source
+from . import build, handed_in, labs, source
 
 MARK = ".triptych-lab"
+MARK_LIMIT = 4096  # bytes
 
 
 class Exists(Exception):
@@ -208,12 +209,18 @@ def write(files, folder):
 
 
 def what_is(folder):
-    """What a student's folder is of: the lab's name, and the hunt or None."""
+    """What a student's folder says that it is of: the lab's name, and the hunt
+    or None. It is a hint, from a file that a student may have written."""
     try:
-        said = json.loads((folder / MARK).read_text())
-        return said["lab"], said.get("hunt")
-    except (OSError, ValueError, KeyError, TypeError):
+        said = json.loads(handed_in.one(folder, MARK, MARK_LIMIT))
+        name, hunted = said["lab"], said.get("hunt")
+    except (handed_in.Unfit, OSError, ValueError, LookupError, TypeError,
+            AttributeError, RecursionError):
         return None, None
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]{1,40}", name) \
+            or hunted is not None and type(hunted) is not int:
+        return None, None
+    return name, hunted
 
 
 def write_one(path, text, mode):

@@ -9,10 +9,9 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from . import build, labs, sandbox
+from . import build, handed_in as reading, labs, sandbox
 
 BUDGET = 480  # seconds for all tests of a lab: services allow ten minutes
-CODE_LIMIT = 1 << 20  # bytes of one file that is handed in
 
 
 @dataclass
@@ -78,21 +77,9 @@ def new_grades(lab, tests=None):
 
 
 def handed_in(folder, lab):
-    """The editable files from a student's folder; what is missing is named.
-    A link is not followed: it could lead to what is not the student's."""
-    files, missing = {}, []
-    for name in lab.editable:
-        path = folder / name
-        try:
-            inside = path.resolve().is_relative_to(folder.resolve())
-            if not inside or not path.is_file() or \
-                    path.stat().st_size > CODE_LIMIT:
-                missing.append(name)
-                continue
-            files[name] = path.read_text(errors="replace")
-        except OSError:
-            missing.append(name)
-    return files, missing
+    """The editable files from a student's folder; what is missing, with the
+    reason; and what is to be said of where they lay."""
+    return reading.all_files(folder, lab.editable)
 
 
 STUB = re.compile(r'\bTODO_STUDENT\("(\w+)"\)')
@@ -104,11 +91,19 @@ def stubs(files):
     return [name for text in files.values() for name in STUB.findall(text)]
 
 
-class Bench:
-    """A tree where things of one lab are built and tested."""
+def filled(lab, files, rest=labs.skeleton_files, root=labs.ROOT):
+    """The lab's files: for what is missing the skeleton's, or another's."""
+    return {**rest(lab, root), **files}
 
-    def __init__(self, lab, root=labs.ROOT, base=None):
+
+class Bench:
+    """A tree where things of one lab are built and tested. What is not put
+    into it is the skeleton's, for whoever is graded; `rest` has another."""
+
+    def __init__(self, lab, root=labs.ROOT, base=None,
+                 rest=labs.skeleton_files):
         self.lab = lab
+        self.rest = filled(lab, {}, rest, root)
         self.folder = tempfile.TemporaryDirectory(prefix="lab-")
         self.tree = Path(self.folder.name) / "tree"
         os.chmod(self.folder.name, 0o755)
@@ -133,14 +128,15 @@ class Bench:
         self.close()
 
     def put(self, files, tests=None):
-        """Takes what is graded in, over the reference, and builds what the
-        tests need, or all: what could not be built, as a text."""
+        """Takes in what is graded, for the rest what the bench was made with,
+        and builds what the tests need, or all: what could not be built, as a
+        text."""
         targets = {target for test in tests or ()
                    for target in build.targets_of(self.lab, test)}
         if targets:
             targets.add("obj/dev/graded.o")  # for before_main
         work = self.tree / "work"
-        build.copy_changed({**self.original, **files}, work)
+        build.copy_changed({**self.rest, **files}, work)
         messages = build.make(self.tree, sorted(targets))
         return messages + before_main(self.tree, self.lab)
 
@@ -219,16 +215,36 @@ def add_sanitizer(result):
         result.observed += f" in {', '.join(places[:4])}"
 
 
-def grade(bench, files, missing=(), tests=None, progress=None):
-    """All tests against some files: Grades. `progress` is called with them
-    after every test, so that nothing is lost if we are ended. A test outside
-    `tests` does not count."""
+def missing_note(missing, said):
+    """What stands first in a result: what was not there to be graded."""
+    lines = [f"{name}: {why}; the skeleton's was graded in its place, and the "
+             "part that it is of gets nothing"
+             for name, why in missing.items()]
+    return "\n".join([*lines, *said])
+
+
+def without_its_file(result, lab, missing):
+    """A test of a part whose file was not handed in gets nothing."""
+    part = next((p for p in lab.parts if p.name == result.part), None)
+    mine = [] if part is None else \
+        [f for f in missing if f in {*part.cut, *part.remove, *part.broken}]
+    if mine and result.passed:
+        result.passed, result.state = False, "failed"
+        result.observed = f"{', '.join(mine)}: {missing[mine[0]]}"
+        result.means = "what was tested is the skeleton's"
+        result.look = "what was handed in, and under which names"
+
+
+def grade(bench, files, missing=None, tests=None, progress=None, said=()):
+    """All tests against some files: Grades. `missing` is what was not handed
+    in, with the reason. `progress` is called with them after every test, so
+    that nothing is lost if we are ended. A test outside `tests` does not
+    count."""
+    missing = missing or {}
     lab = bench.lab
     grades = new_grades(lab, tests)
     grades.stubs = stubs(files)
-    if missing:
-        grades.note = "not handed in, or not a plain file: " \
-            + ", ".join(missing) + "; the rest was graded"
+    grades.note = missing_note(missing, said)
     messages = bench.put(files, tests)
     if messages:
         grades.note += ("\n" if grades.note else "") + messages
@@ -239,6 +255,7 @@ def grade(bench, files, missing=(), tests=None, progress=None):
                 "up by tests that hung: mend those first"
         else:
             grades.results[i] = bench.run(test)
+            without_its_file(grades.results[i], lab, missing)
         first = grades.results[0]
         grades.results[i].counts = not lab.hunted or first.passed
         if messages and grades.results[i].state == "not built":

@@ -187,6 +187,12 @@ def reference_files(one, root=ROOT):
     return {f: (root / f).read_text() for f in one.editable}
 
 
+def hunted_files(hunted, one, root=ROOT):
+    """What a bug hunt hands out of the lab's editable files."""
+    files = reference_files(one, root)
+    return {**files, hunted.file: with_mistake(files[hunted.file], hunted)}
+
+
 def skeleton_files(one, root=ROOT):
     """The lab's files with stubs in them."""
     files = reference_files(one, root)
