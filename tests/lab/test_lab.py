@@ -26,7 +26,7 @@ from runner import check, run_cases  # noqa: E402
 from triptych_lab import folder, grade, isolation, labs, mutation, source  # noqa: E402
 
 TOOL = HERE / "triptych-lab"
-PATIENCE = 120
+PATIENCE = 300
 BASE = Path(tempfile.mkdtemp(prefix="lab-base-"))  # prepared once, for all
 atexit.register(shutil.rmtree, BASE, ignore_errors=True)
 
