@@ -21,7 +21,7 @@
 //     a path                must be in the tree (build/...: or be made by run)
 //     ./run WORD            must be a command of run
 //     a program of ours     must be a target, and each --option in its help
-//     another program       must be one that is installed, or in `known`
+//     another program       must be in slides/lib/elsewhere.txt
 //     anything else         each name in it must be in the source, or be one
 //                           of slides/lib/elsewhere.txt: names of others
 //
@@ -119,7 +119,7 @@ function walk(folder, found = []) {
 
 const trees = new Map();
 
-// What names the tree has: {words, commands, run, help(program)}.
+// What names the tree has: {words, programs, commands, run, help(program)}.
 function tree(root) {
     if (trees.has(root))
         return trees.get(root);
@@ -132,14 +132,20 @@ function tree(root) {
         add(readFileSync(file, 'utf8'));
         add(path.basename(file));
     }
+    const programs = new Set();
     const elsewhere = path.join(root, 'slides/lib/elsewhere.txt');
-    if (existsSync(elsewhere))
-        add(readFileSync(elsewhere, 'utf8').replace(/^#.*$/gm, ''));
+    if (existsSync(elsewhere)) {
+        const [others, commands] = readFileSync(elsewhere, 'utf8')
+            .split(/^# Programs.*$/m);
+        add(others.replace(/^#.*$/gm, ''));
+        for (const name of commands.trim().split(/\s+/))
+            programs.add(name);
+    }
     const runFile = path.join(root, 'run');
     const run = existsSync(runFile) ? readFileSync(runFile, 'utf8') : '';
     const commands = new Set([...run.matchAll(/^([a-z |-]+)\)/gm)]
         .flatMap(([, names]) => names.split('|').map((n) => n.trim())));
-    const info = { words, commands, run, helps: new Map() };
+    const info = { words, programs, commands, run, helps: new Map() };
     trees.set(root, info);
     return info;
 }
@@ -170,9 +176,9 @@ const SHELL = new Set(`cd export for while if do done then fi wait kill ulimit
 time true false set read echo exit fg bg jobs umask trap alias .
 source`.split(/\s+/));
 
-function isInstalled(name) {
-    return SHELL.has(name) || (process.env.PATH ?? '').split(':').some((folder) =>
-        existsSync(path.join(folder, name)));
+// What is installed here does not matter: elsewhere.txt has the programs.
+function isCommand(name, root) {
+    return SHELL.has(name) || tree(root).programs.has(name);
 }
 
 // --- Code spans ------------------------------------------------------------
@@ -270,7 +276,7 @@ export function spanProblem(text, root = ROOT) {
         !/\/[A-Z]+\b/.test(text.replace(/README|LICENSE|CMake\w+/, '')))
         return pathProblem(text, root);
     if (/^[\w-]+( |$)/.test(text) && /^[a-z][\w-]*$/.test(first) &&
-        isInstalled(first) && !tree(root).words.has(text))
+        isCommand(first, root) && !tree(root).words.has(text))
         return undefined;
     if (/^[\w.-]+\.(c|h|md|py|svg|tsv|toml|html|mjs)$/.test(text)) {
         const here = [...['', 'common', 'threads', 'processes', 'evloop']

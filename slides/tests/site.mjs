@@ -474,6 +474,12 @@ test('markers give code and figures; unknown ones are named', () => {
     const found = check('```sh\n./run dmeo\n```\n', 'x.md', []);
     assert.deepEqual(found, ['x.md:2: run has no command dmeo']);
     assert.equal(spanProblem('fetch-threads -n --high-water 64K URL'), undefined);
+    const { PATH } = process.env;
+    process.env.PATH = ''; // what is installed does not matter
+    assert.equal(spanProblem('perf'), undefined);
+    assert.equal(spanProblem('ss -tim'), undefined);
+    process.env.PATH = `${PATH}`;
+    assert.match(spanProblem('tac'), /has no tac/);
     assert.match(spanProblem('fetch-threads --hihg-water 64K'), /no option/);
 });
 

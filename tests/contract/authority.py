@@ -31,7 +31,8 @@ class Authority:
 
     def issue(self, name, alt="IP:127.0.0.1,IP:::1,DNS:localhost", ca="ca",
               days=2):
-        """A certificate and its key in one file, signed by `ca`."""
+        """A certificate and its key in one file, signed by `ca`. One of no
+        days is over as soon as it is there; OpenSSL 3.5 takes none of -1."""
         at = self.place.join
         with open(at(name + ".ext"), "w", encoding="ascii") as file:
             file.write(f"subjectAltName={alt}\nbasicConstraints=CA:FALSE\n")

@@ -12,7 +12,8 @@ import tty
 from urllib.parse import quote
 
 from harness import (Origin, Running, Server, Skip, Workplace, case, check,
-                     content, equal, expect, main, run, wait_for)
+                     content, copy_program, equal, expect, main, run,
+                     wait_for)
 
 
 def make(place, name, data):
@@ -83,8 +84,11 @@ def a_file_that_may_not_be_read(model):
         os.chmod(place.path, 0o755)
         url = make(place, "secret", b"secret")
         os.chmod(place.join("secret"), 0)
+        # A copy: that user may not be able to enter the folder of the build.
+        program = copy_program(model, place.path)
         # Its report would need a place that it may write to.
-        r = run(model, url, report=False, cwd="/", **os_user)
+        r = run(model, url, report=False, cwd="/", executable=program,
+                **os_user)
     equal((r.status, r.out), (1, b""), r.err)
     check("file-error: Permission denied" in r.err, r.err)
 

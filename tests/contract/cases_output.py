@@ -12,7 +12,8 @@ import threading
 import time
 
 from harness import (Holding, Origin, Running, Server, Workplace, agree, case,
-                     check, content, equal, expect, main, program, run,
+                     check, content, copy_program, equal, expect, main,
+                     program, run,
                      wait_for)
 
 
@@ -219,9 +220,11 @@ def into_a_pipe_of_somebody_else(model):
     chunks = []
     thread = threading.Thread(target=read_all, args=(reader, chunks))
     thread.start()
-    with Origin() as origin:
+    # A copy: that user may not be able to enter the folder of the build.
+    with Workplace() as place, Origin() as origin:
+        os.chmod(place.path, 0o755)
         child = subprocess.run(
-            [os.path.abspath(program(model)), *urls_of(origin)],
+            [copy_program(model, place.path), *urls_of(origin)],
             stdout=writer, stderr=subprocess.PIPE, user=65534, group=65534,
             cwd="/", check=False)
     os.close(writer)

@@ -19,7 +19,7 @@ from harness import (BIN, MODELS, Origin, Running, Server, Skip, Workplace,
 AUTHORITY = Authority()
 atexit.register(AUTHORITY.remove)
 RIGHT = AUTHORITY.issue("right")
-EXPIRED = AUTHORITY.issue("expired", days=-1)
+EXPIRED = AUTHORITY.issue("expired", days=0)
 WRONG_NAME = AUTHORITY.issue("wrong", alt="DNS:example.org,IP:127.0.0.9")
 BY_NAME = AUTHORITY.issue("named", alt="DNS:localhost")
 WILD = AUTHORITY.issue("wild", alt="DNS:*.localhost")

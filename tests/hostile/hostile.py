@@ -324,7 +324,7 @@ TLS_ROWS = [
     ("tls-alert-of-no-meaning", in_handshake(ALERT + b"\xf7"), "tls"),
     ("tls-close-notify-first",
      in_handshake(b"\x15\x03\x03\x00\x02\x01\x00", shut), None),
-    ("tls-expired", secured(AUTHORITY.issue("expired", days=-1)), "tls"),
+    ("tls-expired", secured(AUTHORITY.issue("expired", days=0)), "tls"),
     ("tls-wrong-name", secured(AUTHORITY.issue("wrong", alt="DNS:a.b")),
      "tls"),
     ("tls-self-signed", secured(AUTHORITY.self_signed("self")), "tls"),

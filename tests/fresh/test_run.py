@@ -1,0 +1,118 @@
+"""What ./run does where something is odd: the name of its folder, a signal
+while packages install. What apt and sudo do is played by small scripts."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from runner import check, run_cases  # noqa: E402
+
+RUN = os.path.join(os.path.dirname(TESTS), "run")
+POLICY = "/usr/sbin/policy-rc.d"
+
+SUDO = """#!/bin/sh
+case $1 in
+tee) cat >"$FAKE/policy" ;;
+chmod) ;;
+rm) rm -f "$FAKE/policy" ;;
+*) : >"$FAKE/installing"; exec sleep 60 ;;
+esac
+"""
+
+
+def script(directory, name, text):
+    path = os.path.join(directory, name)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+
+
+def helped(path):
+    return subprocess.run([path, "help"], capture_output=True, text=True,
+                          check=False)
+
+
+def case_names_of_folders(directory):
+    """What CMake would choke on is refused in plain words."""
+    for name in ("a;b", "a#b", "a'b", 'a"b', "a$b", "a\\b", "a:b"):
+        place = os.path.join(directory, name)
+        os.mkdir(place)
+        shutil.copy(RUN, place)
+        done = helped(os.path.join(place, "run"))
+        check(done.returncode == 1 and done.stdout == "" and
+              "name of a folder must not hold" in done.stderr,
+              f"{name}: {done}")
+    place = os.path.join(directory, "a b")
+    os.mkdir(place)
+    shutil.copy(RUN, place)
+    done = helped(os.path.join(place, "run"))
+    check(done.returncode == 0, f"a space: {done}")
+
+
+def case_a_symbolic_link(directory):
+    """The tree is where the script is, not where the link is."""
+    tree = os.path.join(directory, "tree")
+    os.makedirs(os.path.join(tree, "tests/lab"))
+    shutil.copy(RUN, tree)
+    script(os.path.join(tree, "tests/lab"), "triptych-lab",
+           "#!/bin/sh\necho found\n")
+    fakes = os.path.join(directory, "fakes")
+    os.mkdir(fakes)
+    script(fakes, "dpkg-query", "#!/bin/sh\necho install ok installed\n")
+    link = os.path.join(directory, "link")
+    os.symlink(os.path.join(tree, "run"), link)
+    done = subprocess.run([link, "lab"], capture_output=True, text=True,
+                          env=dict(os.environ,
+                                   PATH=f"{fakes}:{os.environ['PATH']}"),
+                          check=False)
+    check(done.stdout == "found\n", f"{done}")
+
+
+def case_interrupted_while_installing(directory):
+    """What keeps servers from starting does not stay behind."""
+    place = os.path.join(directory, "tree")
+    os.mkdir(place)
+    with open(RUN, encoding="utf-8") as file:
+        text = file.read()
+    check(POLICY in text, f"run does not speak of {POLICY}")
+    # Another place for it: a machine may have one of its own.
+    script(place, "run",
+           text.replace(POLICY, os.path.join(directory, "policy")))
+    script(directory, "sudo", SUDO)
+    script(directory, "id", "#!/bin/sh\necho 1000\n")
+    script(directory, "dpkg-query", "#!/bin/sh\nexit 1\n")
+    script(directory, "apt-get", "#!/bin/sh\nexit 0\n")
+    ready = os.path.join(directory, "installing")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with subprocess.Popen(
+                [os.path.join(place, "run"), "build"], start_new_session=True,
+                stderr=subprocess.PIPE,
+                env=dict(os.environ, FAKE=directory,
+                         PATH=f"{directory}:{os.environ['PATH']}")) as child:
+            try:
+                end = time.monotonic() + 60
+                while not os.path.exists(ready):
+                    check(child.poll() is None and time.monotonic() < end,
+                          "it does not install")
+                    time.sleep(0.01)
+                check(os.path.exists(os.path.join(directory, "policy")),
+                      "servers would be started")
+                os.killpg(child.pid, number)
+                child.wait(timeout=60)
+            finally:
+                if child.poll() is None:
+                    os.killpg(child.pid, signal.SIGKILL)
+        check(child.returncode == 128 + number, f"status {child.returncode}")
+        check(not os.path.exists(os.path.join(directory, "policy")),
+              f"{signal.Signals(number).name}: {POLICY} is left behind")
+        os.remove(ready)
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(dict(globals())))
