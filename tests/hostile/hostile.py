@@ -195,7 +195,7 @@ ROWS += [
     ("body-announced-endless", answer(
         OK + b"Content-Length: 4611686018427387904\r\n\r\n"), "too-large"),
     ("error-page-endless", endless(
-        b"HTTP/1.1 404 Not Found\r\n\r\n", b"x"), "too-large"),
+        b"HTTP/1.1 404 Not Found\r\n\r\n", b"x"), "http-error"),
 ]
 
 
