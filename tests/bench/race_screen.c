@@ -29,14 +29,14 @@ static const char *const looks[][3] = {
     [STYLE_BOLD] = {"0;1", "0;1", "0;1"},
     [STYLE_DIM] = {"0;2", "0;2", "0;38;5;245"},
     [STYLE_BAR] = {"0;1;7", "0;1;7", "0;1;7"},
-    [STYLE_DOING + TO_COME] = {"0", "0", "0;38;5;245;48;5;236"},
-    [STYLE_DOING + CONNECTING] = {"0;7", "0;30;43", "0;38;5;16;48;5;214"},
-    [STYLE_DOING + SENDING] = {"0;7", "0;30;47", "0;38;5;16;48;5;227"},
-    [STYLE_DOING + WAITING] = {"0;7", "0;37;44", "0;38;5;231;48;5;25"},
-    [STYLE_DOING + RECEIVING] = {"0;7", "0;30;46", "0;38;5;16;48;5;81"},
-    [STYLE_DOING + DELIVERING] = {"0;7", "0;30;45", "0;38;5;16;48;5;176"},
-    [STYLE_DOING + DONE] = {"0", "0;30;42", "0;38;5;231;48;5;29"},
-    [STYLE_DOING + FAILED] = {"0;1;7", "0;1;37;41", "0;1;38;5;231;48;5;160"},
+    [STYLE_DOING + (int)TO_COME] = {"0", "0", "0;38;5;245;48;5;236"},
+    [STYLE_DOING + (int)CONNECTING] = {"0;7", "0;30;43", "0;38;5;16;48;5;214"},
+    [STYLE_DOING + (int)SENDING] = {"0;7", "0;30;47", "0;38;5;16;48;5;227"},
+    [STYLE_DOING + (int)WAITING] = {"0;7", "0;37;44", "0;38;5;231;48;5;25"},
+    [STYLE_DOING + (int)RECEIVING] = {"0;7", "0;30;46", "0;38;5;16;48;5;81"},
+    [STYLE_DOING + (int)DELIVERING] = {"0;7", "0;30;45", "0;38;5;16;48;5;176"},
+    [STYLE_DOING + (int)DONE] = {"0", "0;30;42", "0;38;5;231;48;5;29"},
+    [STYLE_DOING + (int)FAILED] = {"0;1;7", "0;1;37;41", "0;1;38;5;231;48;5;160"},
 };
 
 enum palette screen_palette(void)

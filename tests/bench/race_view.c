@@ -74,7 +74,7 @@ static enum doing doing_of(const struct tail *tail, unsigned first,
 static void draw_tile(struct screen *screen, int row, int column, int height,
                       int width, enum doing doing)
 {
-    enum style style = (enum style)(STYLE_DOING + doing);
+    enum style style = (enum style)(STYLE_DOING + (int)doing);
     char letter = doings[doing].letter;
     int middle = row + (height - 1) / 2;
     screen_fill(screen, row, column, height, width, style, ' ');

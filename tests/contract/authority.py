@@ -13,6 +13,15 @@ def openssl(*args):
                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+def validity(days):
+    """Since 3.5, openssl makes none of no days; it can be given dates then."""
+    said = subprocess.run(["openssl", "version"], capture_output=True,
+                          text=True, check=True).stdout.split()[1]
+    if days > 0 or tuple(map(int, said.split(".")[:2])) < (3, 5):
+        return ["-days", str(days)]
+    return ["-not_before", "20200101000000Z", "-not_after", "20200102000000Z"]
+
+
 class Authority:
     """Issues certificates in a directory of its own."""
 
@@ -32,7 +41,7 @@ class Authority:
     def issue(self, name, alt="IP:127.0.0.1,IP:::1,DNS:localhost", ca="ca",
               days=2):
         """A certificate and its key in one file, signed by `ca`. One of no
-        days is over as soon as it is there; OpenSSL 3.5 takes none of -1."""
+        days is over as soon as it is there."""
         at = self.place.join
         with open(at(name + ".ext"), "w", encoding="ascii") as file:
             file.write(f"subjectAltName={alt}\nbasicConstraints=CA:FALSE\n")
@@ -41,7 +50,7 @@ class Authority:
                 "-keyout", at(name + ".key"), "-out", at(name + ".csr"))
         openssl("x509", "-req", "-in", at(name + ".csr"), "-CA",
                 at(ca + ".pem"), "-CAkey", at(ca + ".key"),
-                "-CAcreateserial", "-days", str(days), "-extfile",
+                "-CAcreateserial", *validity(days), "-extfile",
                 at(name + ".ext"), "-out", at(name + ".crt"))
         return self.join(name, at(name + ".crt"), at(name + ".key"))
 
