@@ -36,7 +36,8 @@ static const char *const looks[][3] = {
     [STYLE_DOING + (int)RECEIVING] = {"0;7", "0;30;46", "0;38;5;16;48;5;81"},
     [STYLE_DOING + (int)DELIVERING] = {"0;7", "0;30;45", "0;38;5;16;48;5;176"},
     [STYLE_DOING + (int)DONE] = {"0", "0;30;42", "0;38;5;231;48;5;29"},
-    [STYLE_DOING + (int)FAILED] = {"0;1;7", "0;1;37;41", "0;1;38;5;231;48;5;160"},
+    [STYLE_DOING + (int)FAILED] = {"0;1;7", "0;1;37;41",
+                                   "0;1;38;5;231;48;5;160"},
 };
 
 enum palette screen_palette(void)
