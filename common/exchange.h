@@ -100,6 +100,13 @@ void exchange_shut(struct exchange *x);
 size_t exchange_input(struct exchange *x, const char *p, size_t n,
                       struct span *body, int64_t now);
 
+/* Gives all of the `n` bytes that arrived, or as many as the exchange takes,
+ * and every stretch of body among them to `deliver`, which returns 0 or a
+ * negative errno: that is RESULT_WRITE_FAILED. */
+void exchange_feed(struct exchange *x, const char *p, size_t n,
+                   int (*deliver)(void *context, const char *p, size_t n),
+                   void *context, int64_t now);
+
 /* The peer has closed its writing side. */
 void exchange_eof(struct exchange *x, int64_t now);
 

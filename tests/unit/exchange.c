@@ -6,6 +6,8 @@
 #include "main.h"
 #include "responses.h"
 
+#include <errno.h>
+
 static char *no_headers[1];
 
 static struct options plain_options(void)
@@ -722,6 +724,55 @@ END_TEST
 
 /* --- tcp ---------------------------------------------------------------- */
 
+static int keep(void *body, const char *p, size_t n)
+{
+    return bytes_append(body, p, n);
+}
+
+static int take_none(void *count, const char *p, size_t n)
+{
+    (void)p;
+    (void)n;
+    ++*(int *)count;
+    return -ENOSPC;
+}
+
+START_TEST(feeds_a_deliverer)
+{
+    static const char response[] = "HTTP/1.1 200 OK\r\n"
+                                   "Transfer-Encoding: chunked\r\n\r\n"
+                                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nrest";
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://h/");
+    struct bytes body = {0};
+    connect_and_send(x, false);
+    exchange_feed(x, response, sizeof response - 1, keep, &body, 20);
+    ck_assert_int_eq(exchange_want(x), WANT_DONE);
+    ck_assert_int_eq(exchange_outcome(x)->result, RESULT_OK);
+    ck_assert_uint_eq(body.length, 5);
+    ck_assert_int_eq(memcmp(body.data, "abcde", 5), 0);
+    bytes_free(&body);
+    exchange_free(x);
+}
+END_TEST
+
+START_TEST(a_deliverer_may_fail)
+{
+    static const char response[] = "HTTP/1.1 200 OK\r\n"
+                                   "Transfer-Encoding: chunked\r\n\r\n"
+                                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    struct options options = plain_options();
+    struct exchange *x = start(&options, "http://h/");
+    int count = 0;
+    connect_and_send(x, false);
+    exchange_feed(x, response, sizeof response - 1, take_none, &count, 20);
+    ck_assert_int_eq(exchange_want(x), WANT_DONE);
+    ck_assert_int_eq(exchange_outcome(x)->result, RESULT_WRITE_FAILED);
+    ck_assert_int_eq(count, 1);
+    exchange_free(x);
+}
+END_TEST
+
 START_TEST(talks_plain_tcp)
 {
     struct options options = plain_options();
@@ -786,6 +837,8 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, refuses_long_bodies);
     tcase_add_test(tc, expires);
     tcase_add_test(tc, delivery_can_fail_at_the_end);
+    tcase_add_test(tc, feeds_a_deliverer);
+    tcase_add_test(tc, a_deliverer_may_fail);
     tcase_add_test(tc, talks_plain_tcp);
     tcase_add_test(tc, an_empty_reply_is_ok);
 }

@@ -1,0 +1,242 @@
+"""What the minimal programs promise beyond the tables that they share with the
+full ones: their size and shape, signals, killed workers, bounded memory."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import harness
+from harness import (MODELS, Server, case, check, content, equal, main, state,
+                     wait_for)
+
+SOURCE = os.path.join(os.path.dirname(__file__), "../..")
+STEPS = "start take connect send receive deliver finish expire stop".split()
+# Lines that are neither blank nor comment.
+MOST = {"threads": 110, "processes": 115, "evloop": 230}
+MIB = 1 << 20
+
+
+def source(model):
+    with open(os.path.join(SOURCE, model, "minimal.c"),
+              encoding="ascii") as file:
+        return file.read()
+
+
+def steps_of(text):
+    """The steps whose bodies stand in the text, in their order."""
+    return re.findall(r"(?m)^[a-z].*\bstep_(\w+)\([^;]*?\)\n\{", text)
+
+
+@case
+def short_and_in_the_same_order(model):
+    text = source(model)
+    code = re.sub(r"(?s)/\*.*?\*/", "", text)
+    lines = [line for line in code.splitlines() if line.strip()]
+    check(len(lines) <= MOST[model], f"{len(lines)} lines of code")
+    check(all(len(line) <= 79 for line in text.splitlines()), "a long line")
+    own = steps_of(text)
+    equal(own, [step for step in STEPS if step in own], "the steps' order")
+    check(len(own) >= 5, f"steps: {own}")
+    if model != "evloop":
+        with open(os.path.join(SOURCE, "common/minimal_steps.h"),
+                  encoding="ascii") as file:
+            shared = re.findall(r"\bstep_(\w+)\(", file.read())
+        own += shared
+    equal(sorted(own), sorted(STEPS), "all the steps")
+
+
+@case
+def more_places_than_urls_and_none(model):
+    with Server(lambda c: c.request() and c.ok(b"body")) as server:
+        r = harness.run(model, "-j", "500", server.http + "/a")
+        equal((r.out, r.status), (b"body", 0), "one URL")
+    r = harness.run(model, "-i", "-", stdin=b"# none\n")
+    equal((r.out, r.status), (b"", 0), "no URL")
+    r = harness.run(model)
+    equal(r.status, 2, "no argument")
+    for wrong in ("0", "-1", "x", "100001"):
+        r = harness.run(model, "-j", wrong, "http://127.0.0.1/")
+        equal(r.status, 2, f"-j {wrong}")
+
+
+@case
+def a_list_is_read_as_it_comes(model):
+    reader, writer = os.pipe()
+    with Server(lambda c: c.request() and c.ok(b"body")) as server:
+        with harness.Running(model, "-n", "-i", "-", stdin=reader) as running:
+            os.close(reader)
+            os.write(writer, f"{server.http}/1\n".encode())
+            wait_for(lambda: len(server.requests) == 1, "the first request")
+            os.write(writer, f"{server.http}/2".encode())
+            os.close(writer)
+            equal(running.finish().status, 0, "exit status")
+        equal(len(server.requests), 2, "requests")
+
+
+def interrupted(model, number, stdout, ready):
+    """Ends a run with a signal as soon as `ready` says so, and looks."""
+    def endless(c):
+        c.request()
+        c.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            c.send(bytes(65536))
+    with Server(endless) as server:
+        urls = [f"{server.http}/{i}" for i in range(6)]
+        with harness.Running(model, "-j", "4", *urls,
+                             stdout=stdout) as running:
+            wait_for(lambda: server.connections == 4 and ready(),
+                     "a busy moment")
+            running.signal(number)
+            equal(running.finish(10).status, 128 + number, "exit status")
+            equal(running.family(), [], "processes left behind")
+
+
+@case
+def interrupted_into_a_file(model):
+    with harness.Workplace() as place, \
+            open(place.join("out"), "wb") as out:
+        interrupted(model, signal.SIGINT, out,
+                    lambda: os.fstat(out.fileno()).st_size > MIB)
+
+
+@case
+def interrupted_into_a_stalled_pipe(model):
+    reader, writer = os.pipe()
+    try:
+        interrupted(model, signal.SIGTERM, writer, lambda: True)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@case
+def interrupted_into_a_busy_pipe(model):
+    reader, writer = os.pipe()
+    taken = []
+    thread = threading.Thread(target=lambda: harness.read_all(reader, taken))
+    thread.start()
+    try:
+        interrupted(model, signal.SIGHUP, writer, lambda: len(taken) > 9)
+    finally:
+        os.close(writer)
+        thread.join()
+        os.close(reader)
+
+
+@case(models=("processes",))
+def a_killed_worker_is_told(model):
+    go = threading.Event()
+
+    def script(c):
+        if b"/held" in c.request():
+            c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+            go.wait(harness.PATIENCE)
+        else:
+            c.ok(b"after")
+    with Server(script) as server:
+        with harness.Running(model, "-n", server.http + "/held") as running:
+            wait_for(lambda: server.requests, "the request")
+            for pid in running.workers():
+                os.kill(pid, signal.SIGKILL)
+            r = running.finish(20)
+            equal(r.status, 1, "exit status")
+            check("worker-crashed: its worker was killed by signal 9" in
+                  r.err, r.err)
+            equal(running.family(), [], "processes left behind")
+        go.set()
+
+
+@case
+def killed_itself_it_leaves_no_worker(model):
+    def script(c):
+        c.request()
+        c.hold()
+    with Server(script) as server:
+        with harness.Running(model, "-j", "3",
+                             *(f"{server.http}/{i}" for i in range(3))) as run:
+            wait_for(lambda: len(server.requests) == 3, "the requests")
+            run.process.kill()
+            run.process.wait()
+            wait_for(lambda: all(state(pid) == "Z" for pid in run.family()),
+                     "the workers' end")
+
+
+def peak(pid):
+    """The most memory that a process has had, in bytes; 0: it has ended."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            found = re.search(r"VmHWM:\s+(\d+)", file.read())
+    except OSError:
+        return 0
+    return int(found.group(1)) * 1024 if found else 0
+
+
+@case
+def large_bodies_in_order_in_bounded_memory(model):
+    """Four bodies of 24 MiB, the first of which comes last, into a reader
+    that begins late."""
+    body = content(24 * MIB)
+    go = threading.Event()
+
+    def script(c):
+        head = c.request()
+        if b"/0" in head:
+            go.wait(harness.PATIENCE)
+        c.ok(body)
+    reader, writer = os.pipe()
+    with Server(script) as server:
+        urls = [f"{server.http}/{i}" for i in range(4)]
+        with harness.Running(model, "-j", "4", *urls,
+                             stdout=writer) as running:
+            os.close(writer)
+            wait_for(lambda: len(server.requests) == 4, "the requests")
+            go.set()
+            got = bytearray()
+            most = 0
+            while data := os.read(reader, 65536):
+                if len(got) % MIB < 65536:
+                    most = max([most] + [peak(pid)
+                                         for pid in running.family()])
+                got += data
+            equal(running.finish().status, 0, "exit status")
+    os.close(reader)
+    check(got == body * 4, f"{len(got)} bytes, not the four bodies")
+    if not any(s in os.path.basename(harness.BIN) for s in ("asan", "tsan")):
+        check(0 < most < 20 * MIB, f"a peak of {most} bytes")
+
+
+@case
+def a_full_output_ends_it(model):
+    with Server(lambda c: c.request() and c.ok(bytes(MIB))) as server:
+        with open("/dev/full", "wb") as full:
+            with harness.Running(model, server.http, stdout=full) as running:
+                r = running.finish(20)
+                equal(r.status, 3, "exit status")
+                check("standard output: No space" in r.err, r.err)
+                equal(running.family(), [], "processes left behind")
+
+
+# Sanitizers and valgrind exclude each other, and valgrind 3.19 cannot read what
+# clang 14 writes for debuggers.
+NO_VALGRIND = any(s in os.path.basename(harness.BIN)
+                  for s in ("asan", "tsan", "clang"))
+
+
+@case(models=() if NO_VALGRIND else MODELS)
+def clean_under_valgrind(model):
+    with Server(lambda c: c.request() and c.ok(content(200000))) as server:
+        urls = [f"{server.http}/{i}" for i in range(5)] + ["bad"]
+        done = subprocess.run(
+            ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full",
+             "--trace-children=no", harness.program(model), "-j", "3", *urls],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+            timeout=harness.PATIENCE)
+    equal(done.returncode, 1, done.stderr.decode())
+    check("Valgrind:" not in done.stderr.decode(), done.stderr.decode())
+    check(done.stdout == content(200000) * 5, "the bodies")
+
+
+if __name__ == "__main__":
+    main()
