@@ -18,6 +18,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync,
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fontFaces, licences } from './lib/fonts.mjs';
 import { checkLinks } from './lib/links.mjs';
 import { template } from './lib/page.mjs';
 import { Missing, ROOT, allFiles } from './lib/source.mjs';
@@ -80,6 +81,9 @@ export async function build({ root = ROOT, out, bin }) {
         maker.announce?.(site);
     for (const part of ['style', 'script'])
         site.copy(path.join(HERE, part), part);
+    site.file('style/fonts.css', fontFaces());
+    for (const { name, file } of licences())
+        site.copy(file, `style/${name}-licence.txt`);
     for (const maker of [...all.filter((m) => !m.slow),
         ...all.filter((m) => m.slow)]) {
         if (maker.slow && site.problems.length > 0)

@@ -176,7 +176,7 @@ function bars(site, { plain: [workload, column, ...programs] }) {
 let drawn = 0;
 
 // Ids within a picture are made the picture's own: several stand on one page.
-function picture(site, { plain: [name] }) {
+export function picture(site, { plain: [name] }) {
     const file = path.join(site.tools, 'lecture/pictures', `${name}.svg`);
     if (!existsSync(file))
         throw new Missing(`there is no picture ${name}`);

@@ -29,6 +29,7 @@ export function template(site, { page, title, body, kind = '', styles = [],
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(name)}</title>
 <link rel="icon" href="${up}style/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="${up}style/fonts.css">
 <link rel="stylesheet" href="${up}style/site.css">
 ${styles.map((s) => `<link rel="stylesheet" href="${up}${s}">\n`).join('')
 }<script>${THEME}</script>
@@ -46,7 +47,10 @@ ${body}
 </main>
 <footer class="foot"><p>Code, figures and timelines on these pages are taken
 from the source, from a run of the benchmark and from real runs when the site is
-built: <code>./run site</code>. MIT licence.</p></footer>
+built: <code>./run site</code>. MIT licence. Letters: IBM Plex
+<a href="${up}style/ibm-plex-sans-licence.txt">Sans</a> and
+<a href="${up}style/ibm-plex-mono-licence.txt">Mono</a>, SIL Open Font
+License.</p></footer>
 ${scripts.map((s) => `<script src="${up}${s}"></script>\n`).join('')
 }<script src="${up}script/site.js"></script>
 </body>

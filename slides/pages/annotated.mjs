@@ -290,9 +290,9 @@ ${callMap(moduleOf(file), up, site.root)}
         `<li><a href="#${idOf(i)}">${i.name}</a></li>`).join('')}</ul></details>
 ${body.join('\n')}
 <nav class="turn" aria-label="Files before and after">${at > 0 ? `<a rel="prev"
-href="${up}source/${files[at - 1]}.html">← ${files[at - 1]}</a>`
+href="${up}source/${files[at - 1]}.html">‹ ${files[at - 1]}</a>`
         : '<span></span>'}${files[at + 1] ? `<a rel="next" href="${up}source/${
-        files[at + 1]}.html">${files[at + 1]} →</a>` : ''}</nav>` });
+        files[at + 1]}.html">${files[at + 1]} ›</a>` : ''}</nav>` });
 }
 
 // What search looks through: [name, kind, file, id, comment].

@@ -199,8 +199,8 @@ ${rows.join('\n')}
 ${near.length === 0 ? '' : `<h2>Mistakes in these files</h2>${
         listed(site, near, '../')}`}
 <nav class="turn" aria-label="Steps before and after">${before ? `<a rel="prev"
-href="../${before.page}">← ${before.name}</a>` : '<span></span>'}${after
-    ? `<a rel="next" href="../${after.page}">${after.name} →</a>` : ''}</nav>` });
+href="../${before.page}">‹ ${before.name}</a>` : '<span></span>'}${after
+    ? `<a rel="next" href="../${after.page}">${after.name} ›</a>` : ''}</nav>` });
 }
 
 export async function make(site) {

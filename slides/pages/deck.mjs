@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
 import { chromiumPath, print } from '../lecture/print.mjs';
+import { fontFaces } from '../lib/fonts.mjs';
 import { sections } from '../lecture/slides.mjs';
 
 export const section = { title: 'Lecture', href: 'lecture/index.html',
@@ -36,6 +37,7 @@ function template(site) {
         text(site.tools, 'style/icon.svg'))}">
 <style>${text(reveal, 'reset.css')}
 ${text(reveal, 'reveal.css')}
+${fontFaces()}
 ${text(own, 'style.css')}</style>
 ${script(text(own, 'theme.js'))}
 </head>
@@ -47,7 +49,8 @@ ${sections(site, up)}</div>
 </div>
 </main>
 ${script(text(reveal, 'reveal.js'))}
-${script(text(reveal, 'plugin/notes.js'))}
+${script(text(reveal, 'plugin/notes.js')
+        .replaceAll('Helvetica', 'sans-serif'))}
 ${script(text(own, 'deck.js'))}
 </body>
 </html>

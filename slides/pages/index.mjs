@@ -5,6 +5,7 @@ import { figure, results, resultsFile } from '../lib/figures.mjs';
 import { escape } from '../lib/highlight.mjs';
 import { markdown } from '../lib/markdown.mjs';
 import { MODELS } from '../lib/source.mjs';
+import { picture } from '../lecture/markers.mjs';
 import { chromiumPath } from '../lecture/print.mjs';
 
 // What the table shows: workload, column, what it says.
@@ -36,8 +37,6 @@ export async function make(site) {
     const doors = site.sections.map(({ title, href, says }) =>
         `<li><a href="${href}">${escape(title)}</a> <span>${escape(says ?? '')
         }</span></li>`);
-    site.copy(path.join(site.root, 'slides/pictures/drain.svg'),
-        'pictures/drain.svg');
     site.page({ page: 'index.html', title: 'triptych', kind: 'front',
         body: body.replace('<p>[doors]</p>', `<ul class="doors">${
             doors.join('')}</ul>${chromiumPath() === undefined ? ''
@@ -46,7 +45,9 @@ export async function make(site) {
                 results(site.root).notes.filter((n) => n.startsWith('cores'))
                     .map(escape).join('; ')}. Medians, and least to most, from
 <code>${path.relative(site.root, resultsFile(site.root))}</code>.</p>`)
-            .replace('<p>[drain]</p>', `<figure class="picture"><img
-src="pictures/drain.svg" alt="Memory over time: flat with watermarks, a gigabyte
-without; below, the saw-tooth of one stream between its marks"></figure>`) });
+            .replace('<p>[drain]</p>', () => `<figure class="picture"><div
+role="img" aria-label="Memory over time: flat with watermarks, a gigabyte
+without; below, the saw-tooth of one stream between its marks">${
+                picture(site, { plain: ['../../pictures/drain'] })
+            }</div></figure>`) });
 }

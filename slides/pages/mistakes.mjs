@@ -75,9 +75,9 @@ export async function make(site) {
 <h2>What is wrong</h2>
 ${diffed(site, m, up)}
 <nav class="turn" aria-label="Other mistakes">${before ? `<a rel="prev" href="${
-    up}${before.page}">← Mistake ${before.number}</a>` : '<span></span>'}${
+    up}${before.page}">‹ Mistake ${before.number}</a>` : '<span></span>'}${
     after ? `<a rel="next" href="${up}${after.page}">Mistake ${
-        after.number} →</a>` : ''}</nav>` });
+        after.number} ›</a>` : ''}</nav>` });
     });
     const labs = [...new Set(all.map((m) => m.lab))];
     site.page({ page: INDEX, title: 'Mistakes', body: `

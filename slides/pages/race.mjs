@@ -41,8 +41,12 @@ export async function make(site) {
         'node_modules/asciinema-player/dist/bundle');
     site.copy(path.join(player, 'asciinema-player.min.js'),
         'script/asciinema-player.js');
-    site.copy(path.join(player, 'asciinema-player.css'),
-        'style/asciinema-player.css');
+    // Its fonts are those of the site.
+    site.file('style/asciinema-player.css', readFileSync(
+        path.join(player, 'asciinema-player.css'), 'utf8')
+        .replace(/(--term-font-family:)[^;]*/, '$1 var(--mono)')
+        .replaceAll('font-family: sans-serif', 'font-family: var(--sans)')
+        .replaceAll('font-weight: 600', 'font-weight: 700'));
     site.page({ page: 'race.html', title: 'The race', kind: 'race',
         styles: ['style/asciinema-player.css'],
         scripts: ['script/asciinema-player.js', 'script/race.js'], body: `

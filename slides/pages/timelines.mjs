@@ -196,8 +196,8 @@ function figureOf(site, page, file, spec, data) {
 <div class="bar" hidden><button type="button" data-do="in"
 aria-label="Zoom in">+</button><button type="button" data-do="out"
 aria-label="Zoom out">−</button><button type="button" data-do="left"
-aria-label="Earlier">←</button><button type="button" data-do="right"
-aria-label="Later">→</button><button type="button"
+aria-label="Earlier">‹</button><button type="button" data-do="right"
+aria-label="Later">›</button><button type="button"
 data-do="all">All</button><p class="told" role="status">Point at a step, or press
 the arrow keys in the picture; + and - zoom, 0 shows all.</p></div>
 <div class="frame scroll" role="group" aria-label="Timeline: lanes and steps"
@@ -247,8 +247,8 @@ export async function make(site) {
 <h1>${escape(text.title)}</h1>
 ${body.join('\n')}
 <nav class="turn" aria-label="Other timelines">${before ? `<a rel="prev"
-href="../${before.page}">← ${escape(before.title)}</a>` : '<span></span>'}${after
-    ? `<a rel="next" href="../${after.page}">${escape(after.title)} →</a>`
+href="../${before.page}">‹ ${escape(before.title)}</a>` : '<span></span>'}${after
+    ? `<a rel="next" href="../${after.page}">${escape(after.title)} ›</a>`
     : ''}</nav>` });
         }
     } finally {

@@ -156,7 +156,7 @@
             Object.keys(lane.counters).forEach(function (name) {
                 labels.push('<text class="small" x="8" y="' + (y + 14) + '">' +
                     escape(name) + '</text><text class="small" x="8" y="' +
-                    (y + 27) + '">≤ ' + bytes(highest(lane.counters[name])) +
+                    (y + 27) + '">up to ' + bytes(highest(lane.counters[name])) +
                     '</text>');
                 out.push(chart(data, lane, name, y, x, right));
                 y += chartHeight(data);
@@ -177,7 +177,7 @@
                 '</title><rect x="' + x(lost.from) + '" y="' + top +
                 '" width="' + Math.max(x(lost.to) - x(lost.from), 1) +
                 '" height="' + LANE + '"/><text x="' + (x(lost.to) - 6) +
-                '" y="' + (top + 17) + '" text-anchor="end">killed ✕</text></g>');
+                '" y="' + (top + 17) + '" text-anchor="end">killed ×</text></g>');
         });
         return '<clipPath id="' + data.id + '-clip"><rect x="' + LABEL +
             '" y="0" width="' + (right - LABEL) + '" height="' + total +

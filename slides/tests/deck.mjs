@@ -15,6 +15,7 @@ import { pathToFileURL } from 'node:url';
 import { PATIENCE, launch } from '../lecture/print.mjs';
 import { chapters, demos } from '../lecture/slides.mjs';
 import { ROOT } from '../lib/source.mjs';
+import { letters, missing } from './letters.mjs';
 
 const SITE = path.resolve(process.env.TRIPTYCH_SITE ??
     path.join(ROOT, 'build/site'));
@@ -211,6 +212,16 @@ test('a printed page looks like its slide', async () => {
     await page.close();
 });
 
+test('every character is in the fonts that the deck brings along', async () => {
+    const { page } = await open({ search: '?print-pdf' });
+    await page.waitForSelector('.pdf-page');
+    const written = new Map();
+    assert.deepEqual(await letters(page, written), []);
+    assert.ok(written.size >= 5, [...written.keys()].join('\n'));
+    assert.deepEqual(await missing(page, written), []);
+    await page.close();
+});
+
 test('an answer is hidden until it is asked for', async () => {
     const { page } = await open();
     const seen = () => page.evaluate(() =>
@@ -296,6 +307,10 @@ test('the PDF has a page for each slide, of its shape', () => {
     assert.ok(boxes.length > 0);
     for (const [, , width, height] of boxes)
         assert.ok(Math.abs(width / height - 16 / 9) < 0.01, `${width}x${height}`);
+    const fonts = [...pdf.matchAll(/\/BaseFont\s*\/(\S+)/g)].map(([, f]) => f);
+    assert.ok(fonts.length > 0);
+    for (const font of fonts)
+        assert.match(font, /^(?:[A-Z]{6}\+)?IBMPlex(Sans|Mono)/);
 });
 
 // --- What is shown live ----------------------------------------------------

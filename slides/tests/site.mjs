@@ -13,6 +13,7 @@ import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
 import { checkLinks } from '../lib/links.mjs';
 import { diff } from '../lib/mistakes.mjs';
+import { letters, missing } from './letters.mjs';
 import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
 
 const SLIDES = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
@@ -137,11 +138,14 @@ const NARROW = { viewport: { width: 360, height: 800 } };
 
 // --- What is right ---------------------------------------------------------
 
+const written = new Map(); // the characters of all pages
+
 // Those of a kind look alike, so what takes long is done with one of each.
 test('every page loads from the file system, fits, weighs little', () =>
     each(WIDE, pages, async (tab, loaded, page) => {
         const isFirst = kinds.includes(page);
         const problems = isFirst ? [] : await violations(tab, OF_CONTENT);
+        problems.push(...await letters(tab, written, isFirst));
         const weight = [...loaded].reduce((sum, file) =>
             sum + statSync(file).size, 0);
         if (weight >= MOST_BYTES)
@@ -162,6 +166,19 @@ test('every page loads from the file system, fits, weighs little', () =>
         }
         await tab.setViewportSize(WIDE.viewport);
         return problems;
+    }));
+
+test('every character is in the fonts that the site brings along', () =>
+    withContext({}, async (context) => {
+        const cast = readFileSync(path.join(OUT, 'race.html'), 'utf8')
+            .match(/id="cast">([^]*?)<\/script>/)[1];
+        written.set('"IBM Plex Mono", monospace|400|normal', new Set([
+            ...written.get('"IBM Plex Mono", monospace|400|normal'),
+            ...JSON.parse(cast).split('\n').slice(1).flatMap((line) =>
+                [...JSON.parse(line)[2]])]));
+        assert.ok(written.size >= 5, [...written.keys()].join('\n'));
+        const tab = await context.newPage();
+        assert.deepEqual(await missing(tab, written), []);
     }));
 
 test('axe finds nothing in the light theme', () =>

@@ -1,7 +1,7 @@
 # What back-pressure does to memory: one picture from what triptych-drain has
 # written. Use: gnuplot -e "data='DIR'; kind='svg'" drain.gnuplot
 if (kind eq 'svg') {
-    set terminal svg size 900,760 font "DejaVu Sans,13" background rgb 'white'
+    set terminal svg size 900,760 font "sans-serif,13" background rgb 'white'
 } else {
     set terminal pngcairo size 900,760 font "DejaVu Sans,11"
 }
