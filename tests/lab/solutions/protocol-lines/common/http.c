@@ -250,6 +250,12 @@ static void end_of_fields(struct http *http)
     }
     bool no_content = http->status == 204 || http->status == 304;
     if (no_content) {
+        /* RFC 9110, 8.6, and 6.1 here: a 204 must not announce content. One
+         * that does may well send it: on a kept connection, as the next
+         * answer. (A 304 may say what a 200 would have had.) */
+        if (http->status == 204 && (http->chunked || http->other_coding ||
+                                    http->bad_length || http->left > 0))
+            http->close = true;
         http->chunked = http->other_coding = http->bad_length = false;
         http->coded = false;
         http->has_length = true;
