@@ -593,6 +593,34 @@ def smuggled_with_the_answer(model):
 
 
 @case
+def content_of_no_content(model):
+    """A 204 that announces content, and sends it late: it is no answer to the
+    next request. One whose length is 0 costs nothing."""
+    heads = [b"Content-Length: 5", b"Transfer-Encoding: chunked",
+             b"Content-Length: 0"]
+
+    def script(c):
+        late = b""
+        while head := c.request():
+            c.send(late)
+            late = b""
+            path = head.split()[1]
+            if path == b"/fine":
+                c.ok(b"fine")
+                continue
+            field = heads[int(path[1:])]
+            c.send(b"HTTP/1.1 204 No\r\n" + field + b"\r\n\r\n")
+            if field != heads[2]:
+                late = b"HTTP/"
+    with Server(script) as server:
+        urls = [server.http + path
+                for path in ("/0", "/fine", "/1", "/fine", "/2", "/fine")]
+        r = run(model, "-j1", *urls)
+    equal(r.column("reused"), ["0", "0", "1", "0", "1", "1"], "reused")
+    return expect(r, ["ok"] * 6, b"fine" * 3)
+
+
+@case
 def smuggled_while_idle(model):
     """The second answer comes while the connection is idle: the client is
     busy with another server."""
@@ -759,6 +787,31 @@ def retries_after_the_time_asked_for(model):
         first, second = seen[number]
         check(second - first >= 1.9, f"{asked[number]}: {second - first} s")
     return expect(r, ["ok"] * 3 + ["http-error"] * 2, b"there" * 3)
+
+
+@case
+def retries_after_what_a_cut_answer_asked_for(model):
+    """The head has said when to come back; that the content was cut makes no
+    difference."""
+    asked = [b"1", b"61"]
+    seen = {}
+
+    def script(c):
+        number = int(c.request().split()[1][1:])
+        times = seen.setdefault(number, [])
+        times.append(time.monotonic())
+        if len(times) == 1:
+            c.send(b"HTTP/1.1 503 No\r\nContent-Length: 9\r\nRetry-After: "
+                   + asked[number] + b"\r\n\r\nx")
+            c.close()
+        else:
+            c.ok(b"there")
+    with Server(script) as server:
+        r = run(model, "--retries", "1", server.http + "/0",
+                server.http + "/1")
+    equal(r.column("attempts"), ["2", "1"], "attempts")
+    check(seen[0][1] - seen[0][0] >= 0.9, "it did not wait")
+    return expect(r, ["ok", "truncated"], b"there")
 
 
 @case

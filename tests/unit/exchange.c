@@ -424,6 +424,36 @@ START_TEST(waits_as_asked)
 }
 END_TEST
 
+/* The answer may be cut within its content: it has said when to come back. */
+START_TEST(waits_as_a_cut_answer_asks)
+{
+    static const struct {
+        const char *seconds;
+        int64_t deadline;
+    } cases[] = {{"3", 30 + 3 * CLOCK_SECOND}, {"61", CLOCK_NEVER}};
+    struct options options = plain_options();
+    options.retries = 1;
+    for (int i = 0; i < 4; i++) {
+        char head[100];
+        struct exchange *x = start(&options, "http://a/");
+        connect_and_send(x, false);
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 503 No\r\nRetry-After: %s\r\n"
+                 "Content-Length: 5\r\n\r\nab",
+                 cases[i / 2].seconds);
+        give_text(x, head);
+        if (i % 2 == 0)
+            exchange_eof(x, 30);
+        else
+            exchange_failed(x, RESULT_RESET, "reset", 30);
+        ck_assert_int_eq(exchange_deadline(x), cases[i / 2].deadline);
+        if (exchange_want(x) != WANT_WAIT)
+            check_result(x, i % 2 == 0 ? RESULT_TRUNCATED : RESULT_RESET);
+        exchange_free(x);
+    }
+}
+END_TEST
+
 /* What the last answer asked for is not for a failure that follows it. */
 START_TEST(asks_once)
 {
@@ -824,6 +854,7 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, keeps_secrets_at_home);
     tcase_add_test(tc, content_headers_stay_behind);
     tcase_add_test(tc, waits_as_asked);
+    tcase_add_test(tc, waits_as_a_cut_answer_asks);
     tcase_add_test(tc, asks_once);
     tcase_add_test(tc, a_crossing_408_costs_nothing);
     tcase_add_test(tc, unwanted_bodies_are_left);

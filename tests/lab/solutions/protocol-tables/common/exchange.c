@@ -601,7 +601,8 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
     }
     bool final = x->ordered && x->kept > 0;
     int64_t wait = backoff(x->outcome.attempts);
-    int64_t asked = result == RESULT_HTTP_ERROR ? asked_wait(x, now) : 0;
+    /* What an answer asks for, it asks for even if its content is cut. */
+    int64_t asked = x->judged ? asked_wait(x, now) : 0;
     if (result_mendable(result, x->outcome.status) && !final &&
         asked <= RETRY_AFTER_MOST &&
         x->outcome.attempts <= x->options->retries) {
