@@ -266,8 +266,10 @@ def with_a_directory(model):
                     for name in os.listdir(directory) if \
                             os.path.isdir(directory) else []:
                         if name.endswith(".part"):
-                            try:
-                                os.truncate(os.path.join(directory, name), 0)
+                            path = os.path.join(directory, name)
+                            try:  # not the small ones: they are to be whole
+                                if os.path.getsize(path) > 65536:
+                                    os.truncate(path, 0)
                             except OSError:
                                 pass  # it is gone
             thread = threading.Thread(target=empty)
