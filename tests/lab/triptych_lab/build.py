@@ -1,7 +1,7 @@
 """Building a lab's test programs with ninja.
 
     tree/ref/     the rooms as shipped, but for the files that are graded; the
-                  practice server, harness, tests
+                  practice server, harness; in hidden/ the tests
     tree/work/    the files that are graded
     tree/given/   the same files as shipped: for the names that may be seen
     tree/obj/     objects, a folder for each build (dev, asan, tsan, explore)
@@ -65,7 +65,7 @@ def reference(lab, root):
     """The same, and its tests, by the path in the tree."""
     files = shipped(lab, root)
     for path in sorted((lab.folder / "tests").glob("*.[ch]")):
-        files[f"tests/{path.name}"] = path.read_text()
+        files[f"hidden/{path.name}"] = path.read_text()
     return files
 
 
@@ -87,16 +87,34 @@ BEFORE_AND_AFTER = " ".join(f"--remove-section='{name}'" for name in (
     ".rela.fini", ".interp", ".gnu.lto*"))
 
 
+# The build in stages, by what an edge is about. Of what the reference is in,
+# only objects are there when a student's source meets a compiler, and of the
+# hidden tests not even these; a student's header meets the tests, after it was
+# looked at.
+STAGES = {
+    "build.ninja": {"reference", "work", "rest", "link"},
+    "work.ninja": {"work"},           # what is graded alone
+    "link.ninja": {"rest", "link"},   # what is graded is there, or is not
+}
+HIDDEN = {"work.ninja": ("given", "obj/reference", "ref/hidden", "bin",
+                         "lab-bin"),
+          "link.ninja": ("given", "obj/reference")}
+CLOSED = ("given", "obj", "ref", "work")  # to the tests that run
+
+
 class Ninja:
     """The build, as lines for ninja; each object is named once."""
 
-    def __init__(self, lab, root):
+    def __init__(self, lab, root, stage="build.ninja"):
+        self.edges = STAGES[stage]
         self.lab = lab
         self.root = root
         self.lines = []
         self.objects = set()
         rooms = [f"-Iref/{room}"
-                 for room in (*lab.rooms, HARNESS, EXPLORER_API, "tests")]
+                 for room in (*lab.rooms, HARNESS, EXPLORER_API)]
+        if stage != "work.ninja":
+            rooms.append("-Iref/hidden")
         work = sorted({f"-Iwork/{Path(f).parent}" for f in lab.editable})
         self.includes = " ".join(work + rooms)
 
@@ -132,10 +150,17 @@ rule link
         if out not in self.objects:
             self.objects.add(out)
             more = FLAGS.get(build, "-O1")
-            self.lines.append(f"build {out}: cc {folder}/{path}\n"
-                              f" more = {more} {extra}\n"
-                              f" includes = {includes or self.includes}\n")
+            kind = "work" if folder == "work" else \
+                "reference" if build == "origin" else "rest"
+            self.edge(kind, f"build {out}: cc {folder}/{path}\n"
+                      f" more = {more} {extra}\n"
+                      f" includes = {includes or self.includes}\n")
         return out
+
+    def edge(self, kind, text):
+        """What another stage has made is only a name in this one."""
+        if kind in self.edges:
+            self.lines.append(text)
 
     def names(self):
         """The functions that may be seen: those of the reference."""
@@ -145,10 +170,10 @@ rule link
         for file in self.lab.editable:
             if file.endswith(".c"):
                 name = f"obj/reference/{file}.o"
-                self.lines.append(f"build {name}: cc given/{file}\n"
-                                  f" more = -O1\n includes = {includes}\n")
+                self.edge("reference", f"build {name}: cc given/{file}\n"
+                          f" more = -O1\n includes = {includes}\n")
                 out.append(name)
-        self.lines.append(f"build obj/names: names {' '.join(out)}\n")
+        self.edge("reference", f"build obj/names: names {' '.join(out)}\n")
 
     def graded(self, build):
         """The one object of what is graded."""
@@ -158,8 +183,8 @@ rule link
             self.objects.add(out)
             parts = [self.compile(build, f, extra=extra, folder="work")
                      for f in self.lab.editable if f.endswith(".c")]
-            self.lines.append(
-                f"build {out}: seal {' '.join(parts)} | obj/names\n")
+            self.edge(
+                "work", f"build {out}: seal {' '.join(parts)} | obj/names\n")
         return out
 
     def room(self, build):
@@ -179,12 +204,12 @@ rule link
             own = [self.compile(build, "common/main.c")]
             out = f"lab-bin/{program.name}"
         else:
-            own = [self.compile(build, f"tests/{program.name}.c",
+            own = [self.compile(build, f"hidden/{program.name}.c",
                                 extra=EXPLORED if build == "explore"
                                 else "")]
             own += [self.compile(build, f"{HARNESS}/lab.c")]
             out = f"bin/{program.name}"
-        own += [self.compile(build, f"tests/{s}",
+        own += [self.compile(build, f"hidden/{s}",
                              extra=EXPLORED if build == "explore" else "")
                 for s in program.sources]
         more = [LINK[build]] + [f"-Wl,--wrap={w}" for w in program.wrap]
@@ -195,8 +220,8 @@ rule link
                     for p in explorer]
             more.append(f"@ref/{EXPLORER}/wraps")
         objects = own + [self.graded(build)] + self.room(build)
-        self.lines.append(f"build {out}: link {' '.join(objects)}\n"
-                          f" more = {' '.join(more)}\n")
+        self.edge("link", f"build {out}: link {' '.join(objects)}\n"
+                  f" more = {' '.join(more)}\n")
 
     def origin(self):
         files = [str(p.relative_to(self.root))
@@ -207,8 +232,8 @@ rule link
         objects.append(self.compile(
             "origin", stream, includes,
             folder="given" if stream in self.lab.editable else "ref"))
-        self.lines.append(
-            f"build lab-bin/triptych-origin: link {' '.join(objects)}\n")
+        self.edge("link", "build lab-bin/triptych-origin: link "
+                  f"{' '.join(objects)}\n")
 
     def text(self):
         self.names()
@@ -229,38 +254,61 @@ def prepare(tree, lab, root):
     files = labs.reference_files(lab, root)
     files.update({str(Path(f).parent / "todo.h"): todo for f in lab.editable})
     copy_changed(files, tree / "work")
-    copy_changed({"build.ninja": Ninja(lab, root).text()}, tree)
-    return make(tree, trusted=True)
+    copy_changed({name: Ninja(lab, root, name).text() for name in STAGES},
+                 tree)
+    for name in (*CLOSED, "ref/hidden"):
+        if (tree / name).is_dir():
+            os.chmod(tree / name, 0o755)  # the last run may have closed it
+    return ninja(tree, "build.ninja", (), trusted=True)
 
 
-def targets_of(lab, test):
-    """What a test needs to be built: its program, and the fetchers if a source
-    of it speaks of where they are."""
-    program = lab.program(test.program)
-    sources = [f"{program.name}.c", *program.sources]
-    wanted = [f"bin/{program.name}"]
-    if any("LAB_BIN" in (lab.folder / "tests" / s).read_text()
-           for s in sources):
-        wanted += ["lab-bin/triptych-origin"]
-        wanted += [f"lab-bin/{p.name}" for p in lab.programs if p.fetcher]
+def forget_reference(tree):
+    """What was made of the reference, in the place of what is graded."""
+    for path in (*tree.glob("obj/*/work"), *tree.glob("bin")):
+        shutil.rmtree(path)
+    for path in (*tree.glob("obj/*/graded.o*"), *tree.glob("lab-bin/fetch-*")):
+        path.unlink()
+
+
+def needed(lab, tests):
+    """What tests need, or all of a lab's: for each build, the programs that are
+    linked in it."""
+    wanted = {}
+    for test in tests or lab.tests:
+        program = lab.program(test.program)
+        wanted.setdefault(program.build, set()).add(f"bin/{program.name}")
+        sources = [f"{program.name}.c", *program.sources]
+        if any("LAB_BIN" in (lab.folder / "tests" / s).read_text()
+               for s in sources):
+            wanted.setdefault("", set()).add("lab-bin/triptych-origin")
+            for one in lab.programs:
+                if one.fetcher:
+                    wanted.setdefault(one.build, set()).add(
+                        f"lab-bin/{one.name}")
     return wanted
 
 
-def make(tree, targets=(), trusted=False):
-    """Builds, within limits: a source can ask a compiler for anything. What
-    cannot be built is missing then; the messages are returned."""
-    messages = ninja(tree, targets, trusted)
-    if messages:
-        # A program that was built before is not this one: away with it.
-        for old in (*tree.glob("bin/*"), *tree.glob("lab-bin/*")):
-            old.unlink()
-        ninja(tree, targets, trusted)
+def make(tree, lab, tests=None):
+    """Builds what tests need with what is graded, within limits: a source can
+    ask a compiler for anything. What cannot be built is missing then; the
+    messages are returned."""
+    wanted = needed(lab, tests)
+    graded = {f"obj/{one}/graded.o" for one in {*wanted, "dev"} if one}
+    for old in (*tree.glob("bin/*"), *tree.glob("obj/*/graded.o*")):
+        if f"obj/{old.parent.name}/graded.o" in graded or \
+                old.parent.name == "bin":
+            old.unlink()  # built before, it is not this one
+    messages = ninja(tree, "work.ninja", sorted(graded))
+    built = [name for one, names in wanted.items() for name in names
+             if not one or (tree / f"obj/{one}/graded.o").exists()]
+    if built:
+        messages += ninja(tree, "link.ninja", sorted(built))
     return messages
 
 
-def ninja(tree, targets, trusted):
+def ninja(tree, stage, targets, trusted=False):
     """"" or what the compiler and the linker said."""
-    argv = ["ninja", "-k", "0", "-j", "2", *targets]
+    argv = ["ninja", "-f", stage, "-k", "0", "-j", "2", *targets]
     if trusted:
         done = subprocess.run(argv, cwd=tree, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True,
@@ -269,8 +317,13 @@ def ninja(tree, targets, trusted):
     else:
         environment = {"PATH": os.environ.get("PATH", os.defpath),
                        "LC_ALL": "C.UTF-8"}
-        status, said = sandbox.compile_in(tree, argv, environment, BUILD_TIME,
-                                          write=[tree])
+        for name in (*CLOSED, *HIDDEN["work.ninja"]):
+            if (tree / name).is_dir():
+                os.chmod(tree / name, 0o755)
+        status, said = sandbox.compile_in(
+            tree, argv, environment, BUILD_TIME, write=[tree],
+            hide=[str(tree / name) for name in HIDDEN[stage]
+                  if (tree / name).is_dir()])
     if status == 0:
         return ""
     keep = [line for line in said.splitlines()

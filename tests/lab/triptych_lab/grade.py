@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from . import build, handed_in as reading, labs, sandbox
+from . import build, headers, handed_in as reading, labs, sandbox
 
 BUDGET = 480  # seconds for all tests of a lab: services allow ten minutes
 
@@ -116,6 +116,8 @@ class Bench:
         if messages:
             self.close()
             raise RuntimeError(f"the reference does not build:\n{messages}")
+        if rest is labs.skeleton_files:
+            build.forget_reference(self.tree)
         self.original = labs.reference_files(lab, root)
 
     def close(self):
@@ -131,13 +133,13 @@ class Bench:
         """Takes in what is graded, for the rest what the bench was made with,
         and builds what the tests need, or all: what could not be built, as a
         text."""
-        targets = {target for test in tests or ()
-                   for target in build.targets_of(self.lab, test)}
-        if targets:
-            targets.add("obj/dev/graded.o")  # for before_main
         work = self.tree / "work"
         build.copy_changed({**self.rest, **files}, work)
-        messages = build.make(self.tree, sorted(targets))
+        wrong = headers.looked_at(self.tree, self.lab, self.original)
+        if wrong:
+            build.forget_reference(self.tree)
+            return wrong
+        messages = build.make(self.tree, self.lab, tests)
         return messages + before_main(self.tree, self.lab)
 
     def run(self, test):
@@ -151,7 +153,8 @@ class Bench:
             return result
         outcome = sandbox.run(
             [str(program)], self.environment(test), test.limit,
-            show=[self.tree / "bin", self.tree / "lab-bin"])
+            show=[self.tree / "bin", self.tree / "lab-bin"],
+            hide=[str(self.tree / name) for name in build.CLOSED])
         result.passed = outcome.verdict == "passed"
         result.state = outcome.verdict
         result.observed, result.means = outcome.observed, outcome.means

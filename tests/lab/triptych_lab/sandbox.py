@@ -338,6 +338,7 @@ def compile_in(cwd, argv, environment, seconds, write=(), show=(), hide=()):
     limits = {"CORE": 0, "FSIZE": 256 << 20, "CPU": 120, "AS": 2 << 30}
     if isolation().another_user:
         give(write, user)
+        give(hide, os.geteuid())
     try:
         with tempfile.TemporaryDirectory(prefix="lab-tmp-") as own:
             os.chmod(own, 0o777)
