@@ -92,7 +92,7 @@ def stall(model, writer, reader):
                     thread_error.append(error)
                     while os.read(reader, MIB):
                         pass
-            thread = threading.Thread(target=compare)
+            thread = threading.Thread(target=compare, daemon=True)
             thread.start()
             r = running.finish()
             thread.join()

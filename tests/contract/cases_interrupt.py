@@ -57,7 +57,7 @@ class Consumer:
                     function()
             except OSError:
                 pass
-        self.threads.append(threading.Thread(target=go))
+        self.threads.append(threading.Thread(target=go, daemon=True))
         self.threads[-1].start()
 
     def close(self):
@@ -272,7 +272,7 @@ def with_a_directory(model):
                                     os.truncate(path, 0)
                             except OSError:
                                 pass  # it is gone
-            thread = threading.Thread(target=empty)
+            thread = threading.Thread(target=empty, daemon=True)
             thread.start()
             try:
                 interrupt(model, "with_a_directory", number, moment, Null,

@@ -11,9 +11,9 @@ import time
 import tty
 from urllib.parse import quote
 
-from harness import (Origin, Running, Server, Skip, Workplace, case, check,
-                     content, copy_program, equal, expect, main, run,
-                     wait_for)
+from harness import (PATIENCE, Origin, Reading, Running, Server, Skip,
+                     Workplace, case, check, content, copy_program, equal,
+                     expect, main, run, wait_for)
 
 
 def make(place, name, data):
@@ -205,7 +205,7 @@ class Datagrams:
     def __exit__(self, *_):
         with socket.socket(self.sock.family, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"stop-it", self.sock.getsockname())
-        self.thread.join()
+        self.thread.join(PATIENCE)
         self.sock.close()
 
 
@@ -363,28 +363,16 @@ def a_mixed_list(model):
 def a_mixed_list_into_a_slow_terminal(model):
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
-    got = []
-
-    def read():
-        while True:
-            try:
-                data = os.read(ours, 4096)
-            except OSError:
-                return
-            got.append(data)
     with Origin() as origin, Workplace() as place:
         urls, out = mixed_urls(origin, place)
         with Running(model, "-j", "60", "--high-water", "4K", *urls,
                      stdout=theirs) as running:
             os.close(theirs)
             time.sleep(1)
-            thread = threading.Thread(target=read)
-            thread.start()
+            got = Reading(ours)
             r = running.finish()
-            thread.join()
-    os.close(ours)
     equal(r.words, ["ok"] * 60, r.err)
-    check(b"".join(got) == out, "bodies differ")
+    check(got.whole() == out, "bodies differ")
 
 
 @case

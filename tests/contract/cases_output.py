@@ -8,12 +8,11 @@ import resource
 import socket
 import subprocess
 import termios
-import threading
 import time
 
-from harness import (MINIMAL, Beyond, Holding, Origin, Running, Server,
-                     Workplace, agree, case, check, content, copy_program,
-                     equal, expect, main, program, run, wait_for)
+from harness import (MINIMAL, PATIENCE, Beyond, Holding, Origin, Reading,
+                     Running, Server, Workplace, agree, case, check, content,
+                     copy_program, equal, expect, main, program, run, wait_for)
 
 
 # --- Order -----------------------------------------------------------------
@@ -95,19 +94,6 @@ def wanted():
     return b"".join(content(n, i) for i, n in enumerate(WANTED_SIZES))
 
 
-def read_all(fd, chunks):
-    while True:
-        try:
-            data = os.read(fd, 65536)
-        except OSError as error:
-            if error.errno == errno.EIO:  # a terminal's end
-                break
-            raise
-        if not data:
-            break
-        chunks.append(data)
-
-
 def flags(fd):
     return fcntl.fcntl(fd, fcntl.F_GETFL)
 
@@ -115,12 +101,8 @@ def flags(fd):
 def run_into(model, fd, reader=None):
     """Runs with `fd` as standard output; `reader` is read meanwhile. Checks
     that the flags of `fd` are as they were."""
-    chunks = []
-    thread = None
     before = flags(fd)
-    if reader is not None:
-        thread = threading.Thread(target=read_all, args=(reader, chunks))
-        thread.start()
+    got = Reading(reader) if reader is not None else None
     with Origin() as origin:
         with Running(model, *urls_of(origin), stdout=fd) as running:
             during = flags(fd)
@@ -128,11 +110,8 @@ def run_into(model, fd, reader=None):
     equal(during, before, "flags of standard output during the run")
     equal(flags(fd), before, "flags of standard output after the run")
     os.close(fd)
-    if thread:
-        thread.join()
-        os.close(reader)
     equal(result.words, ["ok"] * len(WANTED_SIZES), "results")
-    return b"".join(chunks)
+    return got.whole() if got else b""
 
 
 @case
@@ -216,21 +195,17 @@ def into_a_pipe_of_somebody_else(model):
         from harness import Skip
         raise Skip("only root can become another user")
     reader, writer = os.pipe()
-    chunks = []
-    thread = threading.Thread(target=read_all, args=(reader, chunks))
-    thread.start()
+    got = Reading(reader)
     # A copy: that user may not be able to enter the folder of the build.
     with Workplace() as place, Origin() as origin:
         os.chmod(place.path, 0o755)
         child = subprocess.run(
             [copy_program(model, place.path), *urls_of(origin)],
             stdout=writer, stderr=subprocess.PIPE, user=65534, group=65534,
-            cwd="/", check=False)
+            cwd="/", timeout=PATIENCE, check=False)
     os.close(writer)
-    thread.join()
-    os.close(reader)
     equal(child.returncode, 0, child.stderr)
-    check(b"".join(chunks) == wanted(), "bodies differ")
+    check(got.whole() == wanted(), "bodies differ")
 
 
 # --- Standard output that fails --------------------------------------------
@@ -299,12 +274,10 @@ def time_spent_waiting_for_the_consumer_is_free(model):
                      stdout=writer) as running:
             os.close(writer)
             time.sleep(7)
-            chunks = []
-            read_all(reader, chunks)
+            got = Reading(reader)
             r = running.finish()
-    os.close(reader)
     equal(r.words, ["ok"] * 3, r.err)
-    check(b"".join(chunks) == content(20000000) * 3, "bodies differ")
+    check(got.whole() == content(20000000) * 3, "bodies differ")
 
 
 # --- Files -----------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The program itself: usage, input, report, messages, signals, leftovers."""
 
+import contextlib
 import os
 import pty
 import re
@@ -9,11 +10,11 @@ import subprocess
 import threading
 import time
 
-from harness import (BIN, PATIENCE, UNCHECKED, Holding, Origin, Running,
-                     Server, Skip, Workplace, agree, case, check, children,
-                     content, count_fds, count_threads, equal, expect,
-                     held_until_warned, lonely_user, main, program, read_files,
-                     run, wait_for)
+from harness import (BIN, PATIENCE, UNCHECKED, Holding, Origin, Reading,
+                     Running, Server, Skip, Workplace, agree, case, check,
+                     children, content, copy_program, count_fds, count_threads,
+                     equal, expect, held_until_warned, lonely_user, main,
+                     program, read_files, run, wait_for)
 
 
 # --- The command line ------------------------------------------------------
@@ -265,15 +266,11 @@ def progress_lines(model):
         r = run(model, "-n", *urls)
         check("\r" not in r.err, "progress without a terminal")
         ours, theirs = pty.openpty()
-        with subprocess.Popen([program(model), "-n", *urls], stderr=theirs):
-            os.close(theirs)
-            text = b""
-            while True:
-                try:
-                    text += os.read(ours, 4096)
-                except OSError:
-                    break
-        os.close(ours)
+        got = Reading(ours)
+        subprocess.run([program(model), "-n", *urls], stderr=theirs,
+                       timeout=PATIENCE, check=True)
+        os.close(theirs)
+        text = got.whole()
         check(b" in flight" in text and b"\x1b[K" in text, text)
 
 
@@ -505,6 +502,15 @@ def few_descriptors_in_order(model):
         "bodies differ")
 
 
+@contextlib.contextmanager
+def copied(model):
+    """A copy: another user may not be able to enter the folder of the
+    build."""
+    with Workplace() as place:
+        os.chmod(place.path, 0o755)
+        yield copy_program(model, place.path)
+
+
 @case(models=("threads", "processes"))
 def few_processes(model):
     """RLIMIT_NPROC counts a user's threads and processes alike; root is
@@ -517,8 +523,10 @@ def few_processes(model):
         os.setgid(user)
         os.setuid(user)
     user = lonely_user(model)
-    held_until_warned(model, [f"/{i}" for i in range(100)], "-j", "50", "-n",
-                      report=False, cwd="/", preexec_fn=limit)
+    with copied(model) as path:
+        held_until_warned(model, [f"/{i}" for i in range(100)], "-j", "50",
+                          "-n", path=path, report=False, cwd="/",
+                          preexec_fn=limit)
 
 
 @case(models=("threads", "processes"))
@@ -530,10 +538,10 @@ def no_worker_at_all(model):
         os.setgid(54330)
         os.setuid(54330 + ("threads", "processes").index(model))
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    path = os.path.abspath(program(model))
-    done = subprocess.run([path, "http://127.0.0.1:1/"], preexec_fn=limit,
-                          stderr=subprocess.PIPE, cwd="/", env=UNCHECKED,
-                          check=False)
+    with copied(model) as path:
+        done = subprocess.run([path, "http://127.0.0.1:1/"], preexec_fn=limit,
+                              stderr=subprocess.PIPE, cwd="/", env=UNCHECKED,
+                              timeout=PATIENCE, check=False)
     equal(done.returncode, 3, done.stderr)
     check(b"no worker can be made" in done.stderr, done.stderr)
 

@@ -15,8 +15,8 @@ import tempfile
 import threading
 
 from authority import Authority
-from harness import (Origin, Skip, Workplace, case, check, content, equal,
-                     expect, main, run, wait_for)
+from harness import (Failure, Origin, Skip, Workplace, case, check, content,
+                     end, equal, expect, main, run, wait_for)
 
 COUNT = 1000
 
@@ -64,8 +64,8 @@ ListenBacklog 1024
 LoadModule mpm_event_module {modules}/mod_mpm_event.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule alias_module {modules}/mod_alias.so
-User {user}
-Group {group}
+User {user_of_apache}
+Group {group_of_apache}
 DocumentRoot {root}
 KeepAliveTimeout 1
 Redirect 301 /moved/ /
@@ -153,10 +153,15 @@ class RealServer:
         root = self.place.join("root")
         os.mkdir(root)
         make_files(root)
-        user = "www-data" if os.geteuid() == 0 else str(os.geteuid())
+        # An ordinary user may have no name, or a group of another; to Apache
+        # alone it matters, for it looks them up.
+        user = "www-data"
+        ours = os.geteuid() != 0
         port = free_port()
         settings = {"place": self.place.path, "root": root, "port": port,
                     "user": user, "group": user, "pair": certificate(),
+                    "user_of_apache": f"#{os.geteuid()}" if ours else user,
+                    "group_of_apache": f"#{os.getegid()}" if ours else user,
                     "tls": "ssl" if server == "nginx-tls" else "",
                     "modules": "/usr/lib/apache2/modules"}
         self.root = root
@@ -167,7 +172,11 @@ class RealServer:
             self.process = subprocess.Popen(
                 command_of(server, settings), cwd=root, stderr=errors,
                 stdout=errors)
-        wait_for(lambda: self.answers(port), f"{server} to start")
+        try:
+            wait_for(lambda: self.answers(port), f"{server} to start")
+        except Failure:
+            self.stop()
+            raise
 
     def answers(self, port):
         if self.process.poll() is not None:
@@ -180,8 +189,7 @@ class RealServer:
             return False
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait()
+        end(self.process)
         self.place.__exit__()
 
 

@@ -7,6 +7,8 @@ free loopback port. Nothing depends on speed or on the order of finishing;
 """
 
 import concurrent.futures
+import errno
+import faulthandler
 import os
 import re
 import shutil
@@ -30,6 +32,9 @@ BIN = os.path.abspath(os.environ.get(
     os.path.join(os.path.dirname(__file__), "../../build/dev")))
 # Longer than any run takes, sanitizers and a busy machine included.
 PATIENCE = float(os.environ.get("TRIPTYCH_PATIENCE", "120"))
+# And all cases of a file together: less than ctest's limit (CMakeLists.txt),
+# which would end them without a word of which one it was.
+LIMIT_OF_ALL = 3 * PATIENCE
 
 COLUMNS = ("id url result status bytes attempts worker reused queued_us "
            "start_us connected_us first_byte_us done_us peak_buffered").split()
@@ -258,9 +263,19 @@ class Origin:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
+        end(self.process)
         self.process.stdout.close()
+
+
+def end(server):
+    """Ends a process that ends when it is told to; or else all the same."""
+    server.terminate()
+    try:
+        server.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+        raise Failure(f"{server.args[0]} does not end") from None
 
 
 def free_port():
@@ -442,14 +457,18 @@ def run(model, *args, stdin=None, directory=None, timeout=PATIENCE, wrap=(),
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE if stdin is not None
             else subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, **more)
+            stderr=subprocess.PIPE, start_new_session=True, **more)
         try:
             out, err = child.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired:
             state = look_inside(child.pid)
-            child.kill()
-            out, err = child.communicate()
-            raise Failure(f"it hangs; standard error: {err!r}\n{state}")
+            kill_session(child.pid)
+            _, err = child.communicate()
+            raise Failure(f"it hangs; standard error: {err!r}\n{state}") \
+                from None
+        except BaseException:
+            kill_session(child.pid)
+            raise
         err = err.decode("utf-8", "replace")
         check_clean(child.returncode, err)
         rows = read_report(path) if report and os.path.exists(path) else []
@@ -529,15 +548,45 @@ class Running:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
-            self.process.kill()
-            self.process.wait()
+    def __exit__(self, finding, *_):
+        if finding or self.process.poll() is None:
+            # Its workers, too: what they hold open, somebody may be reading.
+            kill_session(self.pid)
+        self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe:
                 pipe.close()
         self.place.__exit__()
+
+
+class Reading:
+    """Reads `fd` in a thread, so that nothing that writes there has to wait.
+    The thread is a daemon: a test that has failed does not wait for it."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.chunks = []
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self):
+        while data := self._some():
+            self.chunks.append(data)
+
+    def _some(self):
+        try:
+            return os.read(self.fd, 65536)
+        except OSError as error:
+            if error.errno == errno.EIO:  # a terminal's end
+                return b""
+            raise
+
+    def whole(self):
+        """All that came, up to the end; closes `fd`."""
+        self.thread.join(PATIENCE)
+        check(not self.thread.is_alive(), "somebody can still write there")
+        os.close(self.fd)
+        return b"".join(self.chunks)
 
 
 # --- Shortages -------------------------------------------------------------
@@ -562,9 +611,7 @@ def held_until_warned(model, urls, *args, **more):
             c.ok(path * 2000)
     with Server(script) as server:
         reader, writer = os.pipe()
-        chunks = []
-        thread = threading.Thread(target=read_all, args=(reader, chunks))
-        thread.start()
+        got = Reading(reader)
         with Running(model, *args, *(server.http + u for u in urls),
                      stdout=writer, env=UNCHECKED, **more) as running:
             os.close(writer)
@@ -572,18 +619,11 @@ def held_until_warned(model, urls, *args, **more):
                      running.process.poll() is not None, "the warning")
             go.set()
             r = running.finish()
-        thread.join()
-        os.close(reader)
+        r.out = got.whole()
     check(f"{len(urls)} ok" in r.err, r.err)
     equal(r.status, 0, "exit status")
     equal(r.err.count("warning"), 1, r.err)
-    r.out = b"".join(chunks)
     return r
-
-
-def read_all(fd, chunks):
-    while data := os.read(fd, 65536):
-        chunks.append(data)
 
 
 # --- Processes -------------------------------------------------------------
@@ -606,9 +646,23 @@ def children(parent):
             if (stat := _stat(pid)) and int(stat[1]) == parent]
 
 
+def descendants(ancestor):
+    return [pid for child in children(ancestor)
+            for pid in (child, *descendants(child))]
+
+
 def session(leader):
     return [pid for pid in _pids()
             if (stat := _stat(pid)) and int(stat[3]) == leader]
+
+
+def kill_session(leader):
+    """All that are left of it, the stopped ones, too."""
+    for pid in session(leader):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass  # it has just ended, or is another user's by now
 
 
 def state(pid):
@@ -652,6 +706,23 @@ def case(function=None, *, models=MODELS):
     return add(function) if function else add
 
 
+def give_up(futures):
+    """Says which cases do not end, and where they are; ends this process and
+    its descendants. For a thread cannot be ended from outside."""
+    for future, (test, model) in futures.items():
+        if future.running():
+            print(f"FAILED  {test.__name__} [{model}]: it has not ended after "
+                  f"{LIMIT_OF_ALL:.0f} s", flush=True)
+    faulthandler.dump_traceback(sys.stdout)
+    sys.stdout.flush()
+    for pid in descendants(os.getpid()):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+    os._exit(1)
+
+
 def main(parallel=6):
     """Runs the cases whose names contain one of the arguments; all, without
     any. Ends the process."""
@@ -663,8 +734,12 @@ def main(parallel=6):
     with concurrent.futures.ThreadPoolExecutor(parallel) as pool:
         futures = {pool.submit(test, model): (test, model)
                    for test, models in chosen for model in models}
-        for future in concurrent.futures.as_completed(futures):
-            outcomes[futures[future]] = future
+        try:
+            for future in concurrent.futures.as_completed(futures,
+                                                          LIMIT_OF_ALL):
+                outcomes[futures[future]] = future
+        except concurrent.futures.TimeoutError:
+            give_up(futures)
     failed = skipped = passed = beyond = 0
     for test, models in chosen:
         answers = {}

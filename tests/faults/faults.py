@@ -18,6 +18,7 @@ as good, whatever fails.
 
 import atexit
 import concurrent.futures
+import contextlib
 import itertools
 import os
 import re
@@ -32,8 +33,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../contract"))
 
 from authority import Authority, TlsServer
 from harness import (BIN, MODELS, PATIENCE, Failure, Origin, Workplace, check,
-                     check_clean, content, equal, free_port, look_inside,
-                     program, read_files, read_report, session, wait_for)
+                     check_clean, content, equal, free_port, kill_session,
+                     look_inside, program, read_files, read_report, session,
+                     wait_for)
 from looking import SANITIZED
 
 SHIM = os.path.join(BIN, "tests", "faults-shim.so")
@@ -241,10 +243,13 @@ class Run:
                 self.out, err = child.communicate(play.stdin, PATIENCE)
             except subprocess.TimeoutExpired:
                 state = "".join(look_inside(p) for p in session(child.pid))
-                for pid in session(child.pid):
-                    os.kill(pid, 9)
+                kill_session(child.pid)
                 _, err = child.communicate()
-                raise Failure(f"it hangs; standard error: {err!r}\n{state}")
+                raise Failure(f"it hangs; standard error: {err!r}\n{state}") \
+                    from None
+            except BaseException:
+                kill_session(child.pid)
+                raise
             if SANITIZED:
                 # A worker that is killed while its leaks are looked for leaves
                 # behind, for a moment, the process that does so.
@@ -457,7 +462,10 @@ def main():
     atexit.register(authority.remove)
     with refusing, Origin("--workers", "2") as origin, Workplace() as place, \
             TlsServer(speak, authority.issue("right")) as secure, \
-            concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+            concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool, \
+            contextlib.ExitStack() as stack:
+        # Should a play go wrong undisturbed, nothing else is worth a wait.
+        stack.callback(pool.shutdown, cancel_futures=True)
         runs = {}
         all_plays = [play for play in plays(origin, secure, place, refused)
                      if full or texts or not SANITIZED

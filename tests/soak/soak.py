@@ -32,8 +32,8 @@ sys.dont_write_bytecode = True
 import kinds
 from harness import (COLUMNS, MODELS, PATIENCE, Failure, Workplace, check,
                      check_clean, check_times, children, count_fds,
-                     count_threads, equal, look_inside, program, session,
-                     wait_for)
+                     count_threads, equal, kill_session, look_inside,
+                     program, session, wait_for)
 
 MODES = ("discard", "ordered", "files")
 RETRIES = 1
@@ -348,9 +348,8 @@ class Program:
         check_clean(self.process.returncode, "")
 
     def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        kill_session(self.pid)
+        self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout,
                      self.process.stderr):
             pipe.close()

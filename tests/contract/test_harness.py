@@ -1,0 +1,96 @@
+"""A test that fails, or hangs, must not hold up the others, nor leave anybody
+behind: small tests that do so, and what the harness makes of them."""
+
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from runner import check, run_cases  # noqa: E402
+
+START = f"""
+import os, subprocess, sys, threading, time
+sys.path.insert(0, {HERE!r})
+import harness
+from harness import *
+MARK = ["sh", "-c", 'trap "" TERM; sleep 1000 & sleep 1000; true', MARKED]
+
+@case(models=("threads",))
+def the_case(model):
+"""
+
+
+def left(mark):
+    """The processes that have the mark among their arguments."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as file:
+                if mark.encode() in file.read().split(b"\0"):
+                    found.append(int(name))
+        except OSError:
+            pass
+    return found
+
+
+def outcome(directory, body, patience, told):
+    """Runs a test with that body; it must fail, soon, say why, and leave
+    nobody. What it starts has the mark among its arguments."""
+    mark = f"mark-of-{os.getpid()}-{os.path.basename(directory)}"
+    path = os.path.join(directory, "cases_one.py")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(START.replace("MARKED", repr(mark)))
+        file.writelines(f"    {line}\n" for line in body.splitlines())
+        file.write("\nmain()\n")
+    try:
+        done = subprocess.run(
+            [sys.executable, path], stdout=subprocess.PIPE, text=True,
+            stderr=subprocess.STDOUT, timeout=100, check=False,
+            env=dict(os.environ, TRIPTYCH_PATIENCE=str(patience)))
+        check(done.returncode == 1 and told in done.stdout, f"{done}")
+        check(not left(mark), f"left over: {left(mark)}")
+    finally:
+        for pid in left(mark):
+            os.kill(pid, 9)
+
+
+def case_a_program_that_hangs(directory):
+    """And a child of its own, which has its standard output."""
+    outcome(directory, 'run(model, wrap=MARK, report=False, timeout=1)', 100,
+            "it hangs")
+
+
+def case_a_failure_while_a_program_runs(directory):
+    """Its workers go with it: somebody may be reading what they write."""
+    outcome(directory, """reader, writer = os.pipe()
+got = Reading(reader)
+script = os.path.join(os.path.dirname(__file__), "program")
+with open(script, "w") as file:
+    file.write('#!/bin/sh\\n"$@" &\\nwait\\n')
+os.chmod(script, 0o755)
+with Running(model, *MARK, path=script, report=False, stdout=writer) as r:
+    os.close(writer)
+    wait_for(lambda: children(r.pid), "a child")
+    check(False, "on purpose")""", 50, "on purpose")
+
+
+def case_a_read_without_an_end(directory):
+    """It is named, with the line where it waits, and its program is ended."""
+    outcome(directory, """reader, writer = os.pipe()
+child = subprocess.Popen(MARK)
+os.read(reader, 1)  # in vain""", 1, "the_case [threads]: it has not ended")
+
+
+def case_a_server_that_does_not_end(directory):
+    outcome(directory, """child = subprocess.Popen(MARK, start_new_session=True)
+time.sleep(0.5)
+try:
+    harness.end(child)
+finally:
+    kill_session(child.pid)""", 1, "does not end")
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(dict(globals())))
