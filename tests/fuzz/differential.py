@@ -99,10 +99,26 @@ def controls(lines):
 
 def no_content(lines):
     """9112, 6.3, item 1: 1xx, 204 and 304 end with the head, whatever the
-    fields say."""
-    if 100 <= status_of(lines) < 200 or status_of(lines) in (204, 304):
-        return without(lines, b"content-length", b"transfer-encoding")
-    return lines
+    fields say. 9110, 8.6: a 204 must not announce content; the connection of
+    one that does is not kept."""
+    status = status_of(lines)
+    if not 100 <= status < 200 and status not in (204, 304):
+        return lines
+    out = without(lines, b"content-length", b"transfer-encoding")
+    if status == 204 and announces_content(lines):
+        out = without(out, b"connection") + [b"connection: close"]
+    return out
+
+
+def announces_content(lines):
+    """A transfer coding, or a length that is not 0."""
+    name = b"content-length"
+    members = b",".join(line[len(name) + 1:] for line in lines[1:]
+                         if named(line, name)).split(b",")
+    return bool(values(lines, b"transfer-encoding")) or (
+        has(lines, name) and
+        any(member.strip(BLANKS).strip(b"0") or not member.strip(BLANKS)
+            for member in members))
 
 
 def lists(lines):
