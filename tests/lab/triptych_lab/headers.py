@@ -11,7 +11,9 @@ NO_CODE = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
 # These reach past the language: other names, code in other places.
 REFUSED = {"asm", "__asm", "__asm__", "_Pragma", "__attribute__",
            "__attribute", "constructor", "destructor", "incbin",
+           "__constructor__", "__destructor__",
            "include_next", "import", "embed", "__has_include"}
+BODY = re.compile(r"[);]\s*\{")  # one could take a library function's place
 DIRECTIVE = re.compile(r"^[ \t\f\v]*(?:#|%:|\?\?=)[ \t\f\v]*(\w*)[ \t\f\v]*(.*)$", re.MULTILINE)
 HARMLESS = {"ifndef", "ifdef", "if", "else", "elif", "endif", "define",
             "include", "", "error"}
@@ -64,6 +66,9 @@ def looked_at(tree, lab, original):
         text = (tree / "work" / file).read_text(errors="replace")
         allowed = set(WORD.findall(bare(original[file])))
         found = faults(text, names, allowed - KEYWORDS)
+        if len(BODY.findall(bare(text))) > len(BODY.findall(
+                bare(original[file]))):
+            found.append("functions: it may declare them")
         if found:
             said += f"{file}: a header that the tests are compiled with may " \
                 f"not have {', '.join(found[:8])}\n"

@@ -32,7 +32,7 @@ RUN = f"""#!/bin/sh
 # submission that uses up the time keeps its points.
 cd "${{AUTOGRADER_HOME:-/autograder}}"
 mkdir -p results
-chmod 700 results
+chmod 700 results source  # the tests and the solution are in the source
 exec source/triptych/{TOOL} grade submission --lab @LAB@ \\
     --base source/base --format gradescope --output results/results.json
 """
