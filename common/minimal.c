@@ -1,8 +1,6 @@
 /* minimal: what the minimal programs share. See minimal.h. */
 #include "minimal.h"
 
-#include "net.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -185,6 +183,12 @@ void minimal_read(struct minimal *m)
     }
 }
 
+void minimal_on_list(int fd, short what, void *m)
+{
+    (void)fd, (void)what;
+    minimal_read(m);
+}
+
 size_t minimal_write(struct minimal *m, const char *p, size_t n)
 {
     struct iovec part = {(void *)p, n};
@@ -245,9 +249,15 @@ void minimal_fail(struct minimal *m, const char *what, int error)
 
 int minimal_check(struct minimal *m, const char *what, int result)
 {
-    if (result == -1)
+    if (result == -1 && errno != EINTR)
         minimal_fail(m, what, errno);
     return result;
+}
+
+void minimal_ok(struct minimal *m, int error)
+{
+    if (error != 0)
+        minimal_fail(m, "a thread", error);
 }
 
 void *minimal_made(struct minimal *m, void *made)
@@ -255,44 +265,6 @@ void *minimal_made(struct minimal *m, void *made)
     if (made == NULL)
         minimal_fail(m, "memory", ENOMEM);
     return made;
-}
-
-/* --- The exchange ------------------------------------------------------- */
-
-struct exchange *minimal_exchange(struct minimal *m, const struct job *job)
-{
-    struct exchange *x =
-        exchange_new(&m->options, job->url, job->url_length, clock_us());
-    if (x == NULL)
-        minimal_fail(m, "a request", ENOMEM);
-    if (exchange_want(x) == WANT_DONE)
-        return x;
-    enum scheme scheme = exchange_url(x)->scheme;
-    if (scheme != SCHEME_HTTP && scheme != SCHEME_TCP)
-        exchange_failed(x, RESULT_UNSUPPORTED,
-                        "the minimal programs speak http and tcp", clock_us());
-    return x;
-}
-
-void minimal_broken(struct exchange *x, int error)
-{
-    enum result result;
-    if (exchange_want(x) != WANT_CONNECT)
-        result = net_result_of_transfer(error, exchange_url(x));
-    else if (error == EADDRNOTAVAIL)
-        result = RESULT_UNREACHABLE;
-    else
-        result = net_result_of_connect(error, NULL);
-    exchange_failed(x, result, strerror(error), clock_us());
-}
-
-/* An error is for receiving to meet. */
-void minimal_shut(struct exchange *x, int fd)
-{
-    if (exchange_want(x) != WANT_SHUT)
-        return;
-    (void)shutdown(fd, SHUT_WR);
-    exchange_shut(x);
 }
 
 void minimal_sleep(int fd, short events, int64_t deadline)

@@ -1,9 +1,9 @@
 /*
- * minimal: what the minimal programs share because it is no matter of waiting.
+ * minimal: what the minimal programs share.
  *
  * threads/minimal.c, processes/minimal.c and evloop/minimal.c are a first
  * reading of the three models. Their command line, their list of URLs, their
- * messages and their exit status are made here.
+ * messages and their exit status are made here, and their connections.
  *
  * What fails for lack of memory, descriptors and the like ends the program, by
  * way of minimal_fail: so nothing here returns an error.
@@ -17,12 +17,19 @@
 #include "options.h"
 #include "output.h"
 
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 /* The most that -j takes. */
-#define MINIMAL_JOBS 100000
+#define MINIMAL_JOBS 1000
+
+/* So many bytes are read at once. */
+#define MINIMAL_CHUNK 16384
 
 struct minimal {
     const char *name;     /* of the program, for messages */
@@ -61,11 +68,36 @@ struct job *minimal_next(struct minimal *m);
  * m->input is not -1. */
 void minimal_read(struct minimal *m);
 
+/* The same as minimal_read, in the shape of a callback of libevent; the last
+ * argument is the struct minimal. */
+void minimal_on_list(int fd, short what, void *m);
+
 /* A new exchange for the job, already failed unless its URL is http or tcp. */
 struct exchange *minimal_exchange(struct minimal *m, const struct job *job);
 
-/* The connection, or the connecting, failed with the (positive) errno. */
-void minimal_broken(struct exchange *x, int error);
+/* Looks the host up; sleeps as long as that takes. The addresses, to be freed
+ * with freeaddrinfo; NULL when the exchange has failed. */
+struct addrinfo *minimal_resolve(struct exchange *x);
+
+/* Looks the host up and connects to one of its addresses; sleeps for both. A
+ * blocking socket, whose sleeps end after the time limit with EAGAIN; or -1
+ * when the exchange has failed. */
+int minimal_connect(struct exchange *x, const struct minimal *m);
+
+/* Closes the socket, unless it is -1. */
+void minimal_disconnect(int fd);
+
+/* Sends the request, and shuts the writing side if that is wanted; sleeps
+ * while the socket is full. Nothing, if the exchange does not want to send. */
+void minimal_send(struct exchange *x, int fd);
+
+/* Shuts the writing side of the connection if that is wanted. */
+void minimal_shut(struct exchange *x, int fd);
+
+/* The connecting or the connection has ended: with 0 as it should, else with
+ * the (positive) errno. EAGAIN says that the time limit has passed without a
+ * byte; EINTR says nothing: receive again. */
+void minimal_ended(struct exchange *x, int error);
 
 /* Writes as much as standard output takes now: returns how many bytes, 0 when
  * it is full; m->output.fd polls as writable when it is not. */
@@ -86,14 +118,27 @@ void minimal_finish(struct minimal *m, struct job *job,
  * prints that and ends the program. Any thread. */
 _Noreturn void minimal_fail(struct minimal *m, const char *what, int error);
 
-/* Returns `result`, or ends the program if that is -1, which is errno's. */
+/* Returns `result`, or ends the program if that is -1, which is errno's; but
+ * with EINTR, that is, stopped and continued, the program goes on. */
 int minimal_check(struct minimal *m, const char *what, int result);
 
 /* Returns `made`, or ends the program if that is NULL: memory is short. */
 void *minimal_made(struct minimal *m, void *made);
 
-/* Shuts the writing side of the connection if that is wanted. */
-void minimal_shut(struct exchange *x, int fd);
+/* Ends the program if `error`, which a function of pthreads has returned, is
+ * not 0. */
+void minimal_ok(struct minimal *m, int error);
+
+/*
+ * Forks, with *pid noted before a signal is let in. In the parent it returns
+ * the child's id. In the child it returns 0, and `body` has become its
+ * standard output; it leaves SIGINT and SIGHUP to the parent, ends by itself
+ * when the program cannot go on, and when the parent ends.
+ */
+pid_t minimal_fork(struct minimal *m, volatile pid_t *pid, int body);
+
+/* The outcome of a request whose worker left none; `status` is waitpid's. */
+void minimal_crashed(struct outcome *outcome, int status);
 
 /* Sleeps until the descriptor polls as ready for `events`, or the deadline; a
  * signal may end it early. */

@@ -1,15 +1,15 @@
 /*
  * minimal-threads: many URLs at once, a thread for each request in flight.
  *
- * Who sleeps: each thread, in the midst of code that runs straight down.
- * What wakes it: the kernel, when its descriptor is ready (the sleeps are in
- * common/minimal.c); or another thread (pthread_cond_signal, _broadcast).
+ * Who sleeps: each thread, in the midst of code that runs straight down. What
+ * wakes it: the kernel, when its descriptor is ready; or another thread, by a
+ * condition. A comment that says "sleeps" stands at each such place.
  *
- * Left out: keep-alive, retries, uploads (common/blocking.c); files, https,
- * the report (common/sink.c, tls.c, run.c); a shortage of threads, waking the
- * one thread whose turn it is (fetch.c, places.c).
+ * Left out: keep-alive, retries, uploads, receiving while still sending, a
+ * limit on the whole request (common/blocking.c); files, https, the report
+ * (common/sink.c, tls.c, run.c); a shortage of threads (fetch.c, places.c).
  */
-#include "minimal_steps.h"
+#include "minimal.h"
 
 #include <pthread.h>
 
@@ -17,31 +17,16 @@
 
 static struct minimal m; /* options, list of URLs, messages, exit status */
 static pthread_t workers[MINIMAL_JOBS];
-static size_t worker_count;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards these: */
 static struct job *queue[QUEUE_SIZE];
 static size_t put, taken; /* so many jobs have been */
-static bool closed;       /* no more will be put */
 static uint64_t turn;     /* the id of the job that may write */
 static pthread_cond_t not_empty = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t not_full = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t turn_passed = PTHREAD_COND_INITIALIZER;
 
-static void *work(void *unused);
-
-/* Makes one more worker, unless there are enough. */
-static void step_start(void)
-{
-    if (worker_count == m.options.jobs)
-        return;
-    int error = pthread_create(&workers[worker_count], NULL, work, NULL);
-    if (error != 0)
-        minimal_fail(&m, "a thread", error);
-    worker_count++;
-}
-
-/* Main puts a job into the queue; sleeps while that is full. */
+/* Puts a job into the queue, or NULL: the end. Sleeps while it is full. */
 static void put_job(struct job *job)
 {
     pthread_mutex_lock(&lock);
@@ -52,38 +37,45 @@ static void put_job(struct job *job)
     pthread_mutex_unlock(&lock);
 }
 
-/* Takes a job; sleeps while there is none. NULL: there will be none. */
+/* Takes what was put first. Sleeps while the queue is empty. */
 static struct job *step_take(void)
 {
     pthread_mutex_lock(&lock);
-    while (put == taken && !closed)
+    while (put == taken)
         pthread_cond_wait(&not_empty, &lock);
-    struct job *job = put > taken ? queue[taken++ % QUEUE_SIZE] : NULL;
+    struct job *job = queue[taken++ % QUEUE_SIZE];
     pthread_cond_signal(&not_full);
     pthread_mutex_unlock(&lock);
     return job;
 }
 
-/* Sleeps until all earlier bodies are written; with -n none has to be. */
-static void wait_for_turn(const struct job *job)
+/* Writes a piece of the body, or of none. Sleeps until all earlier bodies are
+ * written (with -n none has to be), and while standard output is full. */
+static int step_deliver(void *context, const char *p, size_t n)
 {
+    const struct job *job = context;
     pthread_mutex_lock(&lock);
     while (turn != job->id && !m.options.discard)
         pthread_cond_wait(&turn_passed, &lock);
     pthread_mutex_unlock(&lock);
-}
-
-/* Writes a piece of the job's body; sleeps while standard output is full. */
-static int step_deliver(void *job, const char *p, size_t n)
-{
-    wait_for_turn(job);
     return minimal_deliver(&m, p, n);
 }
 
-/* Records the result; wakes the worker whose turn it is now. */
+/* Receives some of the answer. Sleeps until there is some. */
+static void step_receive(struct exchange *x, int fd, struct job *job)
+{
+    char chunk[MINIMAL_CHUNK];
+    ssize_t n = recv(fd, chunk, sizeof chunk, 0);
+    if (n > 0)
+        exchange_feed(x, chunk, (size_t)n, step_deliver, job, clock_us());
+    else
+        minimal_ended(x, n == 0 ? 0 : errno);
+}
+
+/* Prints the result, in order; wakes the worker whose turn it is now. */
 static void step_finish(struct job *job, struct exchange *x)
 {
-    wait_for_turn(job);
+    (void)step_deliver(job, "", 0);
     minimal_finish(&m, job, exchange_outcome(x));
     exchange_free(x);
     pthread_mutex_lock(&lock);
@@ -92,44 +84,42 @@ static void step_finish(struct job *job, struct exchange *x)
     pthread_mutex_unlock(&lock);
 }
 
-/* A worker: job after job, each straight down. The steps on a socket sleep. */
+/* A worker: job after job, each straight down. */
 static void *work(void *unused)
 {
     for (struct job *job = step_take(); job != NULL; job = step_take()) {
         struct exchange *x = minimal_exchange(&m, job);
         while (exchange_want(x) == WANT_CONNECT) { /* again: a redirect */
-            int fd = step_connect(x);
-            while (exchange_want(x) == WANT_SEND)
-                step_send(x, fd);
+            int fd = minimal_connect(x, &m);       /* sleeps */
+            minimal_send(x, fd); /* sleeps while the socket is full */
             while (exchange_want(x) == WANT_RECEIVE)
-                step_receive(x, fd, step_deliver, job);
-            if (fd != -1)
-                (void)close(fd);
+                step_receive(x, fd, job);
+            minimal_disconnect(fd);
         }
         step_finish(job, x);
     }
     return unused;
 }
 
-/* No job will come: wakes the workers that wait for one, and joins all. */
-static void step_stop(void)
+static void start_worker(pthread_t *worker)
 {
-    pthread_mutex_lock(&lock);
-    closed = true;
-    pthread_cond_broadcast(&not_empty);
-    pthread_mutex_unlock(&lock);
-    while (worker_count > 0)
-        (void)pthread_join(workers[--worker_count], NULL);
+    minimal_ok(&m, pthread_create(worker, NULL, work, NULL));
 }
 
 int main(int argc, char **argv)
 {
+    struct job *job;
+    size_t count = 0; /* of workers: one for each job, up to -j */
     minimal_open(&m, "minimal-threads", argc, argv, _exit);
-    for (struct job *job = minimal_next(&m); job != NULL;
-         job = minimal_next(&m)) {
-        step_start();
+    do {
+        job = minimal_next(&m); /* sleeps for the list */
+        if (job != NULL && count < m.options.jobs)
+            start_worker(&workers[count++]);
         put_job(job);
-    }
-    step_stop();
+    } while (job != NULL);
+    for (size_t i = 1; i < count; i++)
+        put_job(NULL); /* an end for each of the other workers */
+    for (size_t i = 0; i < count; i++)
+        minimal_ok(&m, pthread_join(workers[i], NULL));
     return minimal_close(&m);
 }
