@@ -615,15 +615,22 @@ def held_until_warned(model, urls, *args, **more):
         with Running(model, *args, *(server.http + u for u in urls),
                      stdout=writer, env=UNCHECKED, **more) as running:
             os.close(writer)
-            wait_for(lambda: "warning" in running.errors() or
+            wait_for(lambda: shortages(running.errors()) or
                      running.process.poll() is not None, "the warning")
             go.set()
             r = running.finish()
         r.out = got.whole()
     check(f"{len(urls)} ok" in r.err, r.err)
     equal(r.status, 0, "exit status")
-    equal(r.err.count("warning"), 1, r.err)
+    equal(len(shortages(r.err)), 1, r.err)
     return r
+
+
+def shortages(err):
+    """The warnings; but for that of pipes that are smaller than wanted, as
+    they are when their user, unless root, has many others just then."""
+    return [line for line in err.splitlines()
+            if "warning" in line and "a pipe cannot hold" not in line]
 
 
 # --- Processes -------------------------------------------------------------
