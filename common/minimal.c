@@ -71,11 +71,11 @@ static int hold_standard_descriptors(void)
 }
 
 /* For the signal handler, which gets no argument. */
-static void (*stop)(int);
+static struct minimal *the_program;
 
 static void on_signal(int number)
 {
-    stop(128 + number);
+    the_program->stop(128 + number);
 }
 
 static int listen_to_signals(void)
@@ -102,7 +102,7 @@ void minimal_open(struct minimal *m, const char *name, int argc, char **argv,
                   void (*on_stop)(int))
 {
     *m = (struct minimal){.name = name, .stop = on_stop, .input = -1};
-    stop = on_stop;
+    the_program = m;
     clock_start();
     if (read_options(&m->options, argc, argv) != 0) {
         fprintf(stderr, "%s: usage: %s [-n] [-j JOBS] [-i FILE] [URL]...\n",
