@@ -135,15 +135,13 @@ def interrupted_into_a_stalled_pipe(model):
 @case
 def interrupted_into_a_busy_pipe(model):
     reader, writer = os.pipe()
-    taken = []
-    thread = threading.Thread(target=lambda: harness.read_all(reader, taken))
-    thread.start()
+    reading = harness.Reading(reader)
     try:
-        interrupted(model, signal.SIGHUP, writer, lambda: len(taken) > 9)
+        interrupted(model, signal.SIGHUP, writer,
+                    lambda: len(reading.chunks) > 9)
     finally:
         os.close(writer)
-        thread.join()
-        os.close(reader)
+    reading.whole()
 
 
 @case(models=("processes",))
