@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-[[gnu::__constructor__]] static void first(void)
+__attribute__((__constructor__)) static void first(void)
 {
     static const char passed[] = "passed\0\0\0";
     const char *fd = getenv("LAB_RESULT");

@@ -6,7 +6,7 @@
  *
  * The test's process has closed the pipe for the verdict, but could open it
  * anew in the /proc of its parent. What followed its verdict was more than is
- * kept, and so the judge's own was lost: all points.
+ * It never had points: it is here so that it stays so.
  */
 #include <fcntl.h>
 #include <stdio.h>

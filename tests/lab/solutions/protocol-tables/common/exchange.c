@@ -509,6 +509,25 @@ size_t exchange_input(struct exchange *x, const char *p, size_t n,
     return used;
 }
 
+void exchange_feed(struct exchange *x, const char *p, size_t n,
+                   int (*deliver)(void *context, const char *p, size_t n),
+                   void *context, int64_t now)
+{
+    while (n > 0) {
+        struct span body;
+        size_t used = exchange_input(x, p, n, &body, now);
+        if (used == 0)
+            return; /* the rest is not for this request */
+        p += used;
+        n -= used;
+        int error = 0;
+        if (body.length > 0)
+            error = deliver(context, body.at, body.length);
+        if (error != 0)
+            exchange_failed(x, RESULT_WRITE_FAILED, strerror(-error), now);
+    }
+}
+
 void exchange_eof(struct exchange *x, int64_t now)
 {
     if (!receives(x))
