@@ -4,9 +4,9 @@
  * File: threads/queue.c
  * Tests: keeps_the_order thousands_of_items
  *
- * The test's process has closed the pipe for the verdict, but could open it
- * anew in the /proc of its parent. What followed its verdict was more than is
- * It never had points: it is here so that it stays so.
+ * The test's process has closed the pipe for the verdict, but may try to open it
+ * anew in the /proc of its parent, and to fill it until the judge's own verdict
+ * is lost. It never had points: it is here so that it stays so.
  */
 #include <fcntl.h>
 #include <stdio.h>
