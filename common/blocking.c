@@ -2,6 +2,7 @@
 #include "blocking.h"
 
 #include "clock.h"
+#include "lookup.h"
 #include "net.h"
 #include "regular.h"
 #include "sink.h"
@@ -180,13 +181,6 @@ static int secure(struct blocking *b, struct channel *channel, int64_t limit)
     }
 }
 
-/* What came of the last address that was tried. */
-struct attempt {
-    int error; /* a negative errno */
-    enum result result;
-    const char *cause;
-};
-
 /* Step expire, its end: the limit has passed. */
 static void expire(struct blocking *b, struct exchange *x)
 {
@@ -194,65 +188,101 @@ static void expire(struct blocking *b, struct exchange *x)
     exchange_expired(x, clock_us());
 }
 
-/* Tries one address. NULL, and *last says why, when it cannot be had. */
+/* Tries one address. NULL when it cannot be had, which *failure is told; the
+ * return of *error is why. */
 static struct channel *dial(struct blocking *b, const struct url *url,
                             const struct addrinfo *address, int64_t deadline,
-                            struct attempt *last)
+                            struct net_failure *failure, int *error)
 {
     struct channel *channel = NULL;
     int64_t limit = clock_us() + b->options->connect_timeout_us;
     if (limit > deadline)
         limit = deadline;
     int fd = connect_socket(b, address, limit);
-    int error = fd < 0 ? fd : 0;
-    if (error == 0) {
+    *error = fd < 0 ? fd : 0;
+    if (*error == 0) {
         channel = channel_new(fd, url);
         if (channel == NULL)
-            error = -ENOMEM;
+            *error = -ENOMEM;
         else if (url->scheme == SCHEME_HTTPS)
-            error = secure(b, channel, limit);
+            *error = secure(b, channel, limit);
     }
-    if (error == 0)
+    if (*error == 0)
         return channel;
-    last->error = error;
-    last->result = net_result_of_connect(-error, address);
-    last->cause = tls_cause(channel != NULL ? channel->tls : NULL, -error);
+    net_weigh(failure, net_result_of_connect(-*error, address),
+              tls_cause(channel != NULL ? channel->tls : NULL, -*error));
     channel_close(channel);
     return NULL;
+}
+
+/* Looks the host up. NULL when the exchange has failed: the look-up is left
+ * when the time is up, or the run. */
+static struct lookup *look_up(struct blocking *b, struct exchange *x)
+{
+    struct lookup *lookup;
+    int error;
+    do
+        error = lookup_begin(exchange_url(x), true, &lookup);
+    while (error != 0 && idle_drop(b->idle));
+    if (error != 0) {
+        exchange_failed(x, RESULT_NO_RESOURCES, strerror(-error), clock_us());
+        return NULL;
+    }
+    int fd = lookup_fd(lookup);
+    int ready =
+        fd != -1 ? blocking_wait(b, fd, POLLIN, exchange_deadline(x)) : 1;
+    if (ready > 0)
+        return lookup;
+    lookup_drop(lookup);
+    if (ready == 0)
+        expire(b, x);
+    else
+        told(x);
+    return NULL;
+}
+
+/* No address would do. */
+static void not_dialled(struct blocking *b, struct exchange *x,
+                        struct net_failure *failure, int error)
+{
+    if (error == -ECANCELED) {
+        told(x);
+        return;
+    }
+    bool late = clock_us() >= exchange_deadline(x);
+    if (late)
+        net_weigh(failure, RESULT_TIMEOUT, "");
+    if (late && failure->result == RESULT_TIMEOUT)
+        expire(b, x);
+    else
+        exchange_failed(x, failure->result, failure->cause, clock_us());
 }
 
 /* Looks the host up and tries every address in turn. Returns a connection, or
  * NULL when the exchange has failed. */
 static struct channel *dial_host(struct blocking *b, struct exchange *x)
 {
-    const struct url *url = exchange_url(x);
-    int64_t deadline = exchange_deadline(x);
-    struct addrinfo *addresses;
-    /* If none is left to be tried: */
-    struct attempt last = {0, RESULT_REFUSED, strerror(ECONNREFUSED)};
-    enum result result = net_resolve(url, &addresses, &last.cause);
-    if (result != RESULT_OK) {
-        exchange_failed(x, result, last.cause, clock_us());
-        return NULL;
-    }
-    struct addrinfo *at = addresses;
-    for (unsigned i = exchange_tried(x); i > 0 && at != NULL; i--)
-        at = at->ai_next;
+    const struct addrinfo *at;
+    struct net_failure failure = {0};
     struct channel *channel = NULL;
-    for (; at != NULL && channel == NULL && last.error != -ECANCELED &&
-           clock_us() < deadline;
+    int error = 0;
+    struct lookup *lookup = look_up(b, x);
+    if (lookup == NULL)
+        return NULL;
+    failure.result = lookup_answer(lookup, &at, &failure.cause);
+    for (unsigned i = exchange_tried(x); i > 0 && at != NULL; i--) {
+        net_weigh(&failure, RESULT_REFUSED, strerror(ECONNREFUSED));
+        at = at->ai_next;
+    }
+    for (; at != NULL && channel == NULL && error != -ECANCELED &&
+           clock_us() < exchange_deadline(x);
          at = at->ai_next)
-        channel = dial(b, url, at, deadline, &last);
-    freeaddrinfo(addresses);
-    if (channel != NULL)
-        return channel;
-    if (last.error == -ECANCELED)
-        told(x);
-    else if (clock_us() >= deadline)
-        expire(b, x);
-    else
-        exchange_failed(x, last.result, last.cause, clock_us());
-    return NULL;
+        channel = dial(b, exchange_url(x), at, exchange_deadline(x), &failure,
+                       &error);
+    if (channel == NULL)
+        not_dialled(b, x, &failure, error);
+    lookup_drop(lookup);
+    return channel;
 }
 
 /* A file is a connection that only speaks. NULL when the exchange has failed.

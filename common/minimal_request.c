@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -30,12 +31,15 @@ struct exchange *minimal_exchange(struct minimal *m, const struct job *job)
 
 struct addrinfo *minimal_resolve(struct exchange *x)
 {
+    const struct url *url = exchange_url(x);
+    struct addrinfo hints = {.ai_socktype = net_socket_type(url),
+                             .ai_flags = AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
-    const char *cause;
-    enum result result = net_resolve(exchange_url(x), &addresses, &cause);
-    if (result == RESULT_OK)
+    /* It may wait long; in fetch-*, a thread that can be left calls it. */
+    int error = getaddrinfo(url->host, url->port, &hints, &addresses);
+    if (error == 0)
         return addresses;
-    exchange_failed(x, result, cause, clock_us());
+    exchange_failed(x, RESULT_DNS, gai_strerror(error), clock_us());
     return NULL;
 }
 

@@ -21,26 +21,6 @@ int net_socket_type(const struct url *url)
     return url->scheme == SCHEME_UDP ? SOCK_DGRAM : SOCK_STREAM;
 }
 
-enum result net_resolve(const struct url *url, struct addrinfo **addresses,
-                        const char **cause)
-{
-    struct addrinfo hints = {.ai_socktype = net_socket_type(url),
-                             .ai_flags = AI_NUMERICSERV};
-    /* Spares getaddrinfo from asking the kernel for all its interfaces. */
-    if (net_is_address(url))
-        hints.ai_flags |= AI_NUMERICHOST;
-    errno = 0;
-    int error = getaddrinfo(url->host, url->port, &hints, addresses);
-    if (error == 0)
-        return RESULT_OK;
-    *cause = gai_strerror(error);
-    if (error == EAI_MEMORY ||
-        (error == EAI_SYSTEM && (errno == EMFILE || errno == ENFILE ||
-                                 errno == ENOMEM || errno == ENOBUFS)))
-        return RESULT_NO_RESOURCES;
-    return RESULT_DNS;
-}
-
 int net_socket(const struct addrinfo *address)
 {
     int fd = socket(address->ai_family,
@@ -143,6 +123,27 @@ enum result net_result_of_transfer(int error, const struct url *url)
     default:
         return RESULT_RESET;
     }
+}
+
+/* How telling a failure is; -1: it is none of connecting. A shortage is ours:
+ * all addresses are to be tried again. */
+static int weight(enum result result)
+{
+    static const enum result rising[] = {
+        RESULT_UNREACHABLE,     RESULT_REFUSED, RESULT_RESET,
+        RESULT_CONNECT_TIMEOUT, RESULT_TIMEOUT, RESULT_TLS,
+        RESULT_UNSUPPORTED,     RESULT_NO_RESOURCES};
+    int i = (int)(sizeof rising / sizeof *rising) - 1;
+    while (i >= 0 && rising[i] != result)
+        i--;
+    return i;
+}
+
+void net_weigh(struct net_failure *telling, enum result result,
+               const char *cause)
+{
+    if (weight(result) >= weight(telling->result))
+        *telling = (struct net_failure){result, cause};
 }
 
 bool net_is_quiet(int fd)

@@ -1,8 +1,8 @@
 /*
  * net: sockets, and what their errors mean.
  *
- * All sockets are non-blocking and close-on-exec. Of these functions only
- * net_resolve waits. Any thread may call.
+ * All sockets are non-blocking and close-on-exec. None of these functions
+ * waits. Any thread may call.
  */
 #ifndef TRIPTYCH_NET_H
 #define TRIPTYCH_NET_H
@@ -14,19 +14,11 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/*
- * Looks the URL's host up with getaddrinfo, which waits as long as it likes.
- * Returns RESULT_OK and a list for freeaddrinfo; else RESULT_DNS, or
- * RESULT_NO_RESOURCES, with words that live for ever in *cause.
- */
-enum result net_resolve(const struct url *url, struct addrinfo **addresses,
-                        const char **cause);
-
 /* True if the host is an address, so that nothing needs to be looked up. */
 bool net_is_address(const struct url *url);
 
-/* Makes a non-blocking socket for an address that net_resolve gave. It, or a
- * negative errno. */
+/* Makes a non-blocking socket for an address of a look-up. It, or a negative
+ * errno. */
 int net_socket(const struct addrinfo *address);
 
 /* The type of socket that the URL's scheme needs. */
@@ -49,6 +41,18 @@ int net_connect_result(int fd);
  * means for the request. Shortages give RESULT_NO_RESOURCES. */
 enum result net_result_of_connect(int error, const struct addrinfo *address);
 enum result net_result_of_transfer(int error, const struct url *url);
+
+/* Why no address of a host would do: the most telling failure of several. */
+struct net_failure {
+    enum result result; /* RESULT_OK: none was tried yet */
+    const char *cause;  /* in words that live for ever */
+};
+
+/* One more address has failed. What counts is, in this order: tls, timeout,
+ * connect-timeout, reset, refused, unreachable; but our own shortage before
+ * all, for then the host has not been heard. Of two alike the later counts. */
+void net_weigh(struct net_failure *telling, enum result result,
+               const char *cause);
 
 /* True if an idle connection may be used: it is open, and nothing has come
  * that nobody asked for. */

@@ -5,7 +5,7 @@
  * TLS (https), a plain event over a socket (datagrams), and a file, which a
  * helper thread reads.
  *
- * What libevent tells of it in several callbacks - the name server's answer,
+ * What libevent tells of it in several callbacks - the look-up's answer,
  * connected, readable, end, error, time-outs - comes out here as the calls of
  * struct connection_owner. None of them is made from inside connection_open,
  * and after connection_close none is made any more; the memory goes a turn of
@@ -32,6 +32,7 @@
 #define TRIPTYCH_CONNECTION_H
 
 #include "idle.h"
+#include "lookup.h"
 #include "net.h"
 #include "reader.h"
 #include "stream.h"
@@ -41,14 +42,9 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-struct evdns_base;
-struct evdns_getaddrinfo_request;
-
 /* What all connections of one loop share. */
 struct loop {
     struct event_base *base;
-    struct evdns_base *dns; /* NULL until a name must be looked up */
-    unsigned lookups;       /* under way, or cancelled and not yet answered */
     struct idle idle;
     struct tls *tls;
     struct trace *trace;
@@ -110,16 +106,15 @@ struct connection {
     bool paused;
     bool has_end;       /* the end has come, perhaps while paused ... */
     int end;            /* ... and was this: 0 or an error, as of `ended` */
-    struct event event; /* the limit on connecting to one address is over; or,
-                         * of datagrams: one has arrived. (Never both: so 128
-                         * bytes, and not twice that.) */
+    struct event event; /* the name is looked up; or the limit on connecting
+                         * to one address is over; or, of datagrams: one has
+                         * arrived. (One at a time: so 128 bytes, and not
+                         * three times that.) */
     bool late;          /* the limit is over; what has arrived is looked at */
-    struct evdns_getaddrinfo_request *lookup;
-    unsigned tried; /* addresses to pass over */
-    struct addrinfo *addresses;
-    struct addrinfo *address; /* the one being tried */
-    enum result result;       /* why the last one failed */
-    int error;
+    struct lookup *lookup;          /* until it is open: has the addresses */
+    unsigned tried;                 /* addresses to pass over */
+    const struct addrinfo *address; /* the one being tried */
+    struct net_failure failure;     /* of those before it */
     struct connection *next; /* in loop->closed */
 };
 
@@ -141,6 +136,10 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
 void connection_keep(struct connection *c);
 
 void connection_close(struct connection *c);
+
+/* The owner's limit has passed while it was not open yet: true if another
+ * address has failed in a more telling way, which the owner then is told. */
+bool connection_tells_more(struct connection *c);
 
 /* Sends a datagram. 0 or a negative errno. */
 int connection_send_datagram(struct connection *c, const void *p, size_t n);

@@ -232,6 +232,8 @@ static void step_expire(struct request *r)
         connection_read_arrived(r->connection);
         return;
     }
+    if (r->connection != NULL && connection_tells_more(r->connection))
+        return;
     trace_within(&r->lane, STEP_EXPIRE, trace_now(&r->lane));
     exchange_expired(r->x, clock_us());
     request_advance(r);

@@ -1,10 +1,11 @@
-"""Names: look-ups that fail, several addresses, no route.
+"""Names: look-ups that fail or take long, several addresses, no route.
 
 In network and mount namespaces of their own, made by this script: there
 /etc/resolv.conf names a small name server of ours on loopback. No question
 ever leaves the machine.
 """
 
+import atexit
 import os
 import socket
 import struct
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import threading
 
+from authority import Authority, TlsServer
 from harness import Origin, Server, case, equal, expect, main, run
 
 INSIDE = "TRIPTYCH_INSIDE_NAMESPACE"
@@ -24,6 +26,8 @@ ZONE = {
     "mixed.test": ["::1", "127.0.0.1"],
     "none.test": [],
     "dead.test": ["127.0.0.2", "127.0.0.3"],
+    "host.deep.test": ["127.0.0.1"],
+    **{f"many{i}.test": ["127.0.0.1"] for i in range(20)},
 }
 
 
@@ -46,6 +50,16 @@ def answer(question):
     return head + asked + b"".join(
         b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 60, len(record)) + record
         for record in records)
+
+
+AUTHORITY = Authority()
+atexit.register(AUTHORITY.remove)
+WRONG_NAME = AUTHORITY.issue("wrong", alt="DNS:example.org")
+
+# LeakSanitizer, at the end, stops all threads and looks into their stacks; one
+# that is left in a look-up may keep it from doing so.
+LEAVES_A_THREAD = dict(os.environ, ASAN_OPTIONS=":".join(
+    filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"])))
 
 
 def serve_names(sock):
@@ -137,16 +151,100 @@ def no_port_is_left(model):
                   err="no-resources: Cannot assign requested address")
 
 
+def with_files(resolv, hosts="127.0.0.1 localhost\n"):
+    """A wrap: with this /etc/resolv.conf and /etc/hosts. (Written there by a
+    shell, into a file system of its own.)"""
+    return ["unshare", "-m", "sh", "-ec", f"""
+mount -t tmpfs none /mnt
+printf '%s' '{resolv}' >/mnt/resolv
+printf '%s' '{hosts}' >/mnt/hosts
+mount --bind /mnt/resolv "$(realpath /etc/resolv.conf)"
+mount --bind /mnt/hosts "$(realpath /etc/hosts)"
+exec "$0" "$@"
+"""]
+
+
+# Nobody listens at 127.0.0.9: the kernel says so at once. At 127.0.0.8 a socket
+# takes all questions and answers none (prepare).
+DEAD, SILENT = "127.0.0.9", "127.0.0.8"
+
+
 @case
 def no_name_server(model):
     """Nobody listens where resolv.conf points to."""
-    with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
-        conf.write("nameserver 127.0.0.9\noptions timeout:1 attempts:1\n")
-        conf.flush()
-        r = run(model, "http://one.test/", wrap=[
-            "unshare", "-m", "sh", "-c",
-            f'mount --bind {conf.name} /etc/resolv.conf && exec "$0" "$@"'])
+    r = run(model, "http://one.test/", wrap=with_files(
+        f"nameserver {DEAD}\noptions timeout:1 attempts:1\n"))
     return expect(r, ["dns"], b"")
+
+
+@case
+def the_first_name_server_is_dead(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://one.test:{server.port}/", wrap=with_files(
+            f"nameserver {DEAD}\nnameserver 127.0.0.1\n"))
+    return expect(r, ["ok"], b"found")
+
+
+@case
+def the_first_name_server_is_silent(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://one.test:{server.port}/", wrap=with_files(
+            f"nameserver {SILENT}\nnameserver 127.0.0.1\n"
+            "options timeout:1\n"))
+    return expect(r, ["ok"], b"found")
+
+
+@case
+def the_hosts_file_alone(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://written.example:{server.port}/",
+                wrap=with_files("", "127.0.0.1 written.example\n"))
+    return expect(r, ["ok"], b"found")
+
+
+@case
+def search_domains(model):
+    """A name of one part, and one of two, are looked for below them."""
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://one:{server.port}/",
+                f"http://host.deep:{server.port}/", wrap=with_files(
+                    "nameserver 127.0.0.1\nsearch nowhere.test test\n"))
+    return expect(r, ["ok", "ok"], b"found" * 2)
+
+
+@case
+def a_silent_name_server(model):
+    """It would take a minute, but for -t; and nobody else waits."""
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, "-t", "1", "--retries", "0", "http://one.test/",
+                "http://two.test/", server.http, timeout=30,
+                wrap=with_files(f"nameserver {SILENT}\n"
+                                "options timeout:15 attempts:4\n"),
+                env=LEAVES_A_THREAD)
+    return expect(r, ["timeout", "timeout", "ok"], b"found")
+
+
+@case
+def twenty_names_at_once(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, "-j", "20",
+                *[f"http://many{i}.test:{server.port}/" for i in range(20)])
+    return expect(r, ["ok"] * 20, b"found" * 20)
+
+
+@case
+def a_wrong_certificate_tells_more_than_a_refusal(model):
+    """Of two addresses: whichever is asked first, one shows a certificate that
+    is another's, and nobody listens at the other."""
+    with TlsServer(ok, WRONG_NAME, address="127.0.0.1") as server:
+        r = run(model, "--cacert", AUTHORITY.ca, "--retries", "0",
+                f"https://first.example:{server.port}/",
+                f"https://last.example:{server.port}/",
+                wrap=with_files("", "127.0.0.1 first.example\n"
+                                "127.0.0.3 first.example\n"
+                                "127.0.0.3 last.example\n"
+                                "127.0.0.1 last.example\n"))
+    return expect(r, ["tls", "tls"], b"")
 
 
 def enter():
@@ -176,6 +274,9 @@ def prepare(kept):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 53))
     threading.Thread(target=serve_names, args=(sock,), daemon=True).start()
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind((SILENT, 53))
+    return silent
 
 
 if __name__ == "__main__":
@@ -183,5 +284,6 @@ if __name__ == "__main__":
         enter()
     with tempfile.TemporaryDirectory(prefix="triptych-") as place:
         os.chmod(place, 0o755)
-        prepare(os.path.join(place, "resolv.conf"))
+        held = prepare(os.path.join(place, "resolv.conf"))
         main()
+        held.close()

@@ -11,21 +11,36 @@
 
 static void look_up(struct connection *c, const struct url *url)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = net_socket_type(url),
-                             .ai_flags = EVUTIL_AI_NUMERICSERV};
-    const char *cause;
-    struct addrinfo *addresses = NULL;
-    /* The system knows names that libevent does not (NSS): ask it first. */
-    enum result result = net_resolve(url, &addresses, &cause);
-    if (result == RESULT_OK || net_is_address(url)) {
-        on_resolved(result == RESULT_OK ? 0 : EVUTIL_EAI_FAIL, addresses, c);
-    } else if (!need_dns(c->loop)) {
-        on_resolved(EVUTIL_EAI_FAIL, NULL, c);
-    } else {
-        c->lookup = evdns_getaddrinfo(c->loop->dns, url->host, url->port,
-                                      &hints, on_resolved, c);
-        if (c->lookup != NULL) /* else it has been answered */
-            c->loop->lookups++;
+    struct addrinfo hints = {.ai_socktype = net_socket_type(url),
+                             .ai_flags = AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int error;
+    /* A name that nobody knows is worth no thread: a short look. */
+    int unknown = net_is_address(url) ? 0
+                                      : getaddrinfo(url->host, url->port,
+                                                    &hints, &found);
+    if (found != NULL)
+        freeaddrinfo(found);
+    if (unknown != 0) {
+        c->failure =
+            (struct net_failure){RESULT_DNS, gai_strerror(unknown)};
+        base_next_turn(&c->event);
+        return;
     }
+    do
+        error = lookup_begin(url, false, &c->lookup);
+    while (error != 0 && idle_drop(&c->loop->idle));
+    if (error == 0 && lookup_fd(c->lookup) != -1) {
+        event_assign(&c->event, c->loop->base, lookup_fd(c->lookup), EV_READ,
+                     on_resolved, c);
+        if (event_add(&c->event, NULL) == 0)
+            return;
+        drop_lookup(c);
+        error = -ENOMEM;
+    }
+    if (error != 0)
+        c->failure =
+            (struct net_failure){RESULT_NO_RESOURCES, strerror(-error)};
+    evtimer_assign(&c->event, c->loop->base, on_resolved, c);
+    base_next_turn(&c->event);
 }

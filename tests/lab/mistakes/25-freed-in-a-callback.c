@@ -19,13 +19,8 @@ void connection_close(struct connection *c)
     stream_free(c->stream);
     c->stream = NULL;
     c->kind->drop(c);
-    if (c->lookup != NULL) {
-        evdns_getaddrinfo_cancel(c->lookup); /* on_resolved will be called */
-        return;
-    }
+    drop_lookup(c);
     /* Nobody has it any more. */
-    if (c->addresses != NULL)
-        evutil_freeaddrinfo(c->addresses);
     idle_unname(&c->node);
     free(c);
 }

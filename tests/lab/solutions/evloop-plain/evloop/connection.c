@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/dns.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -56,6 +55,13 @@ static void free_soon(struct connection *c)
     event_active(&c->loop->reaper, EV_TIMEOUT, 1);
 }
 
+static void drop_lookup(struct connection *c)
+{
+    lookup_drop(c->lookup);
+    c->lookup = NULL;
+    c->address = NULL;
+}
+
 void connection_close(struct connection *c)
 {
     if (c->state == CLOSED)
@@ -66,10 +72,8 @@ void connection_close(struct connection *c)
     stream_free(c->stream);
     c->stream = NULL;
     c->kind->drop(c);
-    if (c->lookup != NULL)
-        evdns_getaddrinfo_cancel(c->lookup); /* on_resolved will be called */
-    else
-        free_soon(c);
+    drop_lookup(c); /* under way or not */
+    free_soon(c);
 }
 
 static void on_reap(evutil_socket_t fd, short what, void *arg)
@@ -80,8 +84,6 @@ static void on_reap(evutil_socket_t fd, short what, void *arg)
     while (loop->closed != NULL) {
         struct connection *c = loop->closed;
         loop->closed = c->next;
-        if (c->addresses != NULL)
-            evutil_freeaddrinfo(c->addresses);
         idle_unname(&c->node);
         free(c);
     }
@@ -262,30 +264,33 @@ static struct timeval timeval_of(int64_t us)
 
 void connection_address_failed(struct connection *c, int error)
 {
-    c->error = error;
-    c->result = net_result_of_connect(-error, c->address);
+    enum result result = net_result_of_connect(-error, c->address);
     const char *cause = tls_cause(c->tls, -error);
     c->kind->drop(c);
     c->kind = &socket_kind;
     c->state = CONNECTING;
-    if (c->result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
+    if (result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
         try_address(c); /* an idle connection's place will do */
         return;
     }
+    net_weigh(&c->failure, result, cause);
     c->address = c->address->ai_next;
     if (c->address != NULL)
         try_address(c);
     else
-        c->owner->failed(c->arg, c->result, cause);
+        c->owner->failed(c->arg, c->failure.result, c->failure.cause);
 }
 
-/* The look-up found none, or all have been tried (connection_open). */
-static void tell_no_address(struct connection *c)
+bool connection_tells_more(struct connection *c)
 {
-    if (c->error == 0)
-        c->owner->failed(c->arg, RESULT_REFUSED, strerror(ECONNREFUSED));
-    else
-        c->owner->failed(c->arg, c->result, evutil_gai_strerror(c->error));
+    struct net_failure failure = c->failure;
+    if (c->state != CONNECTING && c->state != SECURING)
+        return false;
+    net_weigh(&failure, RESULT_TIMEOUT, "");
+    if (failure.result == RESULT_TIMEOUT)
+        return false;
+    c->owner->failed(c->arg, failure.result, failure.cause);
+    return true;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -294,15 +299,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     struct connection *c = arg;
     (void)fd;
     (void)what;
-    if (c->state == RESOLVING) { /* so soon that it had to be put off */
-        if (c->address != NULL) {
-            c->state = CONNECTING;
-            try_address(c);
-        } else {
-            tell_no_address(c);
-        }
-        return;
-    }
     /* After a SIGCONT the answer may be here, and the time over as well: then
      * libevent, which is given one more turn, will tell first. */
     bool was_late = c->late;
@@ -343,6 +339,7 @@ void connection_has_stream(struct connection *c)
 void connection_is_open(struct connection *c)
 {
     c->state = OPEN;
+    drop_lookup(c);
     c->owner->connected(c->arg);
 }
 
@@ -350,6 +347,7 @@ void connection_is_open(struct connection *c)
 static void try_address(struct connection *c)
 {
     struct timeval limit = timeval_of(c->loop->connect_timeout_us);
+    evtimer_assign(&c->event, c->loop->base, on_timer, c);
     c->late = false;
     if (c->address->ai_socktype == SOCK_DGRAM) {
         datagram_open(c);
@@ -376,59 +374,50 @@ static void try_address(struct connection *c)
 
 /* --- Looking up --------------------------------------------------------- */
 
-/* evdns may answer from inside evdns_getaddrinfo (/etc/hosts), or long after;
- * and it answers, later still, when it is cancelled. Either way the timer
- * takes it from here, on the next turn. */
-static void on_resolved(int error, struct addrinfo *addresses, void *arg)
+/* The answer is there, or there will be none: `failure` says why. */
+static void on_resolved(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
+    (void)fd;
+    (void)what;
     if (c->lookup != NULL)
-        c->loop->lookups--;
-    c->lookup = NULL;
-    c->addresses = c->address = addresses;
-    c->error = error;
-    for (unsigned i = c->tried; i > 0 && c->address != NULL; i--)
+        c->failure.result =
+            lookup_answer(c->lookup, &c->address, &c->failure.cause);
+    for (unsigned i = c->tried; i > 0 && c->address != NULL; i--) {
+        net_weigh(&c->failure, RESULT_REFUSED, strerror(ECONNREFUSED));
         c->address = c->address->ai_next;
-    c->result = error == EVUTIL_EAI_MEMORY ? RESULT_NO_RESOURCES : RESULT_DNS;
-    if (c->state == CLOSED)
-        free_soon(c);
-    else
-        event_active(&c->event, EV_TIMEOUT, 1);
+    }
+    if (c->address == NULL) {
+        c->owner->failed(c->arg, c->failure.result, c->failure.cause);
+        return;
+    }
+    c->state = CONNECTING;
+    try_address(c);
 }
 
-/* The look-up machinery is made when the first name comes: addresses, the rule
- * in a lab, need none. */
-static bool need_dns(struct loop *loop)
-{
-    if (loop->dns == NULL)
-        loop->dns =
-            evdns_base_new(loop->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
-                                           EVDNS_BASE_DISABLE_WHEN_INACTIVE);
-    return loop->dns != NULL;
-}
-
+/* getaddrinfo waits, so a helper thread calls it (lookup.h), and its answer is
+ * one more event. An answer that is here already - an address needs no name
+ * server - is told on the next turn like the others: whoever opens does not
+ * have the connection in hand yet. */
 static void look_up(struct connection *c, const struct url *url)
 {
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = net_socket_type(url),
-                             .ai_flags = EVUTIL_AI_NUMERICSERV};
-    if (net_is_address(url)) {
-        const char *cause;
-        struct addrinfo *addresses = NULL;
-        enum result result = net_resolve(url, &addresses, &cause);
-        int error = 0;
-        if (result != RESULT_OK)
-            error = result == RESULT_NO_RESOURCES ? EVUTIL_EAI_MEMORY
-                                                  : EVUTIL_EAI_FAIL;
-        on_resolved(error, addresses, c);
-    } else if (!need_dns(c->loop)) {
-        on_resolved(EVUTIL_EAI_FAIL, NULL, c);
-    } else {
-        c->lookup = evdns_getaddrinfo(c->loop->dns, url->host, url->port,
-                                      &hints, on_resolved, c);
-        if (c->lookup != NULL) /* else it has been answered */
-            c->loop->lookups++;
+    int error;
+    do
+        error = lookup_begin(url, false, &c->lookup);
+    while (error != 0 && idle_drop(&c->loop->idle));
+    if (error == 0 && lookup_fd(c->lookup) != -1) {
+        event_assign(&c->event, c->loop->base, lookup_fd(c->lookup), EV_READ,
+                     on_resolved, c);
+        if (event_add(&c->event, NULL) == 0)
+            return;
+        drop_lookup(c);
+        error = -ENOMEM;
     }
+    if (error != 0)
+        c->failure =
+            (struct net_failure){RESULT_NO_RESOURCES, strerror(-error)};
+    evtimer_assign(&c->event, c->loop->base, on_resolved, c);
+    event_active(&c->event, EV_TIMEOUT, 1);
 }
 
 struct connection *connection_open(struct loop *loop, const struct url *url,
@@ -448,7 +437,7 @@ struct connection *connection_open(struct loop *loop, const struct url *url,
     c->tried = tried;
     c->fd = -1;
     c->kind = &socket_kind;
-    evtimer_assign(&c->event, loop->base, on_timer, c);
+    evtimer_assign(&c->event, loop->base, on_resolved, c);
     if (url->scheme != SCHEME_FILE) {
         look_up(c, url);
     } else if (diskfile_open(c, url->target) != 0) {
@@ -517,12 +506,8 @@ no_idle:
 void loop_close(struct loop *loop)
 {
     idle_close(&loop->idle);
-    while (loop->lookups > 0) /* cancelled; evdns says so on its next turn */
-        (void)event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
     on_reap(-1, 0, loop);
     event_del(&loop->reaper);
     reader_close(&loop->reader);
-    if (loop->dns != NULL)
-        evdns_base_free(loop->dns, 0);
     free(loop->chunk);
 }
