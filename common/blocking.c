@@ -5,7 +5,6 @@
 #include "lookup.h"
 #include "net.h"
 #include "regular.h"
-#include "sink.h"
 #include "upload.h"
 
 #include <errno.h>
@@ -126,15 +125,16 @@ static ssize_t channel_send(struct channel *channel, const char *p, size_t n)
 }
 
 /* Told something: the request ends here, whatever it is about. */
-static void told(struct exchange *x)
+static void told(struct blocking *b)
 {
-    exchange_failed(x, RESULT_CANCELLED, "the run ended first", clock_us());
+    exchange_failed(b->x, RESULT_CANCELLED, "the run ended first", clock_us());
 }
 
 /* Something has failed with a negative errno. */
-static void broken(struct exchange *x, const struct channel *channel,
+static void broken(struct blocking *b, const struct channel *channel,
                    int error)
 {
+    struct exchange *x = b->x;
     if (error == -TLS_CUT)
         exchange_cut(x, clock_us());
     else
@@ -181,11 +181,12 @@ static int secure(struct blocking *b, struct channel *channel, int64_t limit)
     }
 }
 
-/* Step expire, its end: the limit has passed. */
-static void expire(struct blocking *b, struct exchange *x)
+/* Step expire: the limit has passed, and nothing that had arrived by then is
+ * left to be read. */
+static void step_expire(struct blocking *b)
 {
     trace_within(&b->lane, STEP_EXPIRE, trace_now(&b->lane));
-    exchange_expired(x, clock_us());
+    exchange_expired(b->x, clock_us());
 }
 
 /* Tries one address. NULL when it cannot be had, which *failure is told; the
@@ -217,8 +218,9 @@ static struct channel *dial(struct blocking *b, const struct url *url,
 
 /* Looks the host up. NULL when the exchange has failed: the look-up is left
  * when the time is up, or the run. */
-static struct lookup *look_up(struct blocking *b, struct exchange *x)
+static struct lookup *look_up(struct blocking *b)
 {
+    struct exchange *x = b->x;
     struct lookup *lookup;
     int error;
     do
@@ -235,38 +237,39 @@ static struct lookup *look_up(struct blocking *b, struct exchange *x)
         return lookup;
     lookup_drop(lookup);
     if (ready == 0)
-        expire(b, x);
+        step_expire(b);
     else
-        told(x);
+        told(b);
     return NULL;
 }
 
 /* No address would do. */
-static void not_dialled(struct blocking *b, struct exchange *x,
-                        struct net_failure *failure, int error)
+static void not_dialled(struct blocking *b, struct net_failure *failure,
+                        int error)
 {
     if (error == -ECANCELED) {
-        told(x);
+        told(b);
         return;
     }
-    bool late = clock_us() >= exchange_deadline(x);
+    bool late = clock_us() >= exchange_deadline(b->x);
     if (late)
         net_weigh(failure, RESULT_TIMEOUT, "");
     if (late && failure->result == RESULT_TIMEOUT)
-        expire(b, x);
+        step_expire(b);
     else
-        exchange_failed(x, failure->result, failure->cause, clock_us());
+        exchange_failed(b->x, failure->result, failure->cause, clock_us());
 }
 
 /* Looks the host up and tries every address in turn. Returns a connection, or
  * NULL when the exchange has failed. */
-static struct channel *dial_host(struct blocking *b, struct exchange *x)
+static struct channel *dial_host(struct blocking *b)
 {
+    struct exchange *x = b->x;
     const struct addrinfo *at;
     struct net_failure failure = {0};
     struct channel *channel = NULL;
     int error = 0;
-    struct lookup *lookup = look_up(b, x);
+    struct lookup *lookup = look_up(b);
     if (lookup == NULL)
         return NULL;
     failure.result = lookup_answer(lookup, &at, &failure.cause);
@@ -280,15 +283,16 @@ static struct channel *dial_host(struct blocking *b, struct exchange *x)
         channel = dial(b, exchange_url(x), at, exchange_deadline(x), &failure,
                        &error);
     if (channel == NULL)
-        not_dialled(b, x, &failure, error);
+        not_dialled(b, &failure, error);
     lookup_drop(lookup);
     return channel;
 }
 
 /* A file is a connection that only speaks. NULL when the exchange has failed.
  */
-static struct channel *open_file(struct blocking *b, struct exchange *x)
+static struct channel *open_file(struct blocking *b)
 {
+    struct exchange *x = b->x;
     uint64_t size;
     int fd;
     do
@@ -308,8 +312,9 @@ static struct channel *open_file(struct blocking *b, struct exchange *x)
 /* --- The steps ---------------------------------------------------------- */
 
 /* Step connect: an idle connection if there is one, else a new one. */
-static struct channel *step_connect(struct blocking *b, struct exchange *x)
+static struct channel *step_connect(struct blocking *b)
 {
+    struct exchange *x = b->x;
     struct channel *channel = NULL;
     bool reused = false;
     while (channel == NULL && exchange_may_reuse(x)) {
@@ -323,9 +328,9 @@ static struct channel *step_connect(struct blocking *b, struct exchange *x)
         }
     }
     if (channel == NULL && exchange_url(x)->scheme == SCHEME_FILE)
-        channel = open_file(b, x);
+        channel = open_file(b);
     else if (channel == NULL)
-        channel = dial_host(b, x);
+        channel = dial_host(b);
     if (channel == NULL)
         return NULL;
     channel->drained = tls_is_quiet(channel->tls);
@@ -335,29 +340,26 @@ static struct channel *step_connect(struct blocking *b, struct exchange *x)
     return channel;
 }
 
-/* Step deliver is the model's; here only: how long did it take? While the
- * consumer holds us up, the request's time stands still. */
-static void step_deliver(struct blocking *b, struct exchange *x,
-                         struct span body)
+/* Hands a stretch of the body to the model's step deliver. While the consumer
+ * holds us up, the request's time stands still. */
+static int deliver(void *context, const char *p, size_t n)
 {
+    struct blocking *b = context;
     int64_t before = clock_us();
-    int error = b->deliver(b, body.at, body.length);
-    exchange_paused(x, clock_us() - before);
+    int error = b->deliver(b, p, n);
+    exchange_paused(b->x, clock_us() - before);
     trace_within(&b->lane, STEP_DELIVER, before);
-    if (error == -ECANCELED)
-        told(x);
-    else if (error != 0)
-        exchange_failed(x, sink_result(error), strerror(-error), clock_us());
+    return error;
 }
 
-/* Step expire: true when the limit is past and what had arrived by then is
- * read. After a SIGCONT the answer may be there although the time is over; a
- * server that never stops talking must not live on that, so the bytes (and
- * the end after them) are counted once. */
-static bool step_expire(struct channel *channel, const struct exchange *x)
+/* True once the limit has passed. Then channel->grace says how many bytes may
+ * still be read: after a SIGCONT the answer may be here although the time is
+ * over. They are counted once, with the end after them, for a server that
+ * never stops talking must not live on that. */
+static bool is_late(struct blocking *b, struct channel *channel)
 {
     int arrived = 0;
-    if (clock_us() < exchange_deadline(x)) {
+    if (clock_us() < exchange_deadline(b->x)) {
         channel->grace = -1;
         return false;
     }
@@ -366,90 +368,79 @@ static bool step_expire(struct channel *channel, const struct exchange *x)
             arrived = 0;
         channel->grace = (int64_t)arrived + 1;
     }
-    return channel->grace == 0;
+    return true;
 }
 
-/* Gives the exchange what arrived, and the model what of it is body. */
-static void feed(struct blocking *b, struct exchange *x, const char *p,
-                 size_t n)
+/* Waits until something can be read, unless the last read has left some: then
+ * it only listens now and then, for from a peer that always has more no wait
+ * would let a signal in. False if it is not to be read now. */
+static bool may_receive(struct blocking *b, struct channel *channel, bool late)
 {
-    while (n > 0) {
-        struct span body;
-        size_t used = exchange_input(x, p, n, &body, clock_us());
-        if (used == 0)
-            break; /* left over: not for this request */
-        p += used;
-        n -= used;
-        if (body.length > 0)
-            step_deliver(b, x, body);
-    }
+    int ready = 1;
+    if (channel->drained && !late)
+        ready = blocking_wait(b, channel->fd, channel->events,
+                              exchange_deadline(b->x));
+    else if (++b->busy >= BUSY_SHARE && blocking_is_told(b))
+        ready = -ECANCELED;
+    if (ready == -ECANCELED)
+        told(b);
+    return ready > 0;
 }
 
-/* Step receive: reads what there is, or waits until there is something. */
-static void step_receive(struct blocking *b, struct exchange *x,
-                         struct channel *channel)
+/* Step receive: reads what there is, or waits until there is something, and
+ * feeds it to the exchange. */
+static void step_receive(struct blocking *b, struct channel *channel)
 {
-    if (step_expire(channel, x)) {
-        expire(b, x);
+    struct exchange *x = b->x;
+    bool late = is_late(b, channel);
+    if (late && channel->grace == 0) {
+        step_expire(b);
         return;
     }
-    bool late = channel->grace >= 0;
-    if (channel->drained && !late) {
-        int ready = blocking_wait(b, channel->fd, channel->events,
-                                  exchange_deadline(x));
-        if (ready == -ECANCELED)
-            told(x);
-        if (ready <= 0)
-            return;
-    } else if (++b->busy >= BUSY_SHARE && blocking_is_told(b)) {
-        /* From a peer that always has more, no wait would let a signal in. */
-        told(x);
+    if (!may_receive(b, channel, late))
         return;
-    }
     size_t size = BLOCKING_CHUNK;
     if (late && (uint64_t)channel->grace < size &&
         exchange_url(x)->scheme != SCHEME_UDP) /* which comes whole or cut */
         size = (size_t)channel->grace;
     ssize_t n = channel_read(channel, b->buffer, size);
-    if (n > 0) {
-        if (late)
-            channel->grace -= n < channel->grace ? n : channel->grace;
-        feed(b, x, b->buffer, (size_t)n);
-    } else if (n == 0) {
+    if (late && n > 0)
+        channel->grace -= n < channel->grace ? n : channel->grace;
+    if (n > 0)
+        exchange_feed(x, b->buffer, (size_t)n, deliver, b, clock_us());
+    else if (n == 0)
         exchange_eof(x, clock_us());
-    } else if (n == -EAGAIN) {
-        if (late)
-            expire(b, x);
-    } else if (n != -EINTR) {
-        broken(x, channel, (int)n);
-    }
+    else if (n == -EAGAIN && late)
+        step_expire(b);
+    else if (n != -EAGAIN && n != -EINTR)
+        broken(b, channel, (int)n);
 }
 
 /* Waits until the peer takes more or says something, which is then read.
  * Whoever sends must also read, or two full buffers face each other; and a
  * server may answer before it has heard everything. True if it is time to
  * send. */
-static bool may_send(struct blocking *b, struct exchange *x,
-                     struct channel *channel)
+static bool may_send(struct blocking *b, struct channel *channel)
 {
-    int ready =
-        blocking_wait(b, channel->fd, POLLIN | POLLOUT, exchange_deadline(x));
+    int ready = blocking_wait(b, channel->fd, POLLIN | POLLOUT,
+                              exchange_deadline(b->x));
     if (ready == -ECANCELED)
-        told(x);
+        told(b);
     else if (ready == 0 || (ready & POLLIN) != 0)
-        step_receive(b, x, channel);
+        step_receive(b, channel);
     return ready > 0 && (ready & POLLIN) == 0;
 }
 
 /* The peer takes no more. It may have answered before that, which the reading
  * side will see; a datagram that was refused has no reading side. Nor is there
  * anything to be read when it is we who have no memory to send. */
-static void not_sent(struct exchange *x, const struct channel *channel,
+static void not_sent(struct blocking *b, const struct channel *channel,
                      int error)
 {
+    struct exchange *x = b->x;
     if (exchange_url(x)->scheme == SCHEME_UDP ||
         net_result_of_transfer(-error, exchange_url(x)) == RESULT_NO_RESOURCES)
-        broken(x, channel, error);
+        broken(b, channel, error);
     else
         exchange_unsendable(x);
 }
@@ -457,14 +448,14 @@ static void not_sent(struct exchange *x, const struct channel *channel,
 /* Step send: the head, at once; then what is uploaded, as it is taken. The
  * socket's full buffer is its drain: while the server does not read, nor do
  * we read the file. */
-static void step_send(struct blocking *b, struct exchange *x,
-                      struct channel *channel)
+static void step_send(struct blocking *b, struct channel *channel)
 {
+    struct exchange *x = b->x;
     const char *p;
     size_t n = exchange_output(x, &p);
     uint64_t offset;
     if (n == 0 && exchange_upload(x, &offset) > 0) {
-        if (!may_send(b, x, channel))
+        if (!may_send(b, channel))
             return;
         /* What the socket has no room for is read once more: simpler than
          * to keep it, and in the page cache by then. */
@@ -477,26 +468,27 @@ static void step_send(struct blocking *b, struct exchange *x,
     if (sent >= 0)
         exchange_sent(x, (size_t)sent);
     else if (sent == -EAGAIN)
-        (void)may_send(b, x, channel);
+        (void)may_send(b, channel);
     else if (sent != -EINTR)
-        not_sent(x, channel, (int)sent);
+        not_sent(b, channel, (int)sent);
 }
 
-/* The writing side is done. An error is the reading side's to meet. */
-static void step_shut(struct exchange *x, struct channel *channel)
+/* Step send, its end: the peer learns that no more comes. An error is the
+ * reading side's to meet. */
+static void shut(struct blocking *b, struct channel *channel)
 {
     (void)shutdown(channel->fd, SHUT_WR);
-    exchange_shut(x);
+    exchange_shut(b->x);
 }
 
 /* Step retry: lets the time pass, keeping the place. */
-static void step_retry(struct blocking *b, struct exchange *x)
+static void step_retry(struct blocking *b)
 {
     b->restart(b);
-    if (blocking_wait(b, -1, 0, exchange_deadline(x)) == -ECANCELED)
-        told(x);
+    if (blocking_wait(b, -1, 0, exchange_deadline(b->x)) == -ECANCELED)
+        told(b);
     else
-        exchange_waited(x, clock_us());
+        exchange_waited(b->x, clock_us());
 }
 
 /* True when the want has left the connection behind. */
@@ -509,26 +501,27 @@ static bool is_over(const struct exchange *x)
 void blocking_fetch(struct blocking *b, struct exchange *x)
 {
     struct channel *channel = NULL;
+    b->x = x;
     while (exchange_want(x) != WANT_DONE) {
         /* A server that never makes us wait is no reason not to listen. */
         if (atomic_load(&b->told) != TOLD_NOTHING)
-            told(x);
-        trace_step(&b->lane, exchange_step(x));
+            told(b);
+        trace_want(&b->lane, exchange_want(x));
         switch (exchange_want(x)) {
         case WANT_CONNECT:
-            channel = step_connect(b, x);
+            channel = step_connect(b);
             break;
         case WANT_SEND:
-            step_send(b, x, channel);
+            step_send(b, channel);
             break;
         case WANT_SHUT:
-            step_shut(x, channel);
+            shut(b, channel);
             break;
         case WANT_RECEIVE:
-            step_receive(b, x, channel);
+            step_receive(b, channel);
             break;
         case WANT_WAIT:
-            step_retry(b, x);
+            step_retry(b);
             break;
         case WANT_DONE:
             break;
@@ -541,4 +534,5 @@ void blocking_fetch(struct blocking *b, struct exchange *x)
             channel = NULL;
         }
     }
+    b->x = NULL;
 }

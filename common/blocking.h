@@ -40,8 +40,9 @@ struct blocking {
     const struct options *options;
     struct idle *idle;
     struct tls *tls;
-    struct lane lane; /* of --trace */
-    char *buffer;     /* BLOCKING_CHUNK bytes, the caller's */
+    struct lane lane;   /* of --trace */
+    char *buffer;       /* BLOCKING_CHUNK bytes, the caller's */
+    struct exchange *x; /* blocking_fetch drives it now */
 
     /* The mask to wait with. Whoever sets `told` then sends a signal that is
      * blocked everywhere but in this mask, so it is seen in blocking_wait:

@@ -3,8 +3,8 @@
 
 #include "clock.h"
 #include "date.h"
-#include "tls.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +57,7 @@ struct exchange {
     bool complete;   /* the response is whole, but not our upload */
     bool reusable;
     enum fate fate;
-    struct url next; /* of FATE_REDIRECT */
+    struct url next;        /* of FATE_REDIRECT */
     uint64_t unwanted;      /* bytes of content that were read past */
     int64_t unwanted_until; /* when that ends; CLOCK_NEVER: nothing is */
     struct http http;
@@ -71,8 +71,8 @@ static bool is_http(const struct url *url)
 static bool is_spoken(const struct exchange *x, const struct url *url,
                       const char **cause)
 {
-    *cause = tls_missing;
-    return url->scheme != SCHEME_HTTPS || x->options->has_tls;
+    *cause = x->options->no_https;
+    return url->scheme != SCHEME_HTTPS || x->options->no_https == NULL;
 }
 
 static bool is_datagram(const struct exchange *x)
@@ -194,23 +194,6 @@ void exchange_free(struct exchange *x)
 enum want exchange_want(const struct exchange *x)
 {
     return x->want;
-}
-
-enum step exchange_step(const struct exchange *x)
-{
-    switch (x->want) {
-    case WANT_CONNECT:
-        return STEP_CONNECT;
-    case WANT_SEND:
-    case WANT_SHUT:
-        return STEP_SEND;
-    case WANT_RECEIVE:
-        return STEP_RECEIVE;
-    case WANT_WAIT:
-        return STEP_RETRY;
-    default:
-        return STEP_DELIVER; /* whatever is left of the body */
-    }
 }
 
 const struct url *exchange_url(const struct exchange *x)
@@ -524,7 +507,10 @@ void exchange_feed(struct exchange *x, const char *p, size_t n,
         if (body.length > 0)
             error = deliver(context, body.at, body.length);
         if (error != 0)
-            exchange_failed(x, RESULT_WRITE_FAILED, strerror(-error), now);
+            exchange_failed(x, result_of_writing(error),
+                            error == -ECANCELED ? "the run ended first"
+                                                : strerror(-error),
+                            now);
     }
 }
 

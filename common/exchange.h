@@ -34,7 +34,6 @@
 #include "http.h"
 #include "options.h"
 #include "result.h"
-#include "trace.h"
 #include "url.h"
 
 enum want {
@@ -57,9 +56,6 @@ struct exchange *exchange_new(const struct options *options, const char *url,
 void exchange_free(struct exchange *x);
 
 enum want exchange_want(const struct exchange *x);
-
-/* The step that the want is dealt with in. */
-enum step exchange_step(const struct exchange *x);
 
 /* Where to connect now. Valid until the next call that changes the want. */
 const struct url *exchange_url(const struct exchange *x);
@@ -101,8 +97,9 @@ size_t exchange_input(struct exchange *x, const char *p, size_t n,
                       struct span *body, int64_t now);
 
 /* Gives all of the `n` bytes that arrived, or as many as the exchange takes,
- * and every stretch of body among them to `deliver`, which returns 0 or a
- * negative errno: that is RESULT_WRITE_FAILED. */
+ * and every stretch of body among them to `deliver`, which returns 0; or a
+ * negative errno, which fails the exchange with its result_of_writing. Every
+ * driver receives through this. */
 void exchange_feed(struct exchange *x, const char *p, size_t n,
                    int (*deliver)(void *context, const char *p, size_t n),
                    void *context, int64_t now);

@@ -331,8 +331,8 @@ static int take_option(struct options *o, const char *model, int code,
                      row->models);
         return -EINVAL;
     }
-    if (row->of_tls && !o->has_tls) {
-        snprintf(message, size, "--%s: %s", row->name, tls_missing);
+    if (row->of_tls && o->no_https != NULL) {
+        snprintf(message, size, "--%s: %s", row->name, o->no_https);
         return -EINVAL;
     }
     if (code == 'i' && o->input != NULL) {
@@ -419,7 +419,7 @@ int options_parse(struct options *o, const char *model, int argc, char **argv,
         .keep_alive = true,
         .high_water = WATER_UNSET,
         .low_water = WATER_UNSET,
-        .has_tls = tls_is_there(),
+        .no_https = tls_is_there() ? NULL : tls_missing,
     };
     /* There cannot be more headers than arguments. */
     o->headers = calloc((size_t)argc + 1, sizeof *o->headers);

@@ -47,8 +47,8 @@ struct options {
     unsigned loops;      /* evloop: how many */
     const char *backend; /* evloop: how it waits; NULL: the best there is */
 
-    bool has_tls;       /* there is what https takes, says tls_is_there */
-    const char *cacert; /* NULL: the system's store */
+    const char *no_https; /* why https is not spoken, in words; NULL: it is */
+    const char *cacert;   /* NULL: the system's store */
     bool insecure;
 
     const char *report; /* NULL: none */

@@ -1,6 +1,7 @@
 /* result: the one word in which every request ends. See result.h. */
 #include "result.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -56,4 +57,18 @@ void outcome_set(struct outcome *outcome, enum result result,
     outcome->result = result;
     vsnprintf(outcome->cause, sizeof outcome->cause, format, arguments);
     va_end(arguments);
+}
+
+enum result result_of_writing(int error)
+{
+    switch (error) {
+    case -ECANCELED:
+        return RESULT_CANCELLED;
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+        return RESULT_NO_RESOURCES;
+    default:
+        return RESULT_WRITE_FAILED;
+    }
 }

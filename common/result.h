@@ -57,6 +57,10 @@ const char *result_word(enum result result);
 /* True if a new try may mend it (the contract's list for --retries). */
 bool result_mendable(enum result result, int status);
 
+/* What it means when a body could not be handed on, says a negative errno.
+ * -ECANCELED: the run stops, or the request gives way. */
+enum result result_of_writing(int error);
+
 /* Fills an outcome in that no exchange has made, or overrules one. */
 void outcome_set(struct outcome *outcome, enum result result,
                  const char *format, ...)

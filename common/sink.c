@@ -181,15 +181,3 @@ int sink_commit(struct sink *sink, struct file *file, const struct job *job)
         (void)unlinkat(sink->directory, job->name, 0);
     return error;
 }
-
-enum result sink_result(int error)
-{
-    switch (error) {
-    case -EMFILE:
-    case -ENFILE:
-    case -ENOMEM:
-        return RESULT_NO_RESOURCES;
-    default:
-        return RESULT_WRITE_FAILED;
-    }
-}

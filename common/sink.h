@@ -54,9 +54,6 @@ int sink_commit(struct sink *sink, struct file *file, const struct job *job);
 /* Forgets what was written, for a new try or for good. */
 void sink_abort(struct sink *sink, struct file *file, const struct job *job);
 
-/* The result that an error of these functions means for the request. */
-enum result sink_result(int error);
-
 /* Removes what a killed worker may have left of the job. */
 void sink_remove(struct sink *sink, const struct job *job);
 

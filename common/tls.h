@@ -44,7 +44,7 @@ struct ssl_ctx_st;
 /* True if there is a module to be loaded; it is not loaded by this. */
 bool tls_is_there(void);
 
-/* For whoever tls_is_there disappoints: in words. */
+/* The message to print when tls_is_there() is false. */
 extern const char tls_missing[];
 
 /* What the sessions of a run share. Any thread may use it. */

@@ -220,6 +220,15 @@ static void print_step(const struct lane *lane, enum step step, int64_t from,
           step_words[step], from, until - from, id, more);
 }
 
+void trace_want(struct lane *lane, enum want want)
+{
+    static const enum step steps[] = {
+        [WANT_CONNECT] = STEP_CONNECT, [WANT_SEND] = STEP_SEND,
+        [WANT_SHUT] = STEP_SEND,       [WANT_RECEIVE] = STEP_RECEIVE,
+        [WANT_WAIT] = STEP_RETRY,      [WANT_DONE] = STEP_DELIVER};
+    trace_step(lane, steps[want]);
+}
+
 void trace_step(struct lane *lane, enum step step)
 {
     if (!is_on(lane) || lane->at == step)

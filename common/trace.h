@@ -21,6 +21,7 @@
 #ifndef TRIPTYCH_TRACE_H
 #define TRIPTYCH_TRACE_H
 
+#include "exchange.h"
 #include "jobs.h"
 
 #include <pthread.h>
@@ -94,6 +95,9 @@ void trace_return(struct lane *lane);
 /* Ends the step that the lane is at, and begins another, unless it is the
  * same; STEP_NONE: none. */
 void trace_step(struct lane *lane, enum step step);
+
+/* The same with the step that the want is dealt with in. */
+void trace_want(struct lane *lane, enum want want);
 
 /* Ends step finish, and tells what came of the request; within another step
  * if the lane is not at finish. */

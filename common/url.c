@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A stretch of somebody else's text; `at` is NULL when the component is not
  * there, which is not the same as there and empty (5.3). */

@@ -155,7 +155,7 @@ void step_deliver(struct request *r, struct span body)
     if (error == 0)
         run_count(run, body.length);
     else
-        exchange_failed(r->x, sink_result(error), strerror(-error),
+        exchange_failed(r->x, result_of_writing(error), strerror(-error),
                         clock_us());
     trace_within(&r->lane, STEP_DELIVER, before);
 }
@@ -180,7 +180,7 @@ bool deliver_end(struct request *r)
          * request goes on meanwhile. */
         error = sink_commit(&run->sink, &r->file, r->job);
         if (error != 0)
-            exchange_failed(r->x, sink_result(error), strerror(-error),
+            exchange_failed(r->x, result_of_writing(error), strerror(-error),
                             clock_us());
     } else if (r->out != NULL) {
         stream_cancel(r->out, &r->waiter);

@@ -308,7 +308,7 @@ void request_advance(struct request *r)
 {
     for (;;) {
         enum want want = exchange_want(r->x);
-        trace_step(&r->lane, exchange_step(r->x));
+        trace_want(&r->lane, want);
         if (r->connection != NULL &&
             (want == WANT_CONNECT || want == WANT_WAIT || want == WANT_DONE))
             leave_connection(r);

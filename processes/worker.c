@@ -114,7 +114,8 @@ static void complete_body(struct worker *w, struct outcome *outcome)
         !options_ordered(w->setting->options)) {
         int error = sink_commit(sink, &w->file, &w->job);
         if (error != 0)
-            outcome_set(outcome, sink_result(error), "%s", strerror(-error));
+            outcome_set(outcome, result_of_writing(error), "%s",
+                        strerror(-error));
     }
     outcome->done_us = clock_us();
     if (outcome->result != RESULT_OK)

@@ -154,7 +154,8 @@ static void complete_body(struct worker *w)
         if (error == -ECANCELED)
             outcome_set(outcome, RESULT_CANCELLED, "the run ended first");
         else if (error != 0)
-            outcome_set(outcome, sink_result(error), "%s", strerror(-error));
+            outcome_set(outcome, result_of_writing(error), "%s",
+                        strerror(-error));
         outcome->done_us = clock_us();
     }
     outcome->bytes = ordered(w) ? w->written : w->file.bytes;

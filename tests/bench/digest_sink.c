@@ -96,8 +96,3 @@ void sink_remove(struct sink *sink, const struct job *job)
     (void)sink;
     (void)job;
 }
-
-enum result sink_result(int error)
-{
-    return error == -ENOMEM ? RESULT_NO_RESOURCES : RESULT_WRITE_FAILED;
-}

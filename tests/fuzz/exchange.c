@@ -126,7 +126,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world world = {data, data + size, 0};
     unsigned shape = next(&world);
     struct options options = {.timeout_us = CLOCK_SECOND,
-                              .has_tls = true,
                               .retries = shape % 3,
                               .max_redirects = 5,
                               .max_body = shape & 4 ? 1000 : UINT64_MAX,

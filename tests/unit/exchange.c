@@ -83,8 +83,9 @@ static void check_result(struct exchange *x, enum result result)
  * to find; the exchange is through. */
 static bool reusable_when_split(const struct response *r, size_t split)
 {
-    return r->reusable || (strstr(r->name, "second") != NULL &&
-                           r->bytes[split] == 'H' && split > 0) ||
+    return r->reusable ||
+           (strstr(r->name, "second") != NULL && r->bytes[split] == 'H' &&
+            split > 0) ||
            (strcmp(r->name, "more than the length") == 0 &&
             split == r->length - 1);
 }
@@ -113,8 +114,10 @@ static void run_response(const struct response *r, size_t split)
     if (!exchange_reusable(x))
         ck_assert_msg(!r->reusable, "%s: not reusable", r->name);
     else
-        ck_assert_msg(reusable_when_split(r, split), "%s, split at %zu: "
-                      "reusable", r->name, split);
+        ck_assert_msg(reusable_when_split(r, split),
+                      "%s, split at %zu: "
+                      "reusable",
+                      r->name, split);
     ck_assert_uint_eq(outcome->attempts, 1);
     ck_assert((outcome->cause[0] == '\0') == (outcome->result == RESULT_OK));
     bytes_free(&body);
@@ -204,11 +207,16 @@ START_TEST(refuses_some_redirects)
         const char *location;
         enum result result;
     } cases[] = {
-        {"ftp://h/", RESULT_UNSUPPORTED},  {"file:///etc/x", RESULT_UNSUPPORTED},
-        {"tcp://h:1/", RESULT_UNSUPPORTED}, {"http://u@h/", RESULT_BAD_URL},
-        {"/a b", RESULT_BAD_URL},           {"http://", RESULT_BAD_URL},
-        {"FILE:/x", RESULT_UNSUPPORTED},    {"fIle:x", RESULT_UNSUPPORTED},
-        {"file://h/x", RESULT_UNSUPPORTED}, {"tcp://h/", RESULT_UNSUPPORTED},
+        {"ftp://h/", RESULT_UNSUPPORTED},
+        {"file:///etc/x", RESULT_UNSUPPORTED},
+        {"tcp://h:1/", RESULT_UNSUPPORTED},
+        {"http://u@h/", RESULT_BAD_URL},
+        {"/a b", RESULT_BAD_URL},
+        {"http://", RESULT_BAD_URL},
+        {"FILE:/x", RESULT_UNSUPPORTED},
+        {"fIle:x", RESULT_UNSUPPORTED},
+        {"file://h/x", RESULT_UNSUPPORTED},
+        {"tcp://h/", RESULT_UNSUPPORTED},
     };
     struct options options = plain_options();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -382,21 +390,28 @@ START_TEST(waits_as_asked)
         {"503 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 MEZ\r\n", 100},
         /* By the clock of the answer, in the three forms: */
         {"503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-         "Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n", 2000},
+         "Retry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\n",
+         2000},
         {"503 No\r\nRetry-After: Sunday, 06-Nov-94 08:49:39 GMT\r\n"
-         "Date: Sun Nov  6 08:49:37 1994\r\n", 2000},
+         "Date: Sun Nov  6 08:49:37 1994\r\n",
+         2000},
         {"503 No\r\nDate: Sunday, 06-Nov-94 08:49:37 GMT\r\n"
-         "Retry-After: Sun Nov  6 08:49:39 1994\r\n", 2000},
+         "Retry-After: Sun Nov  6 08:49:39 1994\r\n",
+         2000},
         {"503 No\r\nDate: Thu, 31 Dec 2099 23:59:59 GMT\r\n"
-         "Retry-After: Friday, 01-Jan-00 00:00:09 GMT\r\n", 10000},
+         "Retry-After: Friday, 01-Jan-00 00:00:09 GMT\r\n",
+         10000},
         {"503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-         "Retry-After: Sun, 06 Nov 1994 08:50:38 GMT\r\n", -1},
+         "Retry-After: Sun, 06 Nov 1994 08:50:38 GMT\r\n",
+         -1},
         {"503 No\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-         "Retry-After: Sun, 06 Nov 1994 08:49:36 GMT\r\n", 100},
+         "Retry-After: Sun, 06 Nov 1994 08:49:36 GMT\r\n",
+         100},
         /* By ours: */
         {"503 No\r\nRetry-After: Wed, 01 Jan 2031 00:00:04 GMT\r\n", 4000},
         {"503 No\r\nDate: today\r\n"
-         "Retry-After: Wednesday, 01-Jan-31 00:00:04 GMT\r\n", 4000},
+         "Retry-After: Wednesday, 01-Jan-31 00:00:04 GMT\r\n",
+         4000},
         {"503 No\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 100},
         {"503 No\r\nRetry-After: Wed, 01 Jan 2031 00:01:01 GMT\r\n", -1},
         /* Of the answer alone, not of what comes before it: */
@@ -767,6 +782,13 @@ static int take_none(void *count, const char *p, size_t n)
     return -ENOSPC;
 }
 
+static int fail_with(void *context, const char *p, size_t n)
+{
+    (void)p;
+    (void)n;
+    return *(int *)context;
+}
+
 START_TEST(feeds_a_deliverer)
 {
     static const char response[] = "HTTP/1.1 200 OK\r\n"
@@ -800,6 +822,29 @@ START_TEST(a_deliverer_may_fail)
     ck_assert_int_eq(exchange_outcome(x)->result, RESULT_WRITE_FAILED);
     ck_assert_int_eq(count, 1);
     exchange_free(x);
+}
+END_TEST
+
+/* How the body could not be handed on says what the request comes to. */
+START_TEST(a_deliverer_says_why)
+{
+    static const struct {
+        int error;
+        enum result result;
+    } rows[] = {{-ENOSPC, RESULT_WRITE_FAILED},
+                {-ENOMEM, RESULT_NO_RESOURCES},
+                {-EMFILE, RESULT_NO_RESOURCES},
+                {-ECANCELED, RESULT_CANCELLED}};
+    struct options options = plain_options();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct exchange *x = start(&options, "http://h/");
+        int error = rows[i].error;
+        connect_and_send(x, false);
+        static const char response[] = "HTTP/1.1 200 OK\r\n\r\nbody";
+        exchange_feed(x, response, sizeof response - 1, fail_with, &error, 20);
+        check_result(x, rows[i].result);
+        exchange_free(x);
+    }
 }
 END_TEST
 
@@ -870,6 +915,7 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, delivery_can_fail_at_the_end);
     tcase_add_test(tc, feeds_a_deliverer);
     tcase_add_test(tc, a_deliverer_may_fail);
+    tcase_add_test(tc, a_deliverer_says_why);
     tcase_add_test(tc, talks_plain_tcp);
     tcase_add_test(tc, an_empty_reply_is_ok);
 }

@@ -146,7 +146,7 @@ void step_deliver(struct request *r, struct span body)
     if (error == 0)
         run_count(run, body.length);
     else
-        exchange_failed(r->x, sink_result(error), strerror(-error),
+        exchange_failed(r->x, result_of_writing(error), strerror(-error),
                         clock_us());
     trace_within(&r->lane, STEP_DELIVER, before);
 }
@@ -169,7 +169,7 @@ bool deliver_end(struct request *r)
     if (!is_ordered(r)) {
         error = sink_commit(&run->sink, &r->file, r->job);
         if (error != 0)
-            exchange_failed(r->x, sink_result(error), strerror(-error),
+            exchange_failed(r->x, result_of_writing(error), strerror(-error),
                             clock_us());
     } else if (r->out != NULL) {
         stream_cancel(r->out, &r->waiter);

@@ -357,7 +357,7 @@ static bool ends_connection(enum want want)
 void request_advance(struct request *r)
 {
     enum want want = exchange_want(r->x);
-    trace_step(&r->lane, exchange_step(r->x));
+    trace_want(&r->lane, want);
     if (r->connection != NULL && ends_connection(want))
         leave_connection(r);
     if (handlers[want](r))

@@ -1,0 +1,7 @@
+#pragma once
+int isalnum(int);
+int isalpha(int);
+int isdigit(int);
+int isspace(int);
+int isxdigit(int);
+int tolower(int);

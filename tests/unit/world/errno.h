@@ -1,0 +1,2 @@
+#pragma once
+enum { ENOMEM = 1, EINVAL, ENFILE, EMFILE, ECANCELED };
