@@ -1,5 +1,6 @@
 """What tests in Python share: a finding, and the running of cases."""
 
+import signal
 import sys
 import tempfile
 import time
@@ -8,6 +9,20 @@ import traceback
 
 class Failure(AssertionError):
     """A test's finding."""
+
+
+def heed_signals():
+    """A shell makes what it starts in the background ignore SIGINT, nohup
+    SIGHUP, and so do their children's children: a tested program would ignore
+    what a test sends. What is handled here is not ignored there."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler),
+                            (signal.SIGQUIT, lambda *_: None),
+                            (signal.SIGHUP, lambda *_: None)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+heed_signals()
 
 
 def check(condition, message):

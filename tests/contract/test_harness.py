@@ -2,6 +2,8 @@
 behind: small tests that do so, and what the harness makes of them."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -90,6 +92,27 @@ try:
     harness.end(child)
 finally:
     kill_session(child.pid)""", 1, "does not end")
+
+
+IGNORING = f"""
+import subprocess, sys
+sys.path.insert(0, {os.path.dirname(HERE)!r})
+import runner
+sys.exit(subprocess.run(["cat", "/proc/self/status"]).returncode)
+"""
+
+
+def case_signals_are_heeded(_):
+    """A shell starts what is in the background with SIGINT ignored, nohup with
+    SIGHUP; what is tested must not inherit that."""
+    def ignore():
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+    done = subprocess.run([sys.executable, "-c", IGNORING], check=True,
+                          stdout=subprocess.PIPE, text=True,
+                          preexec_fn=ignore)
+    ignored = int(re.search(r"\nSigIgn:\t(\w+)", done.stdout).group(1), 16)
+    check(ignored & 7 == 0, f"ignored: {ignored:#x}")
 
 
 if __name__ == "__main__":
