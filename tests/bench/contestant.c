@@ -12,7 +12,10 @@
 
 struct contestant contestants[] = {
     {.name = "threads", .program = "fetch-threads", .saves = true},
-    {.name = "processes", .program = "fetch-processes", .saves = true},
+    {.name = "processes",
+     .program = "fetch-processes",
+     .saves = true,
+     .has_workers = true},
     {.name = "evloop", .program = "fetch-evloop", .saves = true},
     {.name = "threads", .program = "digest-threads", .digests_only = true},
     {.name = "processes", .program = "digest-processes", .digests_only = true},

@@ -23,6 +23,7 @@ struct contestant {
     bool saves;          /* it can save each body as a file */
     bool only_saves;     /* ... and can do nothing else with it */
     unsigned share;      /* percent of the requests: it is slow; 0: all */
+    bool has_workers;    /* processes, which can crash one by one */
     bool digests_only;   /* takes part only where bodies are digested */
     char path[PATH_MAX]; /* where it was found; "": it was not */
 };

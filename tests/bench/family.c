@@ -128,12 +128,9 @@ unsigned long family_switches(pid_t pid)
 
 /* --- Killing ------------------------------------------------------------ */
 
-void family_kill_one(pid_t pid, bool *had_children)
+void family_kill_child(pid_t pid)
 {
     size_t count = find_family(pid);
     if (count > 1)
-        *had_children = true;
-    size_t which = count > 1 ? 1 + (size_t)rand() % (count - 1) : 0;
-    if (which != 0 || !*had_children)
-        (void)kill(family[which], SIGKILL);
+        (void)kill(family[1 + (size_t)rand() % (count - 1)], SIGKILL);
 }

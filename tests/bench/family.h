@@ -29,8 +29,7 @@ size_t family_memory(pid_t pid);
  * so far: context switches of both kinds. */
 unsigned long family_switches(pid_t pid);
 
-/* Kills one of its children, or, when it never had any, the program: one whose
- * children have all done their work and ended is spared. */
-void family_kill_one(pid_t pid, bool *had_children);
+/* Kills one of its children, if it has any just now. */
+void family_kill_child(pid_t pid);
 
 #endif

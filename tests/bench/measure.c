@@ -172,7 +172,10 @@ int watch_due(struct watch *watch)
             now + took + (pause > 20 * took ? pause : 20 * took);
     }
     if (watch->next_kill != 0 && now >= watch->next_kill) {
-        family_kill_one(watch->pid, &watch->had_children);
+        if (setting->has_workers)
+            family_kill_child(watch->pid);
+        else
+            (void)kill(watch->pid, SIGKILL);
         watch->next_kill = now + setting->kill_ms / 1000.0;
     }
     if ((watch->end != 0 && now >= watch->end) ||

@@ -25,6 +25,7 @@ struct measure_setting {
     const char *input;   /* file for standard input; NULL: /dev/null */
     double rate;         /* bytes a second read from its output; 0: all */
     unsigned kill_ms;    /* so often something of it is killed; 0: never */
+    bool has_workers;    /* ... a child, whenever it has any; else itself */
     unsigned look_ms;    /* so often it is looked at at most; 0: 20 */
     double limit;        /* seconds after which it is killed; 0: none */
     unsigned first_core; /* it may run on these ... */
@@ -52,10 +53,8 @@ struct measure {
 };
 
 /*
- * Runs argv[0] and reads all of its standard output. What is killed, if that
- * is asked for, is one of its children, or the program itself if it has not
- * had any. Returns when it has ended: 0, or a negative errno if it could not
- * be run.
+ * Runs argv[0] and reads all of its standard output. Returns when it has
+ * ended: 0, or a negative errno if it could not be run.
  */
 int measure_run(char *const argv[], const struct measure_setting *setting,
                 struct measure *out);
@@ -78,7 +77,6 @@ struct watch {
     double next_kill;
     double next_read;
     double end;
-    bool had_children;
 };
 
 /* Starts it. `setting` and `out` must live until watch_end. 0 or a negative

@@ -42,6 +42,7 @@ int lane_open(struct race_lane *lane, const char *model,
     lane->setting = (struct measure_setting){
         .rate = work->rate,
         .kill_ms = work->workload.kills ? work->kill_ms : 0,
+        .has_workers = strcmp(model, "processes") == 0,
         .look_ms = LOOK_MS,
         .errors = lane->errors,
         .own_group = true};

@@ -239,6 +239,38 @@ def case_small_run(directory):
     check(again.returncode == 0 and Page(out).source == before, f"{again}")
 
 
+LATE = """#!{python}
+import os, sys, time
+time.sleep(0.5)
+os.execv({program!r}, [{program!r}, *sys.argv[1:]])
+"""
+
+
+def case_a_crash_before_there_are_workers(directory):
+    """On a busy machine processes may need longer for its workers than it is
+    to the first crash, which then must not be its own."""
+    place = os.path.join(directory, "bin")
+    out = os.path.join(directory, "out")
+    os.makedirs(os.path.join(place, "tests"))
+    for name in ("tests/triptych-origin", "tests/triptych-floor",
+                 *(f"fetch-{model}" for model in MODELS)):
+        os.symlink(os.path.join(BIN, name), os.path.join(place, name))
+    shutil.copy(BENCH, os.path.join(place, "tests"))
+    late = os.path.join(place, "fetch-processes")
+    os.unlink(late)
+    with open(late, "w", encoding="utf-8") as file:
+        file.write(LATE.format(python=sys.executable, program=os.path.join(
+            BIN, "fetch-processes")))
+    os.chmod(late, 0o755)
+    done = subprocess.run(
+        [os.path.join(place, "tests/triptych-bench"), "-q", "-r1", "-n",
+         str(CRASH), "--no-calls", "-o", out, "crash"], text=True,
+        timeout=PATIENCE, stdin=subprocess.DEVNULL, capture_output=True,
+        check=False)
+    check(done.returncode == 0, f"{done}")
+    check_crash(Results(out))
+
+
 def case_failed_runs_are_no_times(directory):
     """A peer that does nothing, and one that fails, are not shown as fast."""
     path = os.path.join(directory, "path")
