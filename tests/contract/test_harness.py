@@ -24,6 +24,14 @@ def the_case(model):
 """
 
 
+# A practice server that does not end when it is told to.
+STUBBORN = """#!/bin/sh
+trap '' TERM
+printf 'http://127.0.0.1:1\\ntcp://127.0.0.1:1\\nudp://127.0.0.1:1\\n'
+exec sleep 1000 {mark}
+"""
+
+
 def left(mark):
     """The processes that have the mark among their arguments."""
     found = []
@@ -92,6 +100,41 @@ try:
     harness.end(child)
 finally:
     kill_session(child.pid)""", 1, "does not end")
+
+
+def place_of_soak(directory, statement, told):
+    """What becomes of the soak's servers, none of which ends by itself."""
+    mark = f"1.{os.getpid()}"  # of sleep's arguments: so many seconds more
+    tests = os.path.join(directory, "tests")
+    os.mkdir(tests)
+    path = os.path.join(tests, "triptych-origin")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(STUBBORN.format(mark=mark))
+    os.chmod(path, 0o755)
+    soak = os.path.join(os.path.dirname(HERE), "soak")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, {soak!r})"
+             f"; import kinds; {statement}"], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=100, check=False,
+            env=dict(os.environ, TRIPTYCH_PATIENCE="1",
+                     TRIPTYCH_BIN=directory))
+        check(done.returncode == 1 and told in done.stdout, f"{done}")
+        check(not left(mark), f"left over: {left(mark)}")
+    finally:
+        for pid in left(mark):
+            os.kill(pid, 9)
+
+
+def case_servers_of_the_soak_that_do_not_end(directory):
+    """The first one's failure must not spare the others."""
+    place_of_soak(directory, f"kinds.Place({directory!r}).close()",
+                  "does not end")
+
+
+def case_servers_of_a_soak_that_cannot_begin(directory):
+    place_of_soak(directory, "kinds.Place('/no/such/folder')",
+                  "does not end")
 
 
 IGNORING = f"""

@@ -4,6 +4,7 @@ Each kind is a row: how often, a name, and a function that makes one request.
 All that a request's kind leaves open is the time that it takes.
 """
 
+import contextlib
 import os
 import socket
 import sys
@@ -43,18 +44,30 @@ class Place:
     addresses has its own ports, so that they do not run out."""
 
     def __init__(self, directory):
-        self.origins = [Origin(f"--address=127.0.0.{i + 1}")
-                        for i in range(ORIGINS)]
+        self.origins = []
+        self._held = deque()
+        # All of it is undone, whatever fails, here or there.
+        with contextlib.ExitStack() as undo:
+            self._open(directory, undo)
+            self._undo = undo.pop_all()
+
+    def _open(self, directory, undo):
+        for i in range(ORIGINS):
+            self.origins.append(Origin(f"--address=127.0.0.{i + 1}"))
+            # The one that is there by then: see restart_an_origin.
+            undo.callback(lambda i=i: self.origins[i].__exit__())
         port = self.origins[0].http.rpartition(":")[2]
         self.http = [o.http for o in self.origins] + \
             [f"http://localhost:{port}"]
         self._closed = free_port()
+        undo.callback(self._closed[0].close)
         self.closed_port = self._closed[1]
         self._silent = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        undo.callback(self._silent.close)
         self._silent.setblocking(False)
         self.silent_port = self._silent.getsockname()[1]
-        self._held = deque()
-        self._fill_a_backlog()
+        undo.callback(lambda: [held.close() for _, held in self._held])
+        self._fill_a_backlog(undo)
         self._contents = [memoryview(content(LARGEST, seed))
                           for seed in range(SEEDS)]
         self.file = os.path.join(directory, "file")
@@ -63,16 +76,16 @@ class Place:
             file.write(self.body(self.file_size, 1))
         self.directory = directory
 
-    def _fill_a_backlog(self):
+    def _fill_a_backlog(self, undo):
         """A port where connecting takes for ever."""
         self._full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        undo.callback(self._full.close)
         self.full_port = self._full.getsockname()[1]
-        self._fillers = []
         for _ in range(4):
             filler = socket.socket()
+            undo.callback(filler.close)
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", self.full_port))
-            self._fillers.append(filler)
 
     def body(self, n, seed):
         return self._contents[seed][:n]
@@ -101,11 +114,7 @@ class Place:
             f"--tcp-port={ports[1]}", f"--udp-port={ports[2]}")
 
     def close(self):
-        for origin in self.origins:
-            origin.__exit__()
-        for sock in (self._closed[0], self._silent, self._full,
-                     *self._fillers, *(held for _, held in self._held)):
-            sock.close()
+        self._undo.close()
 
 
 # --- The kinds -------------------------------------------------------------
