@@ -22,6 +22,7 @@ const UNITS = {
     p50_us: ['ms', 1e-3], p90_us: ['ms', 1e-3], p99_us: ['ms', 1e-3],
     p99_9_us: ['ms', 1e-3], max_us: ['ms', 1e-3],
     pss: ['MiB', 1 / (1 << 20)],
+    in_flight: ['', 1],
 };
 
 export function resultsFile(root = ROOT) {
@@ -45,7 +46,11 @@ export function results(root = ROOT) {
     const rows = body.map((cells) => Object.fromEntries(head.map((name, i) =>
         [name, ['workload', 'program'].includes(name) ? cells[i]
             : cells[i] === '-' ? null : Number(cells[i])])));
-    const all = { rows, notes, columns: head };
+    // By Little's law, with the median for the mean: what was really in flight.
+    for (const row of rows)
+        row.in_flight = row.requests_s === null || row.p50_us === null ? null
+            : row.requests_s * row.p50_us * 1e-6;
+    const all = { rows, notes, columns: [...head, 'in_flight'] };
     cache.set(file, all);
     return all;
 }

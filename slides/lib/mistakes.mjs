@@ -1,5 +1,5 @@
 // mistakes: the wrong versions that the labs' graders must catch, from
-// tests/lab/mistakes/NN-name.c, each as a diff against the right code.
+// tests/lab/mistakes/NN-name.c, each with the diff that mends it.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from
     'node:fs';
@@ -56,19 +56,19 @@ export function mistakesOf(root, file, name) {
         m.functions.includes(name));
 }
 
-// Lines [{sign, text}] of the right function becoming the wrong one: all of
-// it, so that the context is there.
-export function diff(right, wrong) {
+// Lines [{sign, text}] of the wrong function becoming the right one, as one
+// would mend it: all of it, so that the context is there.
+export function diff(wrong, right) {
     const folder = mkdtempSync(path.join(tmpdir(), 'triptych-diff-'));
-    const [a, b] = ['right.c', 'wrong.c'].map((n) => path.join(folder, n));
-    writeFileSync(a, `${right}\n`);
-    writeFileSync(b, `${wrong}\n`);
+    const [a, b] = ['wrong.c', 'right.c'].map((n) => path.join(folder, n));
+    writeFileSync(a, `${wrong}\n`);
+    writeFileSync(b, `${right}\n`);
     const result = spawnSync('diff', ['-U', '10000', a, b],
         { encoding: 'utf8' });
     rmSync(folder, { recursive: true });
     if (result.status > 1 || result.error)
         throw result.error ?? new Error(result.stderr);
-    const lines = result.status === 0 ? right.split('\n').map((l) => ` ${l}`)
+    const lines = result.status === 0 ? wrong.split('\n').map((l) => ` ${l}`)
         : result.stdout.trimEnd().split('\n').slice(3);
     return lines.map((line) => ({ sign: line[0] ?? ' ', text: line.slice(1) }));
 }

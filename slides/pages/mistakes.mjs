@@ -1,7 +1,8 @@
-// mistakes: a page for each wrong version, as a diff with its symptom.
-import { escape } from '../lib/highlight.mjs';
+// mistakes: a page for each wrong version: how it shows, the wrong code, and,
+// folded, the diff that mends it.
+import { c, escape } from '../lib/highlight.mjs';
 import { diff, mistakes } from '../lib/mistakes.mjs';
-import { definition, read } from '../lib/source.mjs';
+import { definition } from '../lib/source.mjs';
 import { sourceHref, resolve } from '../lib/names.mjs';
 import { stepsOf } from './columns.mjs';
 
@@ -27,16 +28,22 @@ function paragraphs(text) {
     return text.split(/\n\s*\n/).map((p) => `<p>${inline(p)}</p>`).join('');
 }
 
-const WORDS = { '+': 'wrong', '-': 'right', ' ': '' };
+const WORDS = { '+': 'right', '-': 'wrong', ' ': '' };
+
+function quoted(site, m) {
+    return m.functions.map((name) => `<figure class="quote"><figcaption>${
+        m.file}: <b>${name}</b></figcaption><pre><code>${
+        c(definition(m.from, name, site.root).full)}</code></pre></figure>`)
+        .join('\n');
+}
 
 function diffed(site, m, up) {
-    const wrong = read(m.from, site.root);
     return m.functions.map((name) => {
         const right = definition(m.file, name, site.root);
         const other = definition(m.from, name, site.root);
         // Without a comment of its own, the right one's is no difference.
-        const lines = other.comment ? diff(right.full, other.full)
-            : diff(right.code, other.code);
+        const lines = other.comment ? diff(other.full, right.full)
+            : diff(other.code, right.code);
         const rows = lines.map(({ sign, text }) => {
             const word = WORDS[sign] ? ` class="${WORDS[sign]}"` : '';
             return `<span${word}>${sign} ${escape(text)}</span>`;
@@ -44,9 +51,9 @@ function diffed(site, m, up) {
         const entry = resolve(m.file, name, ['function'], site.root);
         return `<figure class="quote diff"><figcaption><a href="${up}${
             sourceHref(entry)}">${m.file}: <b>${name}</b></a>
-            <span><i>-</i> right, <i>+</i> wrong</span></figcaption>
+            <span><i>-</i> wrong, <i>+</i> right</span></figcaption>
             <pre><code>${rows.join('\n')}</code></pre></figure>`;
-    }).join('\n') || `<p>${wrong.lines.length} lines</p>`;
+    }).join('\n');
 }
 
 export function listed(site, list, up) {
@@ -65,15 +72,18 @@ export async function make(site) {
             kind: 'mistake', body: `
 <p class="crumbs"><a href="${up}${INDEX}">Mistakes</a></p>
 <h1>Mistake ${m.number}: ${inline(m.title)}</h1>
-<dl class="facts"><dt>Lab</dt><dd>${escape(m.lab)}</dd>
-<dt>Caught by</dt><dd>${m.caughtBy.map((t) =>
-        `<code>${escape(t)}</code>`).join(', ')}</dd>${steps.length === 0 ? ''
+<dl class="facts"><dt>Lab</dt><dd>${escape(m.lab)}</dd>${steps.length === 0 ? ''
         : `<dt>Step</dt><dd>${steps.map((s) => `<a href="${up}${s.page}">${
             s.name}</a>`).join(', ')}</dd>`}</dl>
 <h2>How it shows</h2>
 <div class="symptom">${paragraphs(m.symptom.replace(/^[a-z]/, (c) => c.toUpperCase()))}</div>
-<h2>What is wrong</h2>
-${diffed(site, m, up)}
+<details class="hint"><summary>A hint</summary><p>The labs' test that catches it: ${
+    m.caughtBy.map((t) => `<code>${escape(t)}</code>`).join(', ')}.</p></details>
+<h2>The wrong code</h2>
+${quoted(site, m)}
+<h2>Mended</h2>
+<details class="mending"><summary>The difference</summary>
+${diffed(site, m, up)}</details>
 <nav class="turn" aria-label="Other mistakes">${before ? `<a rel="prev" href="${
     up}${before.page}">‹ Mistake ${before.number}</a>` : '<span></span>'}${
     after ? `<a rel="next" href="${up}${after.page}">Mistake ${
@@ -83,8 +93,8 @@ ${diffed(site, m, up)}
     site.page({ page: INDEX, title: 'Mistakes', body: `
 <h1>Mistakes, and how each shows</h1>
 <p class="lead">Each is a wrong version of functions of the source, as learners
-write them. The symptom comes first: think before you look at the diff. The
-labs' graders must catch every one of them.</p>
+write them. The symptom comes first, then the wrong code; the mending is folded,
+so that you can look for it yourself. The labs' graders must catch every one.</p>
 ${labs.map((lab) => `<h2>${escape(lab)}</h2>${listed(site,
         all.filter((m) => m.lab === lab), up)}`).join('')}` });
 }

@@ -1,5 +1,5 @@
 /*
- * Mistake 9: unused ends of the own pipes left open in the child
+ * Mistake 9: its own pipes' unused ends left open in the child
  * Lab: processes
  * File: processes/pool.c
  * Caught by: the_child_closes_the_parents_ends
