@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import labs, mutants  # noqa: E402
+from triptych_lab import labs, mutants, mutation  # noqa: E402
 
 SOURCE = """\
 #include <pthread.h>
@@ -82,6 +82,19 @@ def case_same_code(_):
                            "no_type ")
     kept = mutants.sift(lab, [same, wrong])[0]
     check(kept == [], f"kept: {kept}")
+
+
+def case_the_rest_is_right(_):
+    """Of a lab's other files the reference's are there: else each mutant would
+    fail for what was not changed."""
+    lab = labs.lab("threads")
+    lab.tests = [lab.test("all_items_are_worked_on")]
+    file = "threads/queue.c"
+    text = (labs.ROOT / file).read_text()
+    with mutation.bench_for(lab) as bench:
+        test, how = mutation.judge(bench, mutation.Order(lab.tests), file,
+                                   text + "\n")
+    check(test is None, f"the reference is {how} by {test}")
 
 
 sys.exit(run_cases(globals()))

@@ -34,6 +34,11 @@ static struct timespec time_of(int64_t length)
                              .tv_nsec = length % SECOND};
 }
 
+bool ex_clock_valid(const struct timespec *until)
+{
+    return until->tv_nsec >= 0 && until->tv_nsec < SECOND;
+}
+
 int64_t ex_clock_deadline(clockid_t clock, const struct timespec *until)
 {
     return length_of(until) - (is_calendar(clock) ? EPOCH : 0);
@@ -45,6 +50,20 @@ static void sleep_until(int64_t deadline, const void *place)
     if (ex_now < deadline)
         ex_now = deadline;
     ex_trace(ex_current, place, "has slept");
+}
+
+/* A wait that only its limit ends: that comes when nobody can go on. */
+void explore_settle(void)
+{
+    if (ex_current == NULL)
+        return;
+    const struct ex_next next = {.op = EX_ARRIVED,
+                                 .deadline = ex_now + 1,
+                                 .verb = "waits for all to wait",
+                                 .place = EX_PLACE};
+    ex_point(&next);
+    ex_now--; /* it took no time */
+    ex_trace(ex_current, EX_PLACE, "all others wait");
 }
 
 int __wrap_sched_yield(void)

@@ -79,6 +79,8 @@ int __wrap_pthread_cond_timedwait(pthread_cond_t *condition,
     if (ex_current == NULL)
         return __real_pthread_cond_timedwait(condition, mutex, until);
     struct ex_object *object = use(condition, EX_PLACE);
+    if (!ex_clock_valid(until))
+        return EINVAL;
     return wait_until(object, ex_mutex_use(mutex, EX_PLACE),
                       ex_clock_deadline(object->time, until), EX_PLACE);
 }
@@ -89,6 +91,8 @@ int __wrap_pthread_cond_clockwait(pthread_cond_t *condition,
 {
     if (ex_current == NULL)
         return __real_pthread_cond_clockwait(condition, mutex, clock, until);
+    if (!ex_clock_valid(until))
+        return EINVAL;
     return wait_until(use(condition, EX_PLACE), ex_mutex_use(mutex, EX_PLACE),
                       ex_clock_deadline(clock, until), EX_PLACE);
 }

@@ -16,7 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define START_OF_TIME (INT64_C(1000) * 1000000000)
+/* Just before a full second, so that who adds nanoseconds without carrying
+ * them over is found out. */
+#define START_OF_TIME (INT64_C(1000999500) * 1000000)
 
 EX_OWN struct ex_thread *ex_current = NULL;
 EX_OWN int64_t ex_now = 0;
@@ -58,6 +60,11 @@ int ex_thread_count(void)
 bool explore_active(void)
 {
     return ex_current != NULL;
+}
+
+int64_t explore_time(void)
+{
+    return ex_current == NULL ? 0 : ex_now - START_OF_TIME;
 }
 
 /* --- Failing --------------------------------------------------------------*/

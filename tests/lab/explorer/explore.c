@@ -50,6 +50,8 @@ static int put_failure(const struct ex_report *report,
     result->steps = report->spent.decisions;
     (void)snprintf(result->message, sizeof result->message, "%s",
                    report->failure.message);
+    result->means = report->failure.means;
+    result->look = report->failure.look;
     put_places(report, result);
     result->schedule = ex_schedule_text(&report->made);
     result->table = ex_table(report);
@@ -100,10 +102,11 @@ static int search(struct ex_task *task, struct ex_report *report,
     result->states = report->states;
     if (!report->failed)
         return 0;
-    enum explore_kind kind = report->failure.kind;
+    const struct ex_failure failure = report->failure;
+    enum explore_kind kind = failure.kind;
     ex_schedule_copy(schedule, &report->made);
     if (kind != EXPLORE_STUCK && kind != EXPLORE_ENDLESS)
-        error = ex_shrink(task, kind, schedule);
+        error = ex_shrink(task, &failure, schedule);
     if (error != 0)
         return error;
     task->schedule = schedule;

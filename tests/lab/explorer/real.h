@@ -13,6 +13,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <stddef.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,5 +127,12 @@ __attribute__((noreturn));
 EX_WRAPPED(pid_t, fork, (void));
 EX_WRAPPED(int, pthread_cancel, (pthread_t));
 EX_WRAPPED(int, pthread_kill, (pthread_t, int));
+EX_WRAPPED(int, thrd_create, (thrd_t *, thrd_start_t, void *));
+EX_WRAPPED(int, mtx_init, (mtx_t *, int));
+EX_WRAPPED(int, mtx_lock, (mtx_t *));
+EX_WRAPPED(int, cnd_init, (cnd_t *));
+EX_WRAPPED(int, cnd_wait, (cnd_t *, mtx_t *));
+EX_WRAPPED(int, tss_create, (tss_t *, tss_dtor_t));
+EX_WRAPPED(long, syscall, (long, ...));
 
 #endif

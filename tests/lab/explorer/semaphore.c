@@ -40,6 +40,12 @@ static void take(struct ex_object *object, const void *place)
              object->count);
 }
 
+static int refuse_time(void)
+{
+    errno = EINVAL;
+    return -1;
+}
+
 static int wait_until(sem_t *semaphore, int64_t deadline, const void *place)
 {
     struct ex_object *object = use(semaphore, place);
@@ -68,6 +74,8 @@ int __wrap_sem_timedwait(sem_t *semaphore, const struct timespec *until)
 {
     if (ex_current == NULL)
         return __real_sem_timedwait(semaphore, until);
+    if (!ex_clock_valid(until))
+        return refuse_time();
     return wait_until(semaphore, ex_clock_deadline(CLOCK_REALTIME, until),
                       EX_PLACE);
 }
@@ -77,6 +85,8 @@ int __wrap_sem_clockwait(sem_t *semaphore, clockid_t clock,
 {
     if (ex_current == NULL)
         return __real_sem_clockwait(semaphore, clock, until);
+    if (!ex_clock_valid(until))
+        return refuse_time();
     return wait_until(semaphore, ex_clock_deadline(clock, until), EX_PLACE);
 }
 

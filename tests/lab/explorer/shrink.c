@@ -10,7 +10,7 @@
 
 struct shrinking {
     struct ex_task *task;
-    enum explore_kind kind;
+    const struct ex_failure *failure; /* that is to be kept */
     struct ex_report *report;
     struct ex_schedule *best;
     struct ex_schedule *candidate;
@@ -38,7 +38,8 @@ static bool try(struct shrinking *s)
     s->task->schedule = s->candidate;
     s->error = ex_child_do(s->report, ex_task_repeat, s->task);
     if (s->error != 0 || !s->report->failed ||
-        s->report->failure.kind != s->kind)
+        s->report->failure.kind != s->failure->kind ||
+        strcmp(s->report->failure.message, s->failure->message) != 0)
         return false;
     const int cost[4] = {spent->preemptions, spent->spurious + spent->timeouts,
                          spent->switches, spent->decisions};
@@ -140,10 +141,11 @@ static bool improve(struct shrinking *s)
     return better;
 }
 
-int ex_shrink(struct ex_task *task, enum explore_kind kind,
+int ex_shrink(struct ex_task *task, const struct ex_failure *failure,
               struct ex_schedule *schedule)
 {
-    struct shrinking s = {.task = task, .kind = kind, .best = schedule};
+    struct shrinking s = {
+        .task = task, .failure = failure, .best = schedule};
     s.report = ex_report_make();
     s.candidate = malloc(sizeof *s.candidate);
     task->strict = false;

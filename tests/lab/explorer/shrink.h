@@ -10,9 +10,10 @@
 
 #include "task.h"
 
-/* Shrinks `schedule`, which fails with `kind`. Each try is made in a child. 0
- * or a negative errno. */
-int ex_shrink(struct ex_task *task, enum explore_kind kind,
+/* Shrinks `schedule`, which fails with this failure: what is left fails with
+ * the same kind and message, under the limits of the search. Each try is made
+ * in a child. 0 or a negative errno. */
+int ex_shrink(struct ex_task *task, const struct ex_failure *failure,
               struct ex_schedule *schedule);
 
 #endif

@@ -125,13 +125,27 @@ void ex_task_search(struct ex_report *report, void *context)
     report->complete = goes_on;
 }
 
+/* What somebody pasted may come from a search with other limits. */
+static void allow_all(const struct ex_schedule *schedule)
+{
+    int spurious = 0, timeouts = 0;
+    for (int i = 0; i < schedule->count; i++) {
+        spurious += schedule->turns[i].choice == EX_SPURIOUS;
+        timeouts += schedule->turns[i].choice == EX_TIMEOUT;
+    }
+    if (ex_limits.spurious < spurious)
+        ex_limits.spurious = spurious;
+    if (ex_limits.timeouts < timeouts)
+        ex_limits.timeouts = timeouts;
+}
+
 void ex_task_repeat(struct ex_report *report, void *context)
 {
     const struct ex_task *task = context;
     ex_search_made = &report->made;
     set_limits(task, INT_MAX);
-    ex_limits.spurious = INT_MAX;
-    ex_limits.timeouts = INT_MAX;
+    if (task->strict)
+        allow_all(task->schedule);
     for (int i = 0; i < task->schedule->follows; i++) {
         ex_limits.follow_races = true;
         ex_race_follow(task->schedule->followed[i]);

@@ -29,12 +29,46 @@ static struct ex_thread *thread_of(pthread_t handle, const char *verb,
     return thread;
 }
 
+/* See explore_fail_create. Variables of the run: they are set back. */
+static int good_ones = 0;
+static int failing_ones = 0;
+
+void explore_fail_create(int after, int times)
+{
+    good_ones = after;
+    failing_ones = times;
+}
+
+static bool is_to_fail(void)
+{
+    if (failing_ones == 0)
+        return false;
+    if (good_ones > 0) {
+        good_ones--;
+        return false;
+    }
+    failing_ones--;
+    return true;
+}
+
+int explore_unjoined(void)
+{
+    int count = 0;
+    for (int i = 1; ex_current != NULL && i < ex_thread_count(); i++)
+        count += !ex_thread(i)->joined;
+    return count;
+}
+
 int __wrap_pthread_create(pthread_t *handle, const pthread_attr_t *attributes,
                           void *(*start)(void *), void *argument)
 {
     int state = PTHREAD_CREATE_JOINABLE;
     if (ex_current == NULL)
         return __real_pthread_create(handle, attributes, start, argument);
+    if (is_to_fail()) {
+        ex_trace(ex_current, EX_PLACE, "create: fails");
+        return EAGAIN;
+    }
     struct ex_thread *thread = ex_thread_make(start, argument, EX_PLACE);
     if (thread == NULL)
         return EAGAIN;
@@ -133,6 +167,23 @@ void explore_check(bool condition, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    ex_fail(EXPLORE_CHECK, EX_PLACE, "%s", text);
+}
+
+void explore_expect(bool condition, const char *means, const char *look,
+                    const char *format, ...)
+{
+    char text[300];
+    va_list arguments;
+    if (condition || ex_current == NULL)
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (ex_failure.kind == EXPLORE_PASSED) {
+        ex_failure.means = means;
+        ex_failure.look = look;
+    }
     ex_fail(EXPLORE_CHECK, EX_PLACE, "%s", text);
 }
 

@@ -43,6 +43,8 @@ struct ex_trace {
 struct ex_failure {
     enum explore_kind kind;
     char message[400];
+    const char *means; /* of explore_expect; else NULL */
+    const char *look;
     const void *place;
     const void *other; /* of a race */
     int thread;        /* -1: none in particular */

@@ -32,6 +32,8 @@ static int lock_until(pthread_mutex_t *mutex, clockid_t clock,
 {
     int error = 0;
     struct ex_object *object = ex_mutex_use(mutex, place);
+    if (!ex_clock_valid(until))
+        return EINVAL;
     if (ex_mutex_again(object, &error))
         return error;
     const struct ex_next next = {.op = EX_LOCK,

@@ -96,6 +96,8 @@ def parser():
                      default=labs.ROOT / "build/mutants",
                      help="what is known is kept there, and not graded again "
                      "(build/mutants)")
+    one.add_argument("--again", action="store_true",
+                     help="grade once more what has survived")
     one.add_argument("--list", action="store_true",
                      help="list the mutants, and grade none")
     return top
@@ -274,7 +276,8 @@ def do_mutate(arguments):
                 print(f"{one.file}:{one.line}: {one.function}: {one.kind}")
             continue
         made = mutation.of_lab(lab, arguments.state, show_mutant,
-                               arguments.jobs, arguments.sample, seed)
+                               arguments.jobs, arguments.sample, seed,
+                               again=arguments.again)
         bad += show_score(made)
     return 1 if bad else 0
 

@@ -103,9 +103,14 @@ def judge(bench, order, file, text):
     return None, "survived"
 
 
+def bench_for(lab, root=labs.ROOT, base=None):
+    """What is not the mutant's is the reference's."""
+    return grade.Bench(lab, root, base, labs.reference_files)
+
+
 def work(lab, jobs, order, state, progress, root, base):
     """What one thread does: mutant after mutant, on a bench of its own."""
-    with grade.Bench(lab, root, base) as bench:
+    with bench_for(lab, root, base) as bench:
         while True:
             try:
                 one, key, text = jobs.get_nowait()
@@ -127,10 +132,11 @@ def chosen(lab, sample=None, seed=0, root=labs.ROOT):
 
 
 def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
-           root=labs.ROOT, base=None):
+           root=labs.ROOT, base=None, again=False):
     """Grades a lab's mutants, or a sample of them: a Score. `folder` holds what
     is known already; that is not graded again. `base` is a
-    folder that `prepare` made. `progress` is called with the
+    folder that `prepare` made. `again`: what has survived is graded once more,
+    as after tests were added. `progress` is called with the
     lab, the mutant, the test that caught it or None, and how many are left."""
     kept = chosen(lab, sample, seed, root)
     texts = {m.file: (root / m.file).read_text() for m in kept}
@@ -138,7 +144,8 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
     state = State(folder / f"{lab.name}.jsonl")
     jobs = queue.Queue()
     for one in keyed:
-        if one[1] not in state.known:
+        known = state.known.get(one[1])
+        if known is None or again and known["test"] is None:
             jobs.put(one)
     order = Order(lab.tests)
     failures = []

@@ -112,6 +112,8 @@ struct explore_result {
     int switches; /* times another thread than the one before went on */
     int steps;
     char message[512]; /* what was observed: one sentence, no full stop */
+    const char *means; /* of explore_expect; else NULL */
+    const char *look;
     char place[160];   /* "queue.c:70 queue_take"; of a race, one side */
     char other[160];   /* of a race the other side; else empty */
     char *schedule;    /* for `replay`; NULL if there is none */
@@ -141,6 +143,27 @@ int explore_main(int argc, char **argv,
 /* Ends the schedule as a failed check, unless `condition` holds. */
 void explore_check(bool condition, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same, with what a failure probably means and where to look: these two
+ * must live for ever, as literals do. */
+void explore_expect(bool condition, const char *means, const char *look,
+                    const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Nanoseconds of virtual time since the run began. It goes on only in sleeps,
+ * and where a wait had to end by its limit because nobody could run: a lost
+ * wake-up of a wait that has a limit is seen by this alone. */
+int64_t explore_time(void);
+
+/* Waits until no other thread can go on: each has ended, or waits. */
+void explore_settle(void);
+
+/* Of the calls of pthread_create that come, all from the `after`th on (0: the
+ * next one) fail with EAGAIN, `times` of them. */
+void explore_fail_create(int after, int times);
+
+/* How many threads were made in this run that nobody has joined. */
+int explore_unjoined(void);
 
 /* Names a mutex, condition, semaphore ... by its address, for the table. Call
  * it again in each run. The name is copied, at most 23 bytes of it. */

@@ -105,6 +105,33 @@ START_TEST(wrong_ways_are_found)
 }
 END_TEST
 
+/* What is shown is the failure that was found, not one that right code has
+ * under limits that the search did not have. */
+START_TEST(shrinking_keeps_the_failure)
+{
+    struct explore_result result =
+        explore(&find_wrong("another-failure")->scenario, NULL);
+    ck_assert_str_eq(result.message, "what was chosen");
+    explore_result_free(&result);
+}
+END_TEST
+
+/* A check may say what it means: that comes with the result. */
+START_TEST(a_check_has_its_own_words)
+{
+    struct explore_result result =
+        explore(&find_wrong("lost-but-timed")->scenario, NULL);
+    ck_assert_str_eq(result.message, "100 seconds have passed");
+    ck_assert_str_eq(result.means, "nobody was told");
+    ck_assert_str_eq(result.look, "set_turn");
+    explore_result_free(&result);
+    result = explore(&find_wrong("no-more-threads")->scenario, NULL);
+    ck_assert_str_eq(result.message, "2 are not joined");
+    ck_assert_ptr_null(result.means);
+    explore_result_free(&result);
+}
+END_TEST
+
 /* With one consumer, only a wake-up for no reason shows the `if`. */
 START_TEST(spurious_wake_ups_are_a_choice)
 {
@@ -371,6 +398,8 @@ static void add_cases(Suite *suite)
     tc = add_case(suite, "search");
     tcase_add_test(tc, spurious_wake_ups_are_a_choice);
     tcase_add_test(tc, early_time_outs_are_a_choice);
+    tcase_add_test(tc, shrinking_keeps_the_failure);
+    tcase_add_test(tc, a_check_has_its_own_words);
     tcase_add_test(tc, preemptions_are_bounded);
     tcase_add_test(tc, limit_is_kept);
     tcase_add_test(tc, shrinks_to_the_least);

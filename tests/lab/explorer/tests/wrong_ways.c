@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <threads.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -188,6 +190,97 @@ static void time_is_up(void)
     (void)pthread_join(thread, NULL);
 }
 
+/* Who adds milliseconds must carry the nanoseconds over. */
+static void nothing_carried(void)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 5 * 1000 * 1000;
+    pthread_mutex_lock(&lock);
+    int error = pthread_cond_timedwait(&changed, &lock, &until);
+    pthread_mutex_unlock(&lock);
+    explore_check(error == ETIMEDOUT, "the wait gives %d", error);
+}
+
+/* A wait with a limit ends without a wake-up: only the clock knows. */
+static void lost_but_timed(void)
+{
+    struct timespec until;
+    int error = 0;
+    pthread_t thread;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 100;
+    (void)pthread_create(&thread, NULL, set_turn, NULL);
+    pthread_mutex_lock(&lock);
+    while (atomic_load(&turn) == 0 && error == 0)
+        error = pthread_cond_timedwait(&changed, &lock, &until);
+    pthread_mutex_unlock(&lock);
+    (void)pthread_join(thread, NULL);
+    explore_expect(explore_time() < 1000000000, "nobody was told", "set_turn",
+                   "%d seconds have passed",
+                   (int)(explore_time() / 1000000000));
+}
+
+static void no_more_threads(void)
+{
+    pthread_t thread;
+    explore_fail_create(1, 1);
+    int first = pthread_create(&thread, NULL, set_turn, NULL);
+    int second = pthread_create(&thread, NULL, set_turn, NULL);
+    int third = pthread_create(&thread, NULL, set_turn, NULL);
+    explore_check(first == 0 && second == EAGAIN && third == 0,
+                  "not the second alone fails");
+    explore_settle();
+    explore_check(explore_unjoined() == 0, "%d are not joined",
+                  explore_unjoined());
+}
+
+static int ended; /* waits with a limit; the first of them */
+static int first;
+
+static void *wait_so_long(void *seconds)
+{
+    struct timespec until;
+    int error = 0;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += *(int *)seconds;
+    pthread_mutex_lock(&lock);
+    while (error == 0)
+        error = pthread_cond_timedwait(&changed, &lock, &until);
+    if (ended++ == 0)
+        first = *(int *)seconds;
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+/* Shrinking must not lead to another failure, that no search could see. */
+static void another_failure(void)
+{
+    static int lengths[] = {100, 10};
+    pthread_t threads[2];
+    int chosen = explore_choose(2, "fails");
+    (void)pthread_create(&threads[0], NULL, wait_so_long, &lengths[0]);
+    (void)pthread_create(&threads[1], NULL, wait_so_long, &lengths[1]);
+    (void)pthread_join(threads[0], NULL);
+    (void)pthread_join(threads[1], NULL);
+    explore_check(first == 10, "a wait of 100 s ended before one of 10 s");
+    if (chosen == 0)
+        return;
+    in_thread(set_turn, NULL);
+    explore_check(false, "what was chosen");
+}
+
+static void threads_of_c11(void)
+{
+    mtx_t other;
+    (void)mtx_init(&other, mtx_plain);
+}
+
+static void waits_by_futex(void)
+{
+    (void)syscall(SYS_futex, &value, FUTEX_WAIT, 0, NULL);
+}
+
 const struct wrong wrong_ways[] = {
     {{"crash", crash, {0}}, EXPLORE_CRASH, "write_nowhere", 0},
     {{"overflow", overflow, {0}}, EXPLORE_CRASH, "dive", 0},
@@ -211,6 +304,30 @@ const struct wrong wrong_ways[] = {
     {{"time-is-up", time_is_up, {.timeouts = 1}},
      EXPLORE_CHECK,
      "time_is_up",
+     0},
+    {{"nothing-carried", nothing_carried, {0}},
+     EXPLORE_CHECK,
+     "nothing_carried",
+     0},
+    {{"lost-but-timed", lost_but_timed, {0}},
+     EXPLORE_CHECK,
+     "lost_but_timed",
+     0},
+    {{"no-more-threads", no_more_threads, {0}},
+     EXPLORE_CHECK,
+     "no_more_threads",
+     0},
+    {{"another-failure", another_failure, {0}},
+     EXPLORE_CHECK,
+     "another_failure",
+     0},
+    {{"threads-of-c11", threads_of_c11, {0}},
+     EXPLORE_UNSUPPORTED,
+     "threads_of_c11",
+     0},
+    {{"waits-by-futex", waits_by_futex, {0}},
+     EXPLORE_UNSUPPORTED,
+     "waits_by_futex",
      0},
     {{NULL, NULL, {0}}, EXPLORE_PASSED, NULL, 0},
 };
