@@ -191,7 +191,10 @@ bool pool_wait(struct pool *pool, int ms)
 void pool_free(struct pool *pool)
 {
     for (size_t i = 0; i < pool->count; i++) {
-        if (pool->threads[i].state != POOL_VACANT)
+        pthread_mutex_lock(&pool->lock);
+        bool made = pool->threads[i].state != POOL_VACANT;
+        pthread_mutex_unlock(&pool->lock);
+        if (made)
             (void)pthread_join(pool->threads[i].thread, NULL);
     }
     queue_free(&pool->queue);

@@ -59,9 +59,11 @@ int pool_open(struct pool *pool, size_t limit, bool each,
               void *context);
 
 /* Hands an item in; makes a thread for it if all are busy and the limit
- * allows it. Waits at most `ms` milliseconds for room. 0; -ETIMEDOUT; -EAGAIN
- * if there is no thread at all and none can be made. *short_of_threads is set
- * when making one failed. Unless it is 0, the item is still the caller's. */
+ * allows it. Waits at most `ms` milliseconds for room. 0; -ETIMEDOUT; or, if
+ * there is no thread at all and none can be made, -EAGAIN or the error of
+ * `prepare`. *short_of_threads says whether making one failed while there are
+ * others: it is set or cleared by each call. Unless the result is 0, the item
+ * is still the caller's. */
 int pool_submit(struct pool *pool, void *item, int ms, bool *short_of_threads);
 
 /* How many threads there are that have not ended. */
@@ -73,7 +75,8 @@ void pool_finish(struct pool *pool);
 /* Waits at most `ms` milliseconds for all threads to end. True: they have. */
 bool pool_wait(struct pool *pool, int ms);
 
-/* Joins all threads, which must be about to end, and frees the pool. */
+/* Joins all threads and frees the pool. pool_finish was called before: all
+ * threads have ended or are about to. pool_wait need not have been. */
 void pool_free(struct pool *pool);
 
 #endif

@@ -324,13 +324,28 @@ static void apply(const struct ex_option *option)
 
 /* --- A run ----------------------------------------------------------------*/
 
+/* A lock that is wanted and never given back is another thing than a wake-up
+ * that was lost. */
+static void explain_lock(const struct ex_thread *thread)
+{
+    enum ex_op op = thread->next.op;
+    if (op != EX_LOCK && op != EX_RELOCK)
+        return;
+    ex_failure.means = "a lock is never given back, and another thread, or "
+                       "its owner, waits for it for ever";
+    ex_failure.look = "who has the lock, below the table: does it wait while "
+                      "it has it, or was there a way out without unlocking";
+}
+
 static void fail_deadlock(void)
 {
     int waiting = 0;
     for (int i = 0; i < count; i++) {
         waiting += threads[i].life == EX_ALIVE;
-        if (threads[i].life == EX_ALIVE)
+        if (threads[i].life == EX_ALIVE) {
             ex_trace_waits(&threads[i]);
+            explain_lock(&threads[i]);
+        }
     }
     if (threads[0].life == EX_ENDED)
         ex_note_failure(EXPLORE_DEADLOCK, NULL,

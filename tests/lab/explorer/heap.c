@@ -26,6 +26,7 @@ struct header {
 
 static EX_OWN char *heap = NULL;
 static EX_OWN size_t used = 0;
+static EX_OWN int blocks = 0; /* not freed yet */
 /* Of each grain: how many of its bytes are in a block. */
 static EX_OWN unsigned char *valid = NULL;
 
@@ -43,6 +44,12 @@ void ex_heap_reset(void)
 {
     memset(valid, 0, used / GRAIN);
     used = 0;
+    blocks = 0;
+}
+
+int ex_heap_blocks(void)
+{
+    return blocks;
 }
 
 bool ex_heap_has(const void *address)
@@ -66,6 +73,7 @@ static void *allocate(size_t size, size_t alignment)
     }
     char *block = heap + start;
     *header_of(block) = (struct header){.size = size};
+    blocks++;
     memset(block, FRESH, size);
     for (size_t done = 0; done < size; done += GRAIN) {
         size_t left = size - done;
@@ -91,6 +99,7 @@ static void release(void *block, const void *place)
     memset(valid + at / GRAIN, 0, (header->size + GRAIN - 1) / GRAIN);
     memset(block, FREED, header->size);
     header->freed = FREED;
+    blocks--;
 }
 
 void ex_heap_check(const void *address, size_t size, bool write,

@@ -22,6 +22,9 @@ void ex_heap_check(const void *address, size_t size, bool write,
 /* True for an address in it. */
 bool ex_heap_has(const void *address);
 
+/* How many blocks are not freed. */
+int ex_heap_blocks(void);
+
 uint64_t ex_heap_hash(uint64_t hash);
 
 #endif

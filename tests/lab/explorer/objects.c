@@ -2,6 +2,7 @@
  * objects.h. */
 #include "objects.h"
 
+#include "heap.h"
 #include "race.h"
 #include "state.h"
 
@@ -96,7 +97,17 @@ struct ex_object *ex_object_init(const void *address, enum ex_type type,
                 "%s %s is initialised while it is in use", ex_type_name(type),
                 object->name);
     ex_race_access(address, 1, EX_WRITE, place);
-    return add(address, type, place);
+    object = add(address, type, place);
+    object->initialised = true;
+    return object;
+}
+
+void explore_left(int *blocks, int *left)
+{
+    *blocks = ex_heap_blocks();
+    *left = 0;
+    for (int i = 0; i < count; i++)
+        *left += objects[i].initialised && !objects[i].destroyed;
 }
 
 /* Static initialisers are zeros; but a mutex's kind may be another one. */

@@ -27,6 +27,7 @@ struct ex_object {
     const void *address;
     enum ex_type type;
     char name[24];
+    bool initialised; /* by a call, not by a static initialiser */
     bool destroyed;
     int kind;                /* of a mutex: PTHREAD_MUTEX_NORMAL ... */
     clockid_t time;          /* of a condition */

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TEXT  2000
+#define TEXT  ((size_t)64 * 1024) /* a table of the explorer's has its room */
 #define MAYBE 600
 
 enum verdict { OPEN, PASSED, FAILED, BROKEN };
@@ -86,6 +86,19 @@ _Noreturn void lab_broken(const char *what, ...)
     (void)vsnprintf(text, sizeof text, what, arguments);
     va_end(arguments);
     end(BROKEN, text);
+}
+
+const char *lab_value(int value)
+{
+    static char texts[4][24];
+    static unsigned turn;
+    char *text = texts[turn++ % 4];
+    const char *name = value < 0 ? strerrorname_np(-value) : NULL;
+    if (name != NULL)
+        (void)snprintf(text, sizeof texts[0], "-%s", name);
+    else
+        (void)snprintf(text, sizeof texts[0], "%d", value);
+    return text;
 }
 
 bool lab_eventually(bool (*condition)(void *context), void *context)

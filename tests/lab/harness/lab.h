@@ -61,6 +61,10 @@ _Noreturn void lab_fail(const char *means, const char *look,
  * call. Any of the strings may be NULL: then there is a general one. */
 void lab_doing(const char *doing, const char *means, const char *look);
 
+/* What a function that gives 0 or a negative errno has given, for messages:
+ * "0", "-EPIPE". */
+const char *lab_value(int value);
+
 /* For faults of the grader or the machine, not of the student: no memory, no
  * socket. The test counts neither way, and triptych-lab says so. */
 _Noreturn void lab_broken(const char *what, ...)

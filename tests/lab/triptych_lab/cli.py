@@ -272,7 +272,8 @@ def do_mutate(arguments):
         if lab.kind != "programs":
             continue
         if arguments.list:
-            for one in mutation.chosen(lab, arguments.sample, seed):
+            for one in mutation.chosen(lab, arguments.sample, seed,
+                                       folder=arguments.state):
                 print(f"{one.file}:{one.line}: {one.function}: {one.kind}")
             continue
         made = mutation.of_lab(lab, arguments.state, show_mutant,

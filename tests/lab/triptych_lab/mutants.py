@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -314,14 +315,44 @@ def object_code(lab, file, text, root):
         return out.read_bytes() if done.returncode == 0 else None
 
 
-def sift(lab, mutants, root=labs.ROOT):
+class Codes:
+    """What texts compile to, as a hash; kept in a file, for the next time."""
+
+    def __init__(self, path=None):
+        self.path = path
+        self.known = {}
+        self.lock = threading.Lock()
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                text, _, code = line.partition(" ")
+                self.known[text] = code
+
+    def of(self, lab, file, text, root):
+        """None if it does not compile."""
+        key = sha256(f"{file}\n{text}".encode()).hexdigest()[:24]
+        if key not in self.known:
+            code = object_code(lab, file, text, root)
+            self.add(key, "-" if code is None else sha256(code).hexdigest())
+        return None if self.known[key] == "-" else self.known[key]
+
+    def add(self, key, code):
+        with self.lock:
+            self.known[key] = code
+            if self.path is not None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with open(self.path, "a", encoding="utf-8") as f:
+                    f.write(f"{key} {code}\n")
+
+
+def sift(lab, mutants, root=labs.ROOT, codes=None, workers=None):
     """Those that compile, and to other code than the reference and all before
     them; and how many were left out."""
+    codes = codes or Codes()
     texts = {file: (root / file).read_text() for file, _ in functions(lab)}
-    seen = {object_code(lab, f, t, root) for f, t in texts.items()}
+    seen = {codes.of(lab, f, t, root) for f, t in texts.items()}
     kept = []
-    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        codes = pool.map(lambda m: object_code(
+    with ThreadPoolExecutor(workers or os.cpu_count() or 2) as pool:
+        codes = pool.map(lambda m: codes.of(
             lab, m.file, m.applied(texts[m.file]), root), mutants)
         for one, code in zip(mutants, codes):
             if code is not None and code not in seen:

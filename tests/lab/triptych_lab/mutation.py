@@ -123,12 +123,15 @@ def work(lab, jobs, order, state, progress, root, base):
             progress(lab, one, test, jobs.qsize())
 
 
-def chosen(lab, sample=None, seed=0, root=labs.ROOT):
-    """A lab's mutants, or a sample of them."""
+def chosen(lab, sample=None, seed=0, root=labs.ROOT, folder=None,
+           workers=None):
+    """A lab's mutants, or a sample of them. What they compile to is kept in
+    `folder`, if one is given."""
     found = mutants.of_lab(lab, root)
     if sample is not None and sample < len(found):
         found = random.Random(seed).sample(found, sample)
-    return mutants.sift(lab, found, root)[0]
+    codes = mutants.Codes(folder / "codes.txt") if folder else None
+    return mutants.sift(lab, found, root, codes, workers)[0]
 
 
 def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
@@ -138,7 +141,7 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
     folder that `prepare` made. `again`: what has survived is graded once more,
     as after tests were added. `progress` is called with the
     lab, the mutant, the test that caught it or None, and how many are left."""
-    kept = chosen(lab, sample, seed, root)
+    kept = chosen(lab, sample, seed, root, folder, workers)
     texts = {m.file: (root / m.file).read_text() for m in kept}
     keyed = [(m, m.key(texts[m.file]), texts[m.file]) for m in kept]
     state = State(folder / f"{lab.name}.jsonl")

@@ -11,16 +11,18 @@
 #include "explore.h"
 #include "lab.h"
 
-/* What is said when the scenario fails. */
-struct hint {
-    const char *means;
-    const char *look;
-};
+/* A check of a scenario: what failed, what that means, where to look. */
+#define expect(condition, means, look, ...)                                   \
+    explore_expect(condition, means, look, __VA_ARGS__)
 
 /* Explores the scenario of that name; fails the test if one schedule fails.
- * `usual` is for every kind of failure; `hints`, if not NULL, has better ones
- * by kind, as hints[EXPLORE_DEADLOCK]. */
+ * `means` and `look` are said when a wake-up is lost in it: a thread waits, or
+ * nobody can go on. NULL: what is said of any such failure. */
 void explored(const struct explore_scenario *scenarios, const char *name,
-              struct hint usual, const struct hint *hints);
+              const char *means, const char *look);
+
+/* Fails unless virtual time has stood still since the run began: every wait
+ * ended because somebody was told, and not because its limit was met. */
+void expect_no_time(void);
 
 #endif

@@ -165,6 +165,10 @@ void explore_fail_create(int after, int times);
 /* How many threads were made in this run that nobody has joined. */
 int explore_unjoined(void);
 
+/* What was made in this run and is still there: blocks of memory; mutexes,
+ * conditions and so on that were initialised by a call. */
+void explore_left(int *blocks, int *objects);
+
 /* Names a mutex, condition, semaphore ... by its address, for the table. Call
  * it again in each run. The name is copied, at most 23 bytes of it. */
 void explore_name(const void *object, const char *name);

@@ -196,10 +196,12 @@ void pool_free(struct pool *pool)
 {
     size_t i = pool->count;
     while (i-- > 0) {
-        if (pool->threads[i].state == POOL_VACANT)
-            continue;
-        (void)pthread_join(pool->threads[i].thread, NULL);
+        pthread_mutex_lock(&pool->lock);
+        bool vacant = pool->threads[i].state == POOL_VACANT;
         pool->threads[i].state = POOL_VACANT;
+        pthread_mutex_unlock(&pool->lock);
+        if (!vacant)
+            (void)pthread_join(pool->threads[i].thread, NULL);
     }
     (void)pthread_mutex_destroy(&pool->lock);
     (void)pthread_cond_destroy(&pool->one_ended);
