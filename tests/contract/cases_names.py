@@ -216,8 +216,8 @@ def search_domains(model):
 def a_silent_name_server(model):
     """It would take a minute, but for -t; and nobody else waits."""
     with Server(ok, address="127.0.0.1") as server:
-        r = run(model, "-t", "1", "--retries", "0", "http://one.test/",
-                "http://two.test/", server.http, timeout=30,
+        r = run(model, "-t", "5", "--retries", "0", "http://one.test/",
+                "http://two.test/", server.http, timeout=50,
                 wrap=with_files(f"nameserver {SILENT}\n"
                                 "options timeout:15 attempts:4\n"),
                 env=LEAVES_A_THREAD)

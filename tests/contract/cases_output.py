@@ -344,7 +344,7 @@ def failures_leave_no_files(model):
         r = run(model, f"{origin.http}/nothing",
                 f"{origin.http}/bytes/100000?fin=50000",
                 f"{origin.http}/bytes/100000?rst=50000",
-                f"{origin.http}/bytes/1000?rate=100&seed=1", "-t", "0.5",
+                f"{origin.http}/bytes/1000?rate=10&seed=1", "-t", "4",
                 f"{origin.http}/bytes/0", directory=place.join("d"))
         equal(sorted(os.listdir(place.join("d"))), ["0"], "the directory")
     return expect(r, ["http-error", "truncated", "reset", "timeout", "ok"])

@@ -166,7 +166,7 @@ def a_mixed_run(model):
 def all_ten_steps(model):
     """A run with a limit that passes, and a retry."""
     with Server(lambda c: c.hold()) as server, Workplace() as place:
-        r = run(model, "-t", "0.1", "--retries", "1", "--trace",
+        r = run(model, "-t", "2", "--retries", "1", "--trace",
                 place.join("trace"), server.http)
         expect(r, ["timeout"])
         events = read(place.join("trace"))
