@@ -6,6 +6,7 @@
  * flight, one fetcher after the other, checks every byte, and prints one
  * table.
  */
+#include "beside.h"
 #include "content.h"
 #include "measure.h"
 #include "practice.h"
@@ -192,17 +193,32 @@ static int demo(const char *directory, const char *origin)
     return status;
 }
 
+static int usage(FILE *out, int status)
+{
+    fprintf(out, "Usage: triptych-demo [DIRECTORY ORIGIN]\n"
+                 "Races the three fetchers of DIRECTORY against the practice "
+                 "server, which is the\nprogram ORIGIN; without them, those "
+                 "beside this program.\n\n"
+                 "  --help     print this help\n"
+                 "  --version  print the version\n");
+    return status;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 3 || argv[1][0] == '-') {
-        fprintf(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr,
-                "Usage: triptych-demo DIRECTORY ORIGIN\n"
-                "Races the three fetchers of DIRECTORY against the practice "
-                "server, which is the\nprogram ORIGIN.\n");
-        return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
-    }
+    char directory[PATH_MAX];
+    char tools[PATH_MAX];
+    char origin[PATH_MAX + 40];
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return usage(stdout, 0);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return puts("triptych-demo " TRIPTYCH_VERSION) >= 0 ? 0 : 3;
+    if ((argc != 1 && argc != 3) || (argc == 3 && argv[1][0] == '-'))
+        return usage(stderr, 2);
+    beside_find(directory, tools);
+    snprintf(origin, sizeof origin, "%s/triptych-origin", tools);
     colours = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
     (void)signal(SIGPIPE, SIG_IGN);
-    int status = demo(argv[1], argv[2]);
+    int status = argc == 3 ? demo(argv[1], argv[2]) : demo(directory, origin);
     return fflush(stdout) == 0 ? status : 3;
 }

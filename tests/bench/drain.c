@@ -8,6 +8,7 @@
  * to files for a plot; the peaks, beside the bound that they are to keep, to
  * standard output.
  */
+#include "beside.h"
 #include "content.h"
 #include "family.h"
 #include "measure.h"
@@ -325,12 +326,16 @@ static int drain(const struct setting *setting)
 static int usage(FILE *out, int status)
 {
     fprintf(out,
-            "Usage: triptych-drain [--size MIB] [--rate MB/S] DIRECTORY "
-            "ORIGIN OUT\n"
-            "Fetch 16 sources of MIB (64) into consumers of MB/S (20), with "
-            "the three fetchers of\nDIRECTORY, with watermarks and without, "
-            "from the practice server ORIGIN. Print the\npeaks of memory; "
-            "write OUT/memory.tsv and OUT/teeth.tsv.\n");
+            "Usage: triptych-drain [OPTION]... [DIRECTORY ORIGIN] OUT\n"
+            "Fetch 16 sources into slow consumers, with the three fetchers of "
+            "DIRECTORY, with\nwatermarks and without, from the practice "
+            "server ORIGIN; without these two, from\nand with the programs "
+            "beside this one. Print the peaks of memory; write the "
+            "series\nas OUT/memory.tsv and OUT/teeth.tsv.\n\n"
+            "      --size MIB     of each source (64)\n"
+            "      --rate MB/S    of each consumer (20)\n"
+            "  -h, --help         print this help\n"
+            "  -V, --version      print the version\n");
     return status;
 }
 
@@ -340,13 +345,19 @@ int main(int argc, char **argv)
         {"size", required_argument, NULL, 's'},
         {"rate", required_argument, NULL, 'r'},
         {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
         {0}};
+    char directory[PATH_MAX];
+    char tools[PATH_MAX];
+    char origin[PATH_MAX + 40];
     struct setting setting = {.size = 64 << 20, .rate = 20e6};
     int code;
-    while ((code = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+    while ((code = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
         double value = optarg != NULL ? strtod(optarg, NULL) : 0;
         if (code == 'h')
             return usage(stdout, 0);
+        if (code == 'V')
+            return puts("triptych-drain " TRIPTYCH_VERSION) >= 0 ? 0 : 3;
         if (code == '?' || !(value >= 0.01 && value <= 1e5))
             return usage(stderr, 2);
         if (code == 's')
@@ -354,11 +365,14 @@ int main(int argc, char **argv)
         else
             setting.rate = value * 1e6;
     }
-    if (argc - optind != 3)
+    if (argc - optind != 1 && argc - optind != 3)
         return usage(stderr, 2);
-    setting.directory = argv[optind];
-    setting.origin = argv[optind + 1];
-    setting.out = argv[optind + 2];
+    beside_find(directory, tools);
+    snprintf(origin, sizeof origin, "%s/triptych-origin", tools);
+    bool named = argc - optind == 3;
+    setting.directory = named ? argv[optind] : directory;
+    setting.origin = named ? argv[optind + 1] : origin;
+    setting.out = argv[argc - 1];
     (void)signal(SIGPIPE, SIG_IGN);
     int status = drain(&setting);
     return fflush(stdout) == 0 ? status : 3;

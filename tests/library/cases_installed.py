@@ -1,0 +1,211 @@
+"""The library as others get it: installed into a folder of its own, and used
+from there alone. What is installed is taken away again without a trace."""
+
+import os
+import re
+import subprocess
+import sys
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from runner import check, run_cases  # noqa: E402
+
+TREE = os.path.dirname(TESTS)
+BUILD = os.environ["TRIPTYCH_BIN"]
+CC = os.environ.get("CC", "cc")
+WARNINGS = ["-std=c17", "-Wall", "-Wextra", "-Wshadow", "-Wconversion",
+            "-Werror"]
+
+PREAMBLE = """
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <triptych/stream.h>
+"""
+
+# Writes past the high mark into a pair of sockets, and waits for the drain.
+PROGRAM = PREAMBLE + """
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+static int fds[2];
+static size_t got;
+static char bytes[4 << 20];
+static void on_done(void *arg, int error)
+{
+    printf("drained %d\\n", error);
+    (void)event_base_loopbreak(arg);
+}
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+    ssize_t n = read(fd, bytes, sizeof bytes);
+    (void)what, (void)arg;
+    got += n > 0 ? (size_t)n : 0;
+}
+int main(void)
+{
+    struct event_base *base = event_base_new();
+    struct stream_waiter waiter = {.done = on_done, .arg = base};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        return 1;
+    struct bufferevent *bev = bufferevent_socket_new(base, fds[0], 0);
+    struct stream *s = stream_new(bev);
+    struct event *reader = event_new(base, fds[1], EV_READ | EV_PERSIST,
+                                     on_readable, NULL);
+    printf("%d %d\\n", stream_write(s, "x", 1), stream_drain(s, &waiter));
+    printf("%d ", stream_write(s, bytes, sizeof bytes));
+    printf("%d\\n", stream_drain(s, &waiter) == STREAM_WAITS);
+    (void)event_add(reader, NULL);
+    (void)event_base_dispatch(base);
+    stream_free(s);
+    bufferevent_free(bev);
+    event_free(reader);
+    event_base_free(base);
+    return 0;
+}
+"""
+
+CMAKE = """
+cmake_minimum_required(VERSION 3.22)
+project(user C)
+find_package(triptych-stream 1.0 REQUIRED)
+add_executable(shared user.c)
+target_link_libraries(shared PRIVATE triptych::stream)
+add_executable(static user.c)
+target_link_libraries(static PRIVATE triptych::stream_static)
+"""
+
+
+def run(*argv, **more):
+    done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                          **more)
+    check(done.returncode == 0,
+          f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def install(directory):
+    """What libtriptych-dev and the library's package hold."""
+    prefix = os.path.join(directory, "usr")
+    for component in ("libtriptych-stream", "libtriptych-dev"):
+        run("cmake", "--install", BUILD, "--prefix", prefix,
+            "--component", component)
+    return prefix
+
+
+def library_folder(prefix):
+    for folder, _, files in os.walk(prefix):
+        if "libtriptych-stream.so.1" in files:
+            return folder
+    raise AssertionError("libtriptych-stream.so.1 is not installed")
+
+
+def environment(prefix):
+    lib = library_folder(prefix)
+    return dict(os.environ, LD_LIBRARY_PATH=lib, CMAKE_PREFIX_PATH=prefix,
+                PKG_CONFIG_PATH=os.path.join(lib, "pkgconfig"))
+
+
+def flags(prefix, *options):
+    return run("pkg-config", *options, "triptych-stream",
+               env=environment(prefix)).split()
+
+
+def write(directory, name, text):
+    path = os.path.join(directory, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+EXPECTED = "0 0\n0 1\ndrained 0\n"
+
+
+def case_pkg_config_shared_and_static(directory):
+    """A program is built with nothing of the source tree, and runs."""
+    prefix = install(directory)
+    source = write(directory, "user.c", PROGRAM)
+    program = os.path.join(directory, "user")
+    run(CC, *WARNINGS, "-MD", source, "-o", program,
+        *flags(prefix, "--cflags", "--libs"))
+    with open(program + ".d", encoding="utf-8") as file:
+        check(TREE not in file.read().replace(directory, ""),
+              "it took a header of the source tree")
+    check(run(program, env=environment(prefix)) == EXPECTED, "shared")
+    needs = run("objdump", "-p", program)
+    check("libtriptych-stream.so.1" in needs, f"it is not linked: {needs}")
+    archive = os.path.join(library_folder(prefix), "libtriptych-stream.a")
+    run(CC, *WARNINGS, source, archive, "-o", program,
+        *flags(prefix, "--cflags"),
+        *run("pkg-config", "--libs", "libevent").split())
+    check(run(program) == EXPECTED, "static")
+
+
+def case_cmake(directory):
+    prefix = install(directory)
+    write(directory, "user.c", PROGRAM)
+    write(directory, "CMakeLists.txt", CMAKE)
+    build = os.path.join(directory, "build")
+    run("cmake", "-S", directory, "-B", build, env=environment(prefix))
+    run("cmake", "--build", build)
+    for program in ("shared", "static"):
+        check(run(os.path.join(build, program)) == EXPECTED, program)
+
+
+def case_symbols(directory):
+    """Those of the header, all of them, and no others."""
+    lib = library_folder(install(directory))
+    listed = run("nm", "-D", "--defined-only", "--without-symbol-versions",
+                 os.path.join(lib, "libtriptych-stream.so"))
+    shown = {line.split()[2] for line in listed.splitlines()
+             if line.split()[1] != "A"}
+    with open(os.path.join(TREE, "evloop/stream.h"),
+              encoding="utf-8") as file:
+        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+    declared = set(re.findall(r"\b(stream_\w+)\(", text))
+    check(shown == declared and declared, f"{shown ^ declared}")
+    version = run("objdump", "-p", os.path.join(lib, "libtriptych-stream.so"))
+    check("SONAME               libtriptych-stream.so.1" in version, version)
+    with open(os.path.join(TREE, "evloop/triptych_stream.3.in"),
+              encoding="utf-8") as file:
+        page = file.read()
+    check(not [name for name in declared if name not in page],
+          "the man page does not have all")
+
+
+def case_examples(directory):
+    """They, and the page for those who know asyncio, build as installed."""
+    prefix = install(directory)
+    shared = os.path.join(prefix, "share/doc/libtriptych-dev")
+    for name in ("relay", "echo"):
+        source = os.path.join(shared, "examples", f"{name}.c")
+        with open(source, encoding="utf-8") as file:
+            check(len(file.readlines()) <= 150, f"{name} is long")
+        run(CC, *WARNINGS, "-D_GNU_SOURCE", source,
+            os.path.join(shared, "examples/serve.c"),
+            "-o", os.path.join(directory, f"example-{name}"),
+            *flags(prefix, "--cflags", "--libs"))
+    with open(os.path.join(shared, "asyncio.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"```c\n(.*?)```", file.read(), re.DOTALL)
+    check(blocks, "the page has no C")
+    source = write(directory, "page.c", PREAMBLE + "".join(blocks) + """
+int main(void)
+{
+    struct client c = {0};
+    bufferevent_setcb(c.bev, on_readable, NULL, on_event, &c);
+    c.waiter.done = on_room;
+}
+""")
+    run(CC, *WARNINGS, "-D_GNU_SOURCE", "-c", source, "-o", source + ".o",
+        *flags(prefix, "--cflags"))
+    run(sys.executable, os.path.join(TESTS, "library/cases_examples.py"),
+        "echoes", "half_close", env=dict(environment(prefix),
+                                         TRIPTYCH_BIN=directory))
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(dict(globals())))
