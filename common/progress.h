@@ -13,14 +13,12 @@
 #include <stdint.h>
 
 struct progress {
-    uint64_t started;   /* requests that hold or held a slot */
     uint64_t finished;  /* with any result */
     uint64_t succeeded; /* with RESULT_OK */
     uint64_t bytes;     /* of bodies, as the destination took them */
-    uint64_t in_flight;
-    uint64_t total; /* 0: not known (an --input is still read) */
+    uint64_t in_flight; /* these two: when the line is shown */
+    uint64_t total;     /* 0: not known (an --input is still read) */
 
-    bool shown; /* the line stands on the terminal */
     int64_t shown_us;
     uint64_t shown_bytes;
 };

@@ -11,31 +11,40 @@
  *     1 slow <-> 2 finished <-> 3 in flight <-> 4 finished     next_id: 5
  *     the turn   its row waits                  its row waits
  *
- * It never allocates: a request's end cannot fail for memory. Each call takes
- * the same time, however long the list is.
+ * Rows go into a spool, from which they are written while nobody holds a lock.
+ * Behind a reader that has stalled they stay in the list when the spool is
+ * full.
  *
- * Not locked: the run does that.
+ * It never allocates, but for a row of more than ROW_MOST: a request's end
+ * cannot fail for memory. Each call takes the same time, however long the list
+ * is.
+ *
+ * Not locked, but for the spool: the run does that.
  */
 #ifndef TRIPTYCH_REPORT_H
 #define TRIPTYCH_REPORT_H
 
 #include "jobs.h"
+#include "spool.h"
 
 #include <stdint.h>
-#include <stdio.h>
 
 /* The most rows that wait for those before them; or as many as there can be
  * requests in flight, if that is more. */
 #define REPORT_ROWS 65536
 
+/* Written at once, or more. */
+#define REPORT_SHARE ((size_t)4096)
+
 struct report {
-    FILE *file;        /* NULL without --report */
-    struct job *first; /* not finished; after it, by rising id, the others */
+    int fd; /* -1 without --report */
+    struct spool spool;
+    struct job *first; /* after it, by rising id, the others */
     struct job *last;
-    size_t length; /* of the list */
+    struct job *turn; /* the first that is not finished; NULL: all are */
+    size_t length;    /* of the list */
     size_t most;
     uint64_t next_id; /* the next to begin has this or a higher one */
-    int error;        /* the first one that writing met; a negative errno */
 };
 
 /* Opens FILE (NULL: none), writes the header line; there can be `jobs`
@@ -55,7 +64,12 @@ uint64_t report_turn(const struct report *report);
 /* Takes a finished job over. */
 void report_finish(struct report *report, struct job *job);
 
-/* Writes what is left and closes. 0, or the first error there was. */
+/* Moves rows that wait for nothing but room into the spool. True if there are
+ * more. */
+bool report_fill(struct report *report);
+
+/* Frees and closes. What was not flushed is lost. 0, or the first error there
+ * was. */
 int report_close(struct report *report);
 
 #endif

@@ -15,13 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How long a message may wait for a stalled standard error once the run is to
- * stop. It must end within a second. */
+/* How long a stalled reader of standard error or of the report is waited for
+ * once a signal has come. The run must end within a second. */
 #define LAST_WORDS_MS 100
-
-/* Room for a message that is had from the start: that memory has run out must
- * be told without any. Only a longer URL takes more. */
-#define LINE_ROOM ((size_t)4096)
 
 /* For the signal handler, which gets no argument. */
 static struct run *the_run;
@@ -79,60 +75,18 @@ static int listen_to_signals(struct run *run)
 
 /* --- Messages ----------------------------------------------------------- */
 
-/* Writes it all, or gives up when standard error is closed, or is stalled and
- * the run is to stop. */
-static void write_errors_locked(struct run *run, const char *p, size_t n)
+static void say(struct run *run, const char *kind, const char *format,
+                va_list arguments)
 {
-    bool last_words = false;
-    while (n > 0) {
-        struct iovec part = {(void *)p, n};
-        ssize_t sent = output_send(&run->errors, &part, 1);
-        if (sent > 0) {
-            p += sent;
-            n -= (size_t)sent;
-        } else if (sent != -EAGAIN || last_words) {
-            return;
-        } else {
-            struct pollfd fds[] = {
-                {.fd = run->errors.fd, .events = POLLOUT},
-                {.fd = run->stop_fd, .events = POLLIN},
-            };
-            last_words = run_stopping(run);
-            (void)poll(fds, last_words ? 1 : 2,
-                       last_words ? LAST_WORDS_MS : -1);
-        }
-    }
-}
-
-/* Writes run->line, in the place of the progress line if that is shown. */
-static void write_message_locked(struct run *run)
-{
-    static const char wipe[] = "\r\033[K";
-    if (run->progress.shown)
-        write_errors_locked(run, wipe, sizeof wipe - 1);
-    run->progress.shown = false;
-    write_errors_locked(run, run->line.data, run->line.length);
-}
-
-/* Prints "fetch-MODEL: " `kind` and the text. */
-static void print_locked(struct run *run, const char *kind, const char *format,
-                         va_list arguments)
-{
-    char text[400];
-    vsnprintf(text, sizeof text, format, arguments);
-    run->line.length = 0;
-    if (bytes_print(&run->line, "fetch-%s: %s%s\n", model_name, kind, text) ==
-        0)
-        write_message_locked(run);
+    messages_say(&run->messages, kind, format, arguments);
+    (void)messages_flush(&run->messages);
 }
 
 void run_warn(struct run *run, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    pthread_mutex_lock(&run->lock);
-    print_locked(run, "warning: ", format, arguments);
-    pthread_mutex_unlock(&run->lock);
+    say(run, "warning: ", format, arguments);
     va_end(arguments);
 }
 
@@ -153,26 +107,9 @@ void run_fail(struct run *run, const char *format, ...)
         return;
     va_list arguments;
     va_start(arguments, format);
-    pthread_mutex_lock(&run->lock);
-    print_locked(run, "", format, arguments);
-    pthread_mutex_unlock(&run->lock);
+    say(run, "", format, arguments);
     va_end(arguments);
     stop(run);
-}
-
-static void print_failure_locked(struct run *run, const struct job *job)
-{
-    struct bytes *line = &run->line;
-    line->length = 0;
-    int error = bytes_print(line, "fetch-%s: ", model_name);
-    if (error == 0)
-        error = job_print_url(line, job->url, job->url_length);
-    if (error == 0)
-        error =
-            bytes_print(line, ": %s: %s\n", result_word(job->outcome.result),
-                        job->outcome.cause);
-    if (error == 0) /* else there is no memory for so long a URL */
-        write_message_locked(run);
 }
 
 /* --- Input -------------------------------------------------------------- */
@@ -211,15 +148,23 @@ int run_read_input(struct run *run)
 
 /* --- Counting ----------------------------------------------------------- */
 
+static int next_locked(struct run *run, struct job **job)
+{
+    int got = jobs_next(&run->jobs, job);
+    if (got == 1)
+        report_begin(&run->report, *job);
+    return got;
+}
+
 int run_next(struct run *run, struct job **job)
 {
     int got = -EBUSY;
+    bool is_full = spool_is_full(&run->messages.spool);
     pthread_mutex_lock(&run->lock);
     /* One that was given back is no further one: it may be the first. */
-    if (run->jobs.returned != NULL || !report_is_full(&run->report))
-        got = jobs_next(&run->jobs, job);
-    if (got == 1)
-        report_begin(&run->report, *job);
+    if (run->jobs.returned != NULL ||
+        (!is_full && !report_is_full(&run->report)))
+        got = next_locked(run, job);
     pthread_mutex_unlock(&run->lock);
     return got;
 }
@@ -228,29 +173,26 @@ void run_started(struct run *run, struct job *job, int worker)
 {
     job->worker = worker;
     job->start_us = clock_us();
-    pthread_mutex_lock(&run->lock);
-    run->progress.started++;
-    run->progress.in_flight++;
-    trace_in_flight(&run->trace, run->progress.in_flight);
-    pthread_mutex_unlock(&run->lock);
+    atomic_fetch_add(&run->in_flight, 1);
+    trace_in_flight(&run->trace, &run->in_flight);
 }
 
 uint64_t run_in_flight(struct run *run)
 {
-    pthread_mutex_lock(&run->lock);
-    uint64_t in_flight = run->progress.in_flight;
-    pthread_mutex_unlock(&run->lock);
-    return in_flight;
+    return atomic_load(&run->in_flight);
+}
+
+static void left_flight(struct run *run)
+{
+    atomic_fetch_sub(&run->in_flight, 1);
+    trace_in_flight(&run->trace, &run->in_flight);
 }
 
 void run_given_back(struct run *run, struct job *job)
 {
     job->worker = -1;
     job->start_us = -1;
-    pthread_mutex_lock(&run->lock);
-    run->progress.in_flight--;
-    trace_in_flight(&run->trace, run->progress.in_flight);
-    pthread_mutex_unlock(&run->lock);
+    left_flight(run);
 }
 
 void run_count(struct run *run, size_t bytes)
@@ -268,49 +210,71 @@ uint64_t run_turn(struct run *run)
     return turn;
 }
 
+/* Writes rows of the report, if there are `least` bytes of them, as far as
+ * that goes. True if something is left. */
+static bool flush_report(struct run *run, size_t least)
+{
+    if (run->report.fd == -1)
+        return false;
+    pthread_mutex_lock(&run->lock);
+    bool more = report_fill(&run->report);
+    pthread_mutex_unlock(&run->lock);
+    size_t left = spool_flush(&run->report.spool, least);
+    int error = spool_error(&run->report.spool);
+    if (error != 0)
+        run_fail(run, "%s: %s", run->options->report, strerror(-error));
+    return left > 0 || more;
+}
+
 uint64_t run_finish(struct run *run, struct job *job)
 {
     struct progress *progress = &run->progress;
     enum result result = job->outcome.result;
+    if (job->start_us >= 0)
+        left_flight(run);
+    if (result != RESULT_OK && result != RESULT_CANCELLED)
+        messages_failure(&run->messages, job);
     pthread_mutex_lock(&run->lock);
-    if (job->start_us >= 0) {
-        progress->in_flight--;
-        trace_in_flight(&run->trace, progress->in_flight);
-    }
     progress->finished++;
-    if (result == RESULT_OK)
-        progress->succeeded++;
-    else if (result != RESULT_CANCELLED)
-        print_failure_locked(run, job);
+    progress->succeeded += result == RESULT_OK;
     report_finish(&run->report, job);
-    int error = run->report.error;
     uint64_t turn = report_turn(&run->report);
     pthread_mutex_unlock(&run->lock);
-    if (error != 0)
-        run_fail(run, "%s: %s", run->options->report, strerror(-error));
+    (void)messages_flush(&run->messages);
+    (void)flush_report(run, REPORT_SHARE);
     return turn;
+}
+
+/* The progress line, if it is time for one. */
+static void show_progress(struct run *run)
+{
+    struct progress *progress = &run->progress;
+    char text[120];
+    int64_t now = clock_us();
+    pthread_mutex_lock(&run->lock);
+    bool is_time = now - progress->shown_us >= RUN_TICK_MS * 1000;
+    progress->in_flight = atomic_load(&run->in_flight);
+    progress->total =
+        run->options->input == NULL ? run->options->url_count : 0;
+    if (is_time)
+        progress_line(progress, text, sizeof text, now);
+    pthread_mutex_unlock(&run->lock);
+    if (is_time)
+        messages_progress(&run->messages, text);
 }
 
 void run_tick(struct run *run)
 {
-    int64_t now = clock_us();
-    if (!run->shows_progress)
-        return;
-    pthread_mutex_lock(&run->lock);
-    struct progress *progress = &run->progress;
-    if (now - progress->shown_us >= RUN_TICK_MS * 1000) {
-        char text[120];
-        char line[160];
-        progress->total =
-            run->options->input == NULL ? run->options->url_count : 0;
-        progress_line(progress, text, sizeof text, now);
-        int n = snprintf(line, sizeof line, "\rfetch-%s: %s\033[K", model_name,
-                         text);
-        if (n > 0 && (size_t)n < sizeof line)
-            write_errors_locked(run, line, (size_t)n);
-        progress->shown = true;
-    }
-    pthread_mutex_unlock(&run->lock);
+    if (run->shows_progress)
+        show_progress(run);
+    (void)messages_flush(&run->messages);
+    (void)flush_report(run, REPORT_SHARE);
+}
+
+bool run_ticks(struct run *run)
+{
+    return run->shows_progress || spool_is_stalled(&run->messages.spool) ||
+           (run->report.fd != -1 && spool_is_stalled(&run->report.spool));
 }
 
 /* --- Opening and closing ------------------------------------------------ */
@@ -352,6 +316,7 @@ int run_open(struct run *run, struct options *options, char *message,
 {
     *run = (struct run){.options = options,
                         .sink = {.directory = -1},
+                        .report = {.fd = -1},
                         .input = -1,
                         .stop_fd = -1,
                         .stop_write_fd = -1};
@@ -366,10 +331,9 @@ int run_open(struct run *run, struct options *options, char *message,
     }
     if (error == 0) {
         output_open(&run->output, STDOUT_FILENO);
-        output_open(&run->errors, STDERR_FILENO);
         run->shows_progress = wants_progress(options);
         what = "messages";
-        error = bytes_reserve(&run->line, LINE_ROOM);
+        error = messages_open(&run->messages);
     }
     if (error == 0) {
         what = "signals";
@@ -414,7 +378,8 @@ static void cancel_rest(struct run *run)
 {
     struct job *job;
     int got;
-    while ((got = run_next(run, &job)) == 1) {
+    /* However many rows wait: this is the end. */
+    while ((got = next_locked(run, &job)) == 1) {
         job->outcome = OUTCOME_NONE;
         outcome_set(&job->outcome, RESULT_CANCELLED, "the run ended first");
         (void)run_finish(run, job);
@@ -423,27 +388,69 @@ static void cancel_rest(struct run *run)
         run_fail(run, "%s", strerror(-got));
 }
 
+/* Writes all that `flush` has, waiting for the reader of `fd`; but when a
+ * signal has come, only for a moment. True: all is written. */
+static bool write_rest(struct run *run, int fd, bool (*flush)(struct run *))
+{
+    int64_t until = CLOCK_NEVER;
+    while (flush(run)) {
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        int64_t now = clock_us();
+        if (atomic_load(&run->signal) != 0 && until == CLOCK_NEVER)
+            until = now + LAST_WORDS_MS * INT64_C(1000);
+        if (now >= until)
+            return false;
+        (void)poll(&room, 1, LAST_WORDS_MS);
+    }
+    return true;
+}
+
+static bool flush_all_rows(struct run *run)
+{
+    return flush_report(run, 1);
+}
+
+static bool flush_all_messages(struct run *run)
+{
+    return messages_flush(&run->messages) > 0;
+}
+
+static void close_report(struct run *run)
+{
+    const char *file = run->options->report;
+    if (!write_rest(run, run->report.spool.output.fd, flush_all_rows))
+        run_fail(run, "%s: whoever reads it has stalled", file);
+    int error = report_close(&run->report);
+    if (error != 0)
+        run_fail(run, "%s: %s", file, strerror(-error));
+}
+
+static void say_summary(struct run *run, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    say(run, "", format, arguments);
+    va_end(arguments);
+}
+
 static void print_summary(struct run *run)
 {
     char text[200];
     if (run->options->quiet)
         return;
     progress_summary(&run->progress, text, sizeof text, clock_us());
-    run->line.length = 0;
-    if (bytes_print(&run->line, "fetch-%s: %s\n", model_name, text) == 0)
-        write_message_locked(run);
+    say_summary(run, "%s", text);
 }
 
 int run_close(struct run *run)
 {
     cancel_rest(run);
-    int error = report_close(&run->report);
-    if (error != 0)
-        run_fail(run, "%s: %s", run->options->report, strerror(-error));
-    error = trace_close(&run->trace);
+    close_report(run);
+    int error = trace_close(&run->trace);
     if (error != 0)
         run_fail(run, "%s: %s", run->options->trace, strerror(-error));
     print_summary(run);
+    (void)write_rest(run, run->messages.spool.output.fd, flush_all_messages);
     int signal_number = atomic_load(&run->signal);
     int status = 0;
     if (signal_number != 0)
@@ -454,11 +461,10 @@ int run_close(struct run *run)
         status = 1;
 
     jobs_free(&run->jobs);
-    bytes_free(&run->line);
     sink_close(&run->sink);
     tls_close(&run->tls);
     output_close(&run->output);
-    output_close(&run->errors);
+    messages_close(&run->messages);
     if (run->input > STDIN_FILENO)
         (void)close(run->input);
     /* The handlers stay: a late signal finds the pipe's numbers gone. */

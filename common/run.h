@@ -5,13 +5,16 @@
  * below lock what they touch: any thread of that process may call them. In
  * the processes model only the parent does.
  *
- * Nothing here waits for the network. A message waits until standard error
- * takes it, or the run is stopped.
+ * Nothing here waits for the network, nor for whoever reads standard error or
+ * the report: what they do not take at once is kept, and written later (see
+ * spool.h). When too much is kept, no further request begins. run_close alone
+ * waits for them.
  */
 #ifndef TRIPTYCH_RUN_H
 #define TRIPTYCH_RUN_H
 
 #include "jobs.h"
+#include "messages.h"
 #include "options.h"
 #include "output.h"
 #include "progress.h"
@@ -31,17 +34,19 @@ struct run {
     struct tls tls; /* what https sessions share */
     struct trace trace;
     struct output output; /* standard output */
-    int input;            /* descriptor of --input; -1: none, or at its end */
-    int stop_fd;          /* polls as readable once the run is to stop */
+    struct messages messages;
+    int input;   /* descriptor of --input; -1: none, or at its end */
+    int stop_fd; /* polls as readable once the run is to stop */
 
-    /* Behind `lock`: */
-    pthread_mutex_t lock;
-    struct report report;
-    struct progress progress;
-    struct output errors; /* standard error */
-    struct bytes line;    /* the message that is being put together */
-    bool warned;          /* of a shortage */
     bool shows_progress;
+
+    /* Behind `lock`, which nobody holds while reading or writing: */
+    pthread_mutex_t lock;
+    struct report report; /* but for its spool */
+    struct progress progress;
+    bool warned; /* of a shortage */
+
+    atomic_uint_fast64_t in_flight; /* requests that hold a slot */
 
     /* Written by signal handlers as well, so not behind a lock: */
     int stop_write_fd;
@@ -70,8 +75,9 @@ int run_read_input(struct run *run);
 
 /*
  * Takes the next job, as jobs_next does: 1, 0 or -ENOMEM. -EBUSY: no further
- * request may begin before the first in line has ended, for too many rows of
- * the report wait for it; until then --input is not to be read, either.
+ * request may begin, nor is --input to be read. Too many rows of the report
+ * wait for the first in line, which must end before; or too much waits for a
+ * reader that has stalled, and it must be asked again after a run_tick.
  */
 int run_next(struct run *run, struct job **job);
 
@@ -112,8 +118,12 @@ void run_warn(struct run *run, const char *format, ...)
 void run_fail(struct run *run, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Shows the progress line if it is time to; call it now and then. */
+/* Shows the progress line if it is time to, and writes what a stalled reader
+ * has not taken; call it now and then. */
 void run_tick(struct run *run);
+
+/* True if run_tick has something to do. */
+bool run_ticks(struct run *run);
 
 /* How often, in milliseconds. */
 #define RUN_TICK_MS 200

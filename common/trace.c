@@ -324,8 +324,11 @@ void trace_in_pipe(const struct lane *lane, size_t bytes)
         print_count(lane->trace, lane->number, "in the pipe", "bytes", bytes);
 }
 
-void trace_in_flight(struct trace *trace, uint64_t requests)
+void trace_in_flight(struct trace *trace, const atomic_uint_fast64_t *requests)
 {
-    if (trace->on)
-        print_count(trace, 0, "in flight", "requests", requests);
+    if (!trace->on)
+        return;
+    pthread_mutex_lock(&trace->lock);
+    print_count(trace, 0, "in flight", "requests", atomic_load(requests));
+    pthread_mutex_unlock(&trace->lock);
 }

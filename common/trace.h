@@ -117,9 +117,11 @@ void trace_hand_over(const struct lane *lane, enum parcel parcel, uint64_t id);
 void trace_take_over(const struct lane *lane, enum parcel parcel, uint64_t id);
 
 /* Counters: body bytes in user space, on this lane; bytes in its pipe;
- * requests in flight. */
+ * requests in flight: `*requests` is read when it is this one's turn to be
+ * written, so that the last in the file is the last there was. */
 void trace_buffered(const struct lane *lane, size_t bytes);
 void trace_in_pipe(const struct lane *lane, size_t bytes);
-void trace_in_flight(struct trace *trace, uint64_t requests);
+void trace_in_flight(struct trace *trace,
+                     const atomic_uint_fast64_t *requests);
 
 #endif

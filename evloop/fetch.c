@@ -114,8 +114,8 @@ void step_finish(struct request *r)
     trace_step(&r->lane, STEP_FINISH);
     trace_finish(&r->lane, r->job);
     unwatch_output(fetch);
-    /* Of a failure there is a message: until standard error takes it, the loop
-     * waits, and all its requests. */
+    /* For a message about a failure, or a row, nobody waits, unless that goes
+     * into a file: then the loop waits for the disk, as in step_deliver. */
     uint64_t turn = run_finish(fetch->run, unlink_request(r));
     loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
                 NULL);
@@ -275,6 +275,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     run_tick(fetch->run);
+    if (loops_want_turn(fetch->loops))
+        step_take(fetch); /* perhaps a reader goes on that had stalled */
 }
 
 /* --- Steps start and stop ----------------------------------------------- */
@@ -306,9 +308,8 @@ static int add_events(struct fetch *fetch)
     event_assign(&fetch->tick, base, -1, EV_PERSIST, on_tick, fetch);
     (void)event_priority_set(&fetch->stop, BASE_FIRST);
     event_active(&fetch->take, EV_TIMEOUT, 1);
-    bool ticks = run->shows_progress && fetch->number == 0;
     if (event_add(&fetch->stop, NULL) != 0 ||
-        (ticks && event_add(&fetch->tick, &tick) != 0))
+        event_add(&fetch->tick, &tick) != 0)
         return -ENOMEM; /* step_stop frees it all */
     loops_set_awake(fetch->loops, fetch->number, true);
     return 0;

@@ -235,3 +235,11 @@ bool loops_want_input(struct loops *loops)
     pthread_mutex_unlock(&loops->lock);
     return wanted;
 }
+
+bool loops_want_turn(struct loops *loops)
+{
+    pthread_mutex_lock(&loops->lock);
+    bool wanted = loops->turn_wanted;
+    pthread_mutex_unlock(&loops->lock);
+    return wanted;
+}

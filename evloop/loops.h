@@ -57,7 +57,7 @@ void loops_set_awake(struct loops *loops, size_t self, bool awake);
 /* Takes a job, and a place for it: it counts as in flight there from now on.
  * 1; 0 when all places are taken; -EAGAIN when there is no job for now;
  * -ENOENT when there is none left; -EBUSY when there may be, but must not
- * begin before the turn has moved; -ENOMEM. */
+ * begin before the turn has moved, or a stalled reader goes on; -ENOMEM. */
 int loops_take(struct loops *loops, size_t self, struct job **job);
 
 /* Gives the place back, with the job if it is to start over. Now these are the
@@ -97,6 +97,9 @@ int loops_read_input(struct loops *loops);
 
 /* True if another loop has a place, and no job. */
 bool loops_want_input(struct loops *loops);
+
+/* True if a loop was refused a job that there may be (-EBUSY). */
+bool loops_want_turn(struct loops *loops);
 
 /* True when nothing is in flight and no job will come; then all are rung. */
 bool loops_are_done(struct loops *loops, size_t self);

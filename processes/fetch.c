@@ -371,7 +371,7 @@ void model_run(struct run *run)
          * before (11 interleaved rounds on a busy machine: 0.85 to 1.64). */
         if (taken)
             pool_retire_idle(&fetch.pool);
-        bool soon = run->shows_progress || fetch.output_unwatchable;
+        bool soon = run_ticks(run) || fetch.output_unwatchable;
         int ms = fetch.goes_on ? 0 : soon ? RUN_TICK_MS : -1;
         pool_settle(&fetch.pool);
         int n = epoll_wait(fetch.epoll_fd, events, 64, ms);
