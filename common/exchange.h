@@ -107,9 +107,9 @@ void exchange_feed(struct exchange *x, const char *p, size_t n,
 /* The peer has closed its writing side. */
 void exchange_eof(struct exchange *x, int64_t now);
 
-/* The peer has closed, but did not say so first, as it should have: TLS without
- * close_notify (RFC 9112, 9.8). Only the framing can tell that a response is
- * whole. */
+/* The peer has closed, but did not say so first, as it should have: TLS
+ * without close_notify (RFC 9112, 9.8). Only the framing can tell that a
+ * response is whole. */
 void exchange_cut(struct exchange *x, int64_t now);
 
 /* Something failed; `cause` says what, for a person, and is copied. Whether

@@ -82,8 +82,8 @@ int run_read_input(struct run *run);
 int run_next(struct run *run, struct job **job);
 
 /* Its two halves, for a caller that has the jobs behind a lock, which it must
- * not hold while it reads: after jobs_reserve of RUN_INPUT bytes, take reads as
- * many at most into `text`, and what it returns is for feed. */
+ * not hold while it reads: after jobs_reserve of RUN_INPUT bytes, take reads
+ * as many at most into `text`, and what it returns is for feed. */
 #define RUN_INPUT ((size_t)16384)
 ssize_t run_take_input(struct run *run, char *text);
 int run_feed_input(struct run *run, const char *text, ssize_t n);

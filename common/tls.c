@@ -1,5 +1,5 @@
-/* tls: what https needs, over OpenSSL: the module, but for what libevent has to
- * do with it. See tls.h and tls_module.h. */
+/* tls: what https needs, over OpenSSL: the module, but for what libevent has
+ * to do with it. See tls.h and tls_module.h. */
 #include "tls.h"
 
 #include "tls_module.h"

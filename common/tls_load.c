@@ -1,5 +1,5 @@
-/* tls_load: tls, by way of a module that is loaded when it is needed. See tls.h
- * and tls_module.h. */
+/* tls_load: tls, by way of a module that is loaded when it is needed. See
+ * tls.h and tls_module.h. */
 #include "tls.h"
 
 #include "tls_module.h"
@@ -59,8 +59,8 @@ bool tls_is_there(void)
 }
 
 /* dlopen tells in words only why it has failed, and not even errno. Is what it
- * takes short? That passes, and the request starts over then. A negative errno;
- * 0: it is not. */
+ * takes short? That passes, and the request starts over then. A negative
+ * errno; 0: it is not. */
 static int shortage(void)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -73,8 +73,8 @@ struct lane {
     uint64_t id;      /* of the request; LANE_OF_NONE */
 };
 
-/* Creates FILE (NULL: no tracing). At most `jobs` lanes will be lent. `program`
- * is its name. 0 or a negative errno. */
+/* Creates FILE (NULL: no tracing). At most `jobs` lanes will be lent.
+ * `program` is its name. 0 or a negative errno. */
 int trace_open(struct trace *trace, const char *file, const char *program,
                size_t jobs);
 

@@ -71,6 +71,8 @@ FAULTS = [
     ("write.file", "short", ""),
     ("write.pipe", "ENOMEM", SHORT_OF),
     ("write.pipe", "EINTR EAGAIN short", ""),
+    ("writev.file", "ENOSPC", ""),  # the report
+    ("writev.file", "short", ""),
     ("writev.pipe", "ENOMEM", SHORT_OF + " write-failed worker-crashed"),
     ("writev.pipe", "EINTR EAGAIN short", ""),
     ("send", "ECONNRESET EPIPE", "reset truncated"),
@@ -86,8 +88,6 @@ FAULTS = [
     ("open", "EACCES", "file-error"),
     ("openat", "EMFILE", SHORT_OF),
     ("openat", "ENOSPC", "write-failed"),
-    ("fopen", "EMFILE EACCES", ""),
-    ("fclose", "ENOSPC", ""),
     ("fstat", "EIO", "file-error"),
     ("renameat", "ENOSPC", "write-failed"),
     ("unlinkat", "EIO", ""),
@@ -258,8 +258,10 @@ class Run:
             self.err = err.decode("utf-8", "replace")
             self.status = child.returncode
             check_clean(self.status, self.err)
+            # What could not be written whole, and says so, is no report.
             self.has_report = os.path.exists(report) and \
-                os.path.getsize(report) > 0
+                os.path.getsize(report) > 0 and \
+                f": {report}: " not in self.err
             self.rows = read_report(report) if self.has_report else []
             self.files = read_files(directory) if \
                 os.path.isdir(directory) else {}

@@ -22,11 +22,10 @@
  *
  * `alloc` is malloc, calloc, realloc and strdup; those inside of libevent, and
  * of the C library where it calls them as we do, are among them. What the C
- * library calls in itself cannot be reached from here: the open and write of
- * stdio (fopen and fclose stand for them), the sockets and files of
- * getaddrinfo, the mmap of pthread_create. The memory of getaddrinfo could be,
- * but is not failed: glibc 2.36 then ends the program, in an assertion. close
- * is not failed: on Linux it has closed the descriptor whatever it says.
+ * library calls in itself cannot be reached from here: the sockets and files
+ * of getaddrinfo, the mmap of pthread_create. The memory of getaddrinfo could
+ * be, but is not failed: glibc 2.36 then ends the program, in an assertion.
+ * close is not failed: on Linux it has closed the descriptor whatever it says.
  *
  * Nothing here is compiled with sanitizers: malloc is called before theirs
  * are ready.
@@ -77,8 +76,6 @@ enum point {
     ALLOC,
     OPEN,
     OPENAT,
-    FOPEN,
-    FCLOSE,
     FSTAT,
     RENAMEAT,
     UNLINKAT,
@@ -123,8 +120,6 @@ static const char *const names[POINTS] = {
     [ALLOC] = "alloc",
     [OPEN] = "open",
     [OPENAT] = "openat",
-    [FOPEN] = "fopen",
-    [FCLOSE] = "fclose",
     [FSTAT] = "fstat",
     [RENAMEAT] = "renameat",
     [UNLINKAT] = "unlinkat",
@@ -186,8 +181,6 @@ static struct {
     __typeof__(pread) *pread;
     __typeof__(open) *open;
     __typeof__(openat) *openat;
-    __typeof__(fopen) *fopen;
-    __typeof__(fclose) *fclose;
     __typeof__(fstat) *fstat;
     __typeof__(renameat) *renameat;
     __typeof__(unlinkat) *unlinkat;
@@ -231,8 +224,6 @@ static void find_all(void)
     next.pread = dlsym(RTLD_NEXT, "pread");
     next.open = dlsym(RTLD_NEXT, "open");
     next.openat = dlsym(RTLD_NEXT, "openat");
-    next.fopen = dlsym(RTLD_NEXT, "fopen");
-    next.fclose = dlsym(RTLD_NEXT, "fclose");
     next.fstat = dlsym(RTLD_NEXT, "fstat");
     next.renameat = dlsym(RTLD_NEXT, "renameat");
     next.unlinkat = dlsym(RTLD_NEXT, "unlinkat");
@@ -489,22 +480,6 @@ int openat(int directory, const char *path, int flags, ...)
     return goes_wrong(OPENAT, WAY_ERROR)
                ? -1
                : next.openat(directory, path, flags, mode);
-}
-
-FILE *fopen(const char *path, const char *mode)
-{
-    return goes_wrong(FOPEN, WAY_ERROR) ? NULL : next.fopen(path, mode);
-}
-
-/* Writing what was still buffered has failed; closed it is all the same. */
-int fclose(FILE *file)
-{
-    bool wrong = goes_wrong(FCLOSE, WAY_ERROR);
-    int result = next.fclose(file);
-    if (!wrong)
-        return result;
-    errno = wanted.error;
-    return EOF;
 }
 
 int fstat(int fd, struct stat *status)
