@@ -31,6 +31,15 @@ def make_files(root):
             file.write(dice.randbytes(size))
 
 
+def all_files(root, count):
+    """The first of them, one behind the other."""
+    whole = []
+    for number in range(count):
+        with open(os.path.join(root, f"f{number}"), "rb") as file:
+            whole.append(file.read())
+    return b"".join(whole)
+
+
 NGINX = """
 user {user};
 worker_processes 1;
@@ -218,11 +227,7 @@ def thousand_files(model, server):
         subprocess.run(["diff", "-rq", real.root, saved], check=True)
         r = run(model, *TRUST, "-j", "50", "-i", "-", stdin=lines)
         equal(set(r.words), {"ok"}, r.err)
-        whole = b""
-        for i in range(COUNT):
-            with open(f"{real.root}/f{i}", "rb") as file:
-                whole += file.read()
-        check(r.out == whole, "standard output differs")
+        check(r.out == all_files(real.root, COUNT), "standard output differs")
         r = run(model, *TRUST, f"{real.http}/missing", f"{real.http}/moved/",
                 f"{real.http}/f2", "-n", "--max-redirects", "0")
         moved = "200" if server == "python" else "301"
@@ -260,11 +265,7 @@ def python_http_server(model):
 def chunked_by_nginx(model):
     real = started("nginx")
     r = run(model, *(f"{real.http}/chunked/f{i}" for i in range(4)))
-    whole = b""
-    for i in range(4):
-        with open(f"{real.root}/f{i}", "rb") as file:
-            whole += file.read()
-    return expect(r, ["ok"] * 4, whole)
+    return expect(r, ["ok"] * 4, all_files(real.root, 4))
 
 
 @case(models=("threads",))  # once will do: it is about our server
