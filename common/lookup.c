@@ -79,13 +79,8 @@ static void resolve(struct lookup *l, int flags)
         l->result = RESULT_OK;
         return;
     }
-    bool is_short = error == EAI_MEMORY ||
-                    (error == EAI_SYSTEM && (errno == EMFILE ||
-                                             errno == ENFILE ||
-                                             errno == ENOMEM ||
-                                             errno == ENOBUFS));
     l->addresses = NULL;
-    l->result = is_short ? RESULT_NO_RESOURCES : RESULT_DNS;
+    l->result = net_result_of_lookup(error, errno);
     l->cause = gai_strerror(error);
 }
 

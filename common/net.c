@@ -70,6 +70,21 @@ static bool can_be_routed(const struct addrinfo *address)
     return can;
 }
 
+enum result net_result_of_lookup(int error, int number)
+{
+    if (error == EAI_MEMORY)
+        return RESULT_NO_RESOURCES;
+    switch (error == EAI_SYSTEM ? number : 0) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+        return RESULT_NO_RESOURCES;
+    default:
+        return RESULT_DNS;
+    }
+}
+
 enum result net_result_of_connect(int error, const struct addrinfo *address)
 {
     switch (error) {

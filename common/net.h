@@ -37,6 +37,10 @@ bool net_has_news(int fd);
 /* How it came out: 0 or a negative errno. */
 int net_connect_result(int fd);
 
+/* The result that an error of getaddrinfo means for the request, which is not
+ * 0; `number` is what errno was then. */
+enum result net_result_of_lookup(int error, int number);
+
 /* The result that a (positive) errno of connect, or of anything after it,
  * means for the request. Shortages give RESULT_NO_RESOURCES. */
 enum result net_result_of_connect(int error, const struct addrinfo *address);

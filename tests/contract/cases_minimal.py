@@ -237,6 +237,24 @@ def a_full_output_ends_it(model):
                 equal(running.family(), [], "processes left behind")
 
 
+SHIM = os.path.join(harness.BIN, "tests", "faults-shim.so")
+
+
+@case
+def a_look_up_that_lacks_memory(model):
+    """That is no fault of the name."""
+    if not os.path.exists(SHIM) or " " in SHIM:
+        raise harness.Skip("the shim of the faults is not there")
+    with harness.Workplace() as place:
+        for fault, word in (("EAI_MEMORY", "no-resources"),
+                            ("EAI_NONAME", "dns")):
+            r = harness.run(model, "-j", "1", "http://localhost:1/", env=dict(
+                os.environ, LD_PRELOAD=SHIM,
+                TRIPTYCH_FAULT=f"getaddrinfo:1:{fault}",
+                TRIPTYCH_FAULT_PAGE=place.join(fault)))
+            equal(r.words, [word], r.err)
+
+
 # Sanitizers and valgrind exclude each other, and valgrind 3.19 cannot read
 # what clang 14 writes for debuggers.
 NO_VALGRIND = any(s in os.path.basename(harness.BIN)

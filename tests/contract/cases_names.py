@@ -7,15 +7,18 @@ ever leaves the machine.
 
 import atexit
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 from authority import Authority, TlsServer
-from harness import Origin, Server, case, equal, expect, main, run
+from harness import (Origin, Running, Server, case, check, equal, expect, main,
+                     run, wait_for)
 
 INSIDE = "TRIPTYCH_INSIDE_NAMESPACE"
 
@@ -28,7 +31,24 @@ ZONE = {
     "dead.test": ["127.0.0.2", "127.0.0.3"],
     "host.deep.test": ["127.0.0.1"],
     **{f"many{i}.test": ["127.0.0.1"] for i in range(20)},
+    "slow.test": ["127.0.0.1"],
+    "liar.test": ["127.0.0.1"],
+    "cut.test": ["127.0.0.1"],
+    "only4.test": ["127.0.0.1"],
+    "only6.test": ["::1"],
+    "fails6.test": ["127.0.0.1"],
+    "fails4.test": ["::1"],
 }
+
+NO_SUCH_NAME, SERVER_FAILED = 3, 2
+# Where a family does not merely have no address, as it should be.
+FAMILY_FAILS = {
+    ("only4.test", socket.AF_INET6): NO_SUCH_NAME,
+    ("only6.test", socket.AF_INET): NO_SUCH_NAME,
+    ("fails6.test", socket.AF_INET6): SERVER_FAILED,
+    ("fails4.test", socket.AF_INET): SERVER_FAILED,
+}
+TRUNCATED = 0x0200  # a flag: ask again over TCP
 
 
 def answer(question):
@@ -44,7 +64,8 @@ def answer(question):
     family = {1: socket.AF_INET, 28: socket.AF_INET6}.get(kind)
     records = [socket.inet_pton(family, a) for a in ZONE.get(name, [])
                if (":" in a) == (family == socket.AF_INET6)] if family else []
-    status = 0 if name in ZONE else 3
+    status = FAMILY_FAILS.get((name, family), 0) if name in ZONE \
+        else NO_SUCH_NAME
     head = struct.pack("!HHHHHH", identity, 0x8580 | status, 1, len(records),
                        0, 0)
     return head + asked + b"".join(
@@ -52,20 +73,61 @@ def answer(question):
         for record in records)
 
 
+def lies(question):
+    """Answers that are none: to be passed over. Where they lead to nobody
+    listens."""
+    evil = struct.pack("!HHIH", 1, 1, 60, 4) + socket.inet_aton("127.0.0.66")
+    asked = question[12:]
+    identity, = struct.unpack_from("!H", question)
+
+    def reply(number, asked, count=1, flags=0x8580):
+        return struct.pack("!HHHHHH", number, flags, 1, count, 0, 0) + \
+            asked + b"\xc0\x0c" + evil
+    yield reply(identity ^ 1, asked)  # to another question
+    yield reply(identity, b"\x05other\x04test\0" + asked[-4:])
+    yield bytes([question[0] ^ 1]) + os.urandom(40)
+
+
+def truncate(whole):
+    """An answer that has no room in a datagram."""
+    identity, flags = struct.unpack_from("!HH", whole)
+    return struct.pack("!HHHHHH", identity, flags | TRUNCATED, 1, 0, 0, 0) + \
+        whole[12:whole.index(b"\0", 12) + 5]
+
+
 AUTHORITY = Authority()
 atexit.register(AUTHORITY.remove)
 WRONG_NAME = AUTHORITY.issue("wrong", alt="DNS:example.org")
 
-# LeakSanitizer, at the end, stops all threads and looks into their stacks; one
-# that is left in a look-up may keep it from doing so.
-LEAVES_A_THREAD = dict(os.environ, ASAN_OPTIONS=":".join(
-    filter(None, [os.environ.get("ASAN_OPTIONS"), "detect_leaks=0"])))
-
 
 def serve_names(sock):
+    """What the name server does is in the name."""
     while True:
         question, client = sock.recvfrom(4096)
-        sock.sendto(answer(question), client)
+        asked.append(question)
+        reply = answer(question)
+        if b"\x06silent" in question:
+            continue
+        if b"\x06broken" in question:
+            reply = question[:2] + b"\x85\x80" + os.urandom(30)
+        if b"\x03cut" in question:
+            reply = truncate(reply)
+        if b"\x04liar" in question:
+            for lie in lies(question):
+                sock.sendto(lie, client)
+        if b"\x04slow" in question:
+            threading.Timer(1, sock.sendto, (reply, client)).start()
+            continue
+        sock.sendto(reply, client)
+
+
+asked = []
+
+
+def serve_names_over_tcp(c):
+    while len(length := c.read(2)) == 2:
+        reply = answer(c.read(int.from_bytes(length, "big")))
+        c.send(len(reply).to_bytes(2, "big") + reply)
 
 
 def ok(c):
@@ -219,8 +281,7 @@ def a_silent_name_server(model):
         r = run(model, "-t", "5", "--retries", "0", "http://one.test/",
                 "http://two.test/", server.http, timeout=50,
                 wrap=with_files(f"nameserver {SILENT}\n"
-                                "options timeout:15 attempts:4\n"),
-                env=LEAVES_A_THREAD)
+                                "options timeout:15 attempts:4\n"))
     return expect(r, ["timeout", "timeout", "ok"], b"found")
 
 
@@ -230,6 +291,106 @@ def twenty_names_at_once(model):
         r = run(model, "-j", "20",
                 *[f"http://many{i}.test:{server.port}/" for i in range(20)])
     return expect(r, ["ok"] * 20, b"found" * 20)
+
+
+@case
+def silent_names_keep_no_other_waiting(model):
+    """Twenty at once, for some of which two ask, and one that has an answer;
+    then once more: those that were left are still under way."""
+    with Server(ok, address="127.0.0.1") as server:
+        urls = [f"http://silent{i % 15}.silent.test/" for i in range(20)]
+        r = run(model, "-t", "1.5", "--retries", "0", "-j", "21", *urls,
+                f"http://one.test:{server.port}/", *urls)
+    return expect(r, ["timeout"] * 20 + ["ok"] + ["timeout"] * 20, b"found")
+
+
+@case
+def a_slow_name_server(model):
+    """It answers in a second, of which nothing counts as connecting."""
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, "--connect-timeout", "0.9",
+                f"http://slow.test:{server.port}/")
+    return expect(r, ["ok"], b"found")
+
+
+@case
+def a_lying_name_server(model):
+    """Answers to what nobody asked, halves of answers and noise come before
+    the right one."""
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://liar.test:{server.port}/")
+    return expect(r, ["ok"], b"found")
+
+
+@case
+def a_name_server_that_says_nothing_of_sense(model):
+    r = run(model, "http://broken.test:1/", "http://missing.test:1/",
+            wrap=with_files("nameserver 127.0.0.1\n"
+                            "options timeout:1 attempts:1\n"))
+    return expect(r, ["dns", "dns"], b"")
+
+
+@case
+def an_answer_too_long_for_a_datagram(model):
+    with Server(ok, address="127.0.0.1") as server:
+        r = run(model, f"http://cut.test:{server.port}/")
+    return expect(r, ["ok"], b"found")
+
+
+@case
+def one_family_has_no_such_name(model):
+    """A name server that should say "no address", but says "no name"; or fails
+    for one family. The other's addresses count."""
+    with Server(ok, address="127.0.0.1") as four, \
+            Server(ok, address="::1") as six:
+        r = run(model, f"http://only4.test:{four.port}/",
+                f"http://fails6.test:{four.port}/",
+                f"http://only6.test:{six.port}/",
+                f"http://fails4.test:{six.port}/",
+                wrap=with_files("nameserver 127.0.0.1\n"
+                                "options timeout:1 attempts:1\n"))
+    return expect(r, ["ok"] * 4, b"found" * 4)
+
+
+@case
+def the_second_family_alone_listens(model):
+    """Of ::1 and 127.0.0.1, whichever comes first."""
+    with Server(ok, address="::1") as server:
+        r = run(model, f"http://mixed.test:{server.port}/",
+                f"tcp://mixed.test:{server.port}/GET%20%2f%0d%0a%0d%0a")
+    equal(r.words[0], "ok", r.err)
+    return expect(r, ["ok", "ok"])
+
+
+@case
+def a_datagram_to_a_name(model):
+    """Nobody is at the first address."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+
+        def echo():
+            data, client = sock.recvfrom(100)
+            sock.sendto(data, client)
+        threading.Thread(target=echo, daemon=True).start()
+        r = run(model, f"udp://two.test:{sock.getsockname()[1]}/hello")
+    return expect(r, ["ok"], b"hello")
+
+
+@case
+def interrupted_in_a_look_up(model):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        name = f"{model}{number:d}.silent.test"
+        with Running(model, "-j", "2", f"http://{name}/",
+                     f"http://{name}/", "http://other.silent.test/") as running:
+            wait_for(lambda: any(model.encode() in q for q in list(asked)),
+                     "the question")
+            begun = time.monotonic()
+            running.signal(number)
+            r = running.finish(30)
+            check(time.monotonic() - begun < 15, "it ended late")
+            equal(r.status, 128 + number, r.err)
+            equal(r.words, ["cancelled"] * 3, r.err)
+            equal(running.family(), [], "processes left")
 
 
 @case
@@ -274,6 +435,7 @@ def prepare(kept):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", 53))
     threading.Thread(target=serve_names, args=(sock,), daemon=True).start()
+    Server(serve_names_over_tcp, port=53)
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     silent.bind((SILENT, 53))
     return silent

@@ -12,9 +12,9 @@ import tempfile
 import threading
 import time
 
-from harness import (Holding, Origin, Running, Server, Skip, Workplace, case, check,
-                     content, copy_program, count_fds, count_threads, equal,
-                     expect, held_until_warned, lonely_user, main, run,
+from harness import (Holding, Origin, Running, Server, Skip, Workplace, case,
+                     check, content, copy_program, count_fds, count_threads,
+                     equal, expect, held_until_warned, lonely_user, main, run,
                      wait_for)
 from looking import SANITIZED
 
@@ -304,6 +304,28 @@ def little_memory(model):
                     check(r.out == b"".join(content(100000, i)
                                             for i in range(80)),
                           f"{mib} MiB: bodies differ")
+
+
+@case(models=("processes",) if not SANITIZED else ())
+def a_worker_without_memory(model):
+    """For a long job it needs some, and has none left: that is a shortage, as
+    it would be in the other models, and no crash."""
+    listed, writer = os.pipe()
+    with Server(lambda c: c.request() and c.ok(b"body")) as server:
+        with Running(model, "-n", "-j", "1", "-i", "-",
+                     stdin=listed) as running:
+            os.close(listed)
+            os.write(writer, f"{server.http}/\n".encode())
+            worker, = wait_for(running.workers, "a worker")
+            wait_for(lambda: server.requests, "the request")
+            with open(f"/proc/{worker}/statm", encoding="ascii") as file:
+                size = int(file.read().split()[0]) * resource.getpagesize()
+            resource.prlimit(worker, resource.RLIMIT_AS, (size, size))
+            os.write(writer, f"{server.http}/{'x' * 60000}\n".encode())
+            os.close(writer)
+            r = running.finish()
+    equal(r.words, ["ok", "no-resources"], r.err)
+    equal(r.column("attempts"), ["1", "1"], "attempts")
 
 
 def forbid_close_range(errno_):
