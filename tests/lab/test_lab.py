@@ -154,6 +154,80 @@ def case_unbuildable_code(_):
             check(says in graded.note, f"{what}: it says {graded.note!r}")
 
 
+# Words by which a function hides from a sanitizer, or reaches past C.
+WORDS = """
+#define JOINED(a, b) a##b
+__attribute__((no_sanitize("thread"))) static int one(void) { return 1; }
+__attribute__((JOINED(no_sani, tize_address))) static int two(void);
+static int two(void) { __asm__ volatile("nop"); return one(); }
+%:pragma weak puts
+_Pragma("GCC optimize 0")
+??=pragma redefine_extname puts lab_fail
+static long three(void) { return (long)__builtin_frame_address(0) + two(); }
+"""
+NAMES = """
+void __lsan_disable(void), AnnotateIgnoreReadsBegin(const char *, int),
+    *dlsym(void *, const char *), *__real_malloc(size_t), lab_doing(void),
+    ex_child_beat(void), __tsan_acquire(void *);
+int atexit(void (*)(void)), hidden(void) __asm__("" "__lsan_ignore_object");
+void call_all(void);
+void call_all(void)
+{
+    __lsan_disable(), AnnotateIgnoreReadsBegin("", 1), __tsan_acquire(0);
+    (void)atexit(lab_doing), ex_child_beat(), hidden();
+    (void)dlsym(__real_malloc(1), "");
+}
+"""
+
+
+def case_what_makes_a_sanitizer_look_away(_):
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        for above, says in (
+                (WORDS, ("no_sanitize(", "no_sanitize_address", "__asm__",
+                         "pragma weak", "pragma GCC optimize",
+                         "redefine_extname", "frame_address")),
+                (NAMES, ("__lsan_disable", "AnnotateIgnoreReadsBegin",
+                         "dlsym", "__real_malloc", "lab_doing", "atexit",
+                         "ex_child_beat", "__tsan_acquire",
+                         "__lsan_ignore_object"))):
+            graded = grade.grade(
+                bench, {QUEUE: queue_with("return 0;", above)}, tests=[ORDER])
+            check(graded.results[0].state == "not built", graded.note)
+            for word in says:
+                check(word in graded.note, f"{word}: {graded.note}")
+
+
+# What a header may not have when tests are compiled with it.
+IN_HEADERS = {
+    "static inline int f(void)\n{\n    return 0;\n}\n": "functions",
+    "int f(a) int a; <% return a; %>\n": "functions",
+    "#define BEGIN {\nint f(void) BEGIN return 0; }\n": "brace",
+    "#define BEGIN ??<\nint f(void) BEGIN return 0; }\n": "brace",
+    "#define BEGIN <%\nint f(void) BEGIN return 0; }\n": "brace",
+    "#define JOINED(a, b) a##b\n": "##",
+    "%:define lab_check(...)\n": "lab_check",
+    "#define lab_\\\ncheck(...)\n": "lab_check",
+    "#pragma GCC poison lab_check\n": "#pragma",
+    "#line 1 \"x\"\n": "#line",
+    "#include \"../../etc/passwd\"\n": "#include",
+    "#include </proc/self/environ>\n": "#include",
+}
+
+
+def case_headers_that_change_the_tests(_):
+    header = labs.reference_files(THREADS)["threads/queue.h"]
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        for text, says in IN_HEADERS.items():
+            said = bench.put({"threads/queue.h": header.replace(
+                "#endif\n", text + "#endif\n")}, [ORDER])
+            check("may not have" in said and says in said, f"{text}: {said}")
+        more = header.replace("bool closed;", "bool closed;\n    int more;")
+        said = bench.put({"threads/queue.h": more}, [ORDER])
+        check(more != header and said == "", f"a field: {said}")
+
+
 def case_names_of_the_grader(_):
     """A student's functions of the names of others' stay the student's."""
     above = """
@@ -180,12 +254,12 @@ ssize_t write(int fd, const void *p, size_t n)
 def case_stubs_are_named(_):
     """Who has written one function is told which are not written."""
     files = labs.skeleton_files(THREADS)
-    named = grade.stubs(files)
+    named = grade.stubs(files, THREADS)
     check({"queue_put", "pool_free"} <= set(named), str(named))
     files[QUEUE] = queue_with("return 0;")
-    check(not any(n.startswith("queue_") for n in grade.stubs(files)),
-          str(grade.stubs(files)))
-    check(grade.stubs(labs.reference_files(THREADS)) == [], "the reference")
+    check(not any(n.startswith("queue_") for n in grade.stubs(files, THREADS)),
+          str(grade.stubs(files, THREADS)))
+    check(grade.stubs(labs.reference_files(THREADS), THREADS) == [], "the reference")
 
 
 def case_links_and_missing_files(_):
@@ -377,6 +451,64 @@ def case_formats(_):
     check("queue_put, queue_take" in tap[2], str(tap))
 
 
+HARMFUL = "\x1b[2J\x1b]0;title\x07\r::error::one\n  ::add-mask::two\n" \
+    "\x0b::warning::three\n\u2028::notice::four\n##[error]five\n" \
+    "\x85\u202e\u200b\ufeff::debug::six\n\0 and more"
+
+
+def strings(value):
+    """All of what a JSON text holds."""
+    if isinstance(value, dict):
+        return [s for one in value.values() for s in strings(one)]
+    if isinstance(value, list):
+        return [s for one in value for s in strings(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def check_harmless(text, where):
+    for line in text.split("\n"):
+        bad = [c for c in line if c != "\t" and not c.isprintable()]
+        check(not bad, f"{where}: {bad} in {line!r}")
+        check(not line.strip().startswith("::") and "##[" not in line,
+              f"{where}: a command: {line!r}")
+
+
+def case_text_of_a_student_is_harmless(_):
+    """In every format: what it printed, what a test says that it saw, what the
+    compiler said of it; and not without end."""
+    from triptych_lab import report
+    code = "".join(f"\\{b:03o}" for b in HARMFUL.encode())
+    # Into the page that is shared with the judge: FAILED, its child, the text.
+    page = 'static const char text[] = "%s"; FILE *maps = ' \
+        'fopen("/proc/self/maps", "r"); char line[512]; long at; ' \
+        'while (fgets(line, sizeof line, maps) != NULL) if (strstr(line, ' \
+        '" rw-s ") != NULL && sscanf(line, "%%lx-", &at) == 1) { ' \
+        '*(int *)at = 2; memcpy((char *)at + 8, text, sizeof text - 1); ' \
+        'memcpy((char *)at + 16, text, sizeof text - 1); ' \
+        'memcpy((char *)at + 2008, text, sizeof text - 1); ' \
+        'memset((char *)at + 2700, 0x1b, 900); } ' % code
+    printed = f'for (int i = 0; i < 9000; i++) printf("{code}\\n"); ' \
+        'fflush(stdout); '
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        real = [THREADS.test("thousands_of_items")]
+        ran = grade.grade(bench, {QUEUE: queue_with(
+            printed + page + "_exit(1);")}, tests=real)
+        check("error" in ran.results[0].output and "six" in
+              ran.results[0].observed, str(ran.results[0])[:3000])
+        broken = grade.grade(bench, {QUEUE: "#error \x1b[2J\n" + HARMFUL +
+                                     "\n#line 1 \"\x1b[2J\"\nint a = b;"},
+                             tests=real)
+        check("error" in broken.note, broken.note)
+    for grades in (ran, broken):
+        for name, make in report.FORMATS.items():
+            said = make(grades)
+            check(len(said) < 100_000, f"{name}: {len(said)} characters")
+            for text in strings(json.loads(said)) if said[0] == "{" \
+                    else [said]:
+                check_harmless(text, name)
+
+
 def case_partial_results(_):
     """Killed in the middle, the grader leaves what it knows: here it hangs
     when the queue's tests have passed."""
@@ -425,6 +557,96 @@ def case_a_killed_grader(_):
         while time.monotonic() < end and processes_of(place):
             time.sleep(0.05)
         check(not processes_of(place), f"left: {processes_of(place)}")
+
+
+# --- Through sudo -------------------------------------------------------------
+
+# In a mount namespace of its own: a user who may use sudo, whom the machine
+# does not have. Then, as that user, what stands behind.
+WITH_SUDO = """set -e
+mount --make-rprivate /
+for name in passwd group; do
+    cp /etc/$name "$1/$name"
+    mount --bind "$1/$name" /etc/$name
+done
+echo 'lab-user:*:61237:61237::/nonexistent:/bin/sh' >>/etc/passwd
+echo 'lab-user:*:61237:' >>/etc/group
+mkdir -p "$1/sudoers.d"
+chmod 755 "$1/sudoers.d"
+echo 'lab-user ALL=(ALL) NOPASSWD: ALL' >"$1/sudoers.d/lab"
+chmod 440 "$1/sudoers.d/lab"
+mount --bind "$1/sudoers.d" /etc/sudoers.d
+shift
+exec setpriv --reuid=61237 --regid=61237 --clear-groups "$@"
+"""
+TOKEN = "ghp_that_nobody_is_to_see"
+# It looks for the token, and goes on overwriting the result for ever.
+OVERWRITES = r"""
+    for (int p = 1; p < 70000; p++) {
+        char path[64], text[20000];
+        snprintf(path, sizeof path, "/proc/%%d/environ", p);
+        FILE *file = fopen(path, "r");
+        size_t n = file != NULL ? fread(text, 1, sizeof text, file) : 0;
+        if (file != NULL)
+            fclose(file);
+        if (memmem(text, n, "ghp_", 4) != NULL)
+            printf("token seen\n");
+    }
+    printf("uid %%d\n", (int)getuid());
+    printf("sudo gives %%d\n", system("sudo -n true"));
+    fflush(stdout);
+    if (fork() == 0) {
+        setsid();
+        if (fork() == 0) {
+            for (;;) {
+                int fd = open("%(result)s", O_CREAT | O_WRONLY | O_TRUNC, 0666);
+                (void)!write(fd, "{}", 2);
+                close(fd);
+                usleep(1000);
+            }
+        }
+    }
+    _exit(0);
+"""
+
+
+def case_through_sudo(_):
+    """A runner whose user has sudo: the code is another user's, has no token,
+    and the result stays what the grader wrote."""
+    if os.geteuid() != 0 or shutil.which("sudo") is None:
+        print("  NOT TRIED: it takes root, who makes the user, and sudo",
+              flush=True)
+        return
+    with tempfile.TemporaryDirectory(prefix="sudo-") as place, \
+            tempfile.TemporaryDirectory(prefix="runner-") as own:
+        result = Path(own) / "result.json"
+        where = folder.solution(THREADS, Path(own) / "one")
+        (where / QUEUE).write_text("#include <stdlib.h>\n" + queue_with(
+            OVERWRITES % {"result": result}))
+        os.chmod(own, 0o777)
+        tree = Path(own) / "triptych"
+        for name in ("tests/lab", "tests/origin", "threads", "common",
+                     "evloop"):  # the user cannot read our own
+            shutil.copytree(labs.ROOT / name, tree / name)
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", WITH_SUDO, "sh", place,
+             sys.executable, "-B", tree / "tests/lab/triptych-lab", "grade",
+             where, "--lab", "threads", "--base", BASE, "--test",
+             "thousands_of_items", "--format", "json", "--output", result],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                 "GITHUB_TOKEN": TOKEN}, stdin=subprocess.DEVNULL, text=True,
+            capture_output=True, check=False, timeout=PATIENCE)
+        check(done.returncode == 0, f"{done.stdout}{done.stderr}")
+        written = json.loads(result.read_text())
+        said = written["tests"][0]["output"]
+        check(written["isolation"] == "namespaces" and written["score"] == 0
+              and written["finished"], str(written)[:3000])
+        check("uid" in said and "uid 0\n" not in said and "uid 61237" not in
+              said and "token seen" not in said and "sudo gives 0" not in said,
+              said)
+        check(result.stat().st_uid == 61237, "the result is root's")
+        time.sleep(0.3)
+        check(json.loads(result.read_text()) == written, "it was overwritten")
 
 
 # --- Packages -----------------------------------------------------------------

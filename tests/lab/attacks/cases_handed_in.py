@@ -8,6 +8,8 @@ import atexit
 import json
 import os
 import shutil
+import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import build, folder, grade, labs  # noqa: E402
+from triptych_lab import build, folder, grade, handed_in, labs  # noqa: E402
 
 TOOL = HERE.parent / "triptych-lab"
 THREADS = labs.lab("threads")
@@ -84,6 +86,27 @@ def case_what_is_no_plain_file(_):
                   f"{why}: it says {result['note']!r}")
 
 
+def case_devices_and_sockets(_):
+    """Neither is opened: that alone can have effects, or never end."""
+    with tempfile.TemporaryDirectory() as place, \
+            socket.socket(socket.AF_UNIX) as one:
+        one.bind(f"{place}/queue.c")
+        for where, name in ((place, "queue.c"), ("/dev", "zero"),
+                            ("/dev", "tty")):
+            files, unfit, _ = handed_in.all_files(where, [name])
+            check(not files and "a device" in unfit[name], f"{name}: {unfit}")
+    if os.geteuid() != 0:
+        print("  (root alone can make a device: run as root, too)")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        where = folder.solution(THREADS, Path(place) / "one")
+        (where / QUEUE).unlink()
+        os.mknod(where / QUEUE, 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+        result = one_test(where)
+        check(result["score"] == 0 and "a device" in result["note"],
+              f"{result['score']}: {result['note']}")
+
+
 def case_a_linked_folder(_):
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "threads").symlink_to(labs.ROOT / "threads")
@@ -119,6 +142,27 @@ def case_the_mark_is_a_hint(_):
         hunt = graded(where, "--hunt", "1", "--base", BASE, "--test",
                        "woken_for_nothing")
         check(hunt["lab"] == "threads" and hunt["score"] == 0, str(hunt))
+
+
+def case_the_comparison_reads_by_descriptor(_):
+    """Its predictions, too: no link, no pipe, no device is read."""
+    right = labs.lab("comparison").folder / "tests/predictions.toml"
+    unfit = {"a link": lambda p: p.symlink_to(right),
+             "a pipe": os.mkfifo,
+             "larger than": lambda p: p.write_text(
+                 right.read_text() + "\n" * (1 << 20))}
+    for why, make in unfit.items():
+        with tempfile.TemporaryDirectory() as place:
+            make(Path(place) / "predictions.toml")
+            result = graded(place, "--lab", "comparison")
+            check(result["score"] == 0 and why in result["note"],
+                  f"{why}: {result['score']}: {result['note']}")
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "deep").mkdir()
+        shutil.copy(right, Path(place) / "deep")
+        result = graded(place, "--lab", "comparison")
+        check(result["score"] == 100 and "too deep" in result["note"],
+              f"{result['score']}: {result['note']}")
 
 
 def case_any_mark_leads_to_a_message(_):

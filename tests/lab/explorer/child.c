@@ -5,10 +5,10 @@
 #include "context.h"
 #include "real.h"
 #include "search.h"
+#include "word.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,15 +159,16 @@ static bool sleeps(pid_t pid)
 
 /* Waits until the child is gone: true; or it sleeps and does not wake: it is
  * killed. */
-static bool watch(pid_t pid, int gone, struct ex_report *report)
+static bool watch(pid_t pid, struct word *word, struct ex_report *report)
 {
-    struct pollfd waited = {.fd = gone, .events = POLLIN};
     int asleep = 0;
     while (asleep < STUCK) {
         long before = report->beat;
-        if (poll(&waited, 1, 1000) > 0)
+        enum word_heard heard = word_hear(word, 1000);
+        if (heard == WORD_GONE)
             return true;
-        asleep = report->beat == before && sleeps(pid) ? asleep + 1 : 0;
+        if (heard == WORD_NOTHING)
+            asleep = report->beat == before && sleeps(pid) ? asleep + 1 : 0;
     }
     (void)kill(pid, SIGKILL);
     return false;
@@ -189,10 +190,14 @@ static void fail_report(struct ex_report *report, enum explore_kind kind,
                    "thread %d %s", report->failure.thread, message);
 }
 
-static void judge(struct ex_report *report, bool stuck, int status)
+/* The report says how a run failed, but of a run that did not the child must
+ * have come to its end: the code under test can write into the report. */
+static void judge(struct ex_report *report, bool stuck, bool came_to_the_end,
+                  int status)
 {
     char text[80];
-    if (report->complete || report->failed || report->cut_at_limit)
+    if (report->failed ||
+        (came_to_the_end && (report->complete || report->cut_at_limit)))
         return;
     if (stuck) {
         fail_report(report, EXPLORE_STUCK,
@@ -208,34 +213,47 @@ static void judge(struct ex_report *report, bool stuck, int status)
     }
 }
 
+struct child_work {
+    struct ex_report *report;
+    void (*work)(struct ex_report *report, void *context);
+    void *context;
+};
+
+static void do_work(void *context)
+{
+    const struct child_work *all = context;
+    all->work(all->report, all->context);
+}
+
 int ex_child_do(struct ex_report *report,
                 void (*work)(struct ex_report *report, void *context),
                 void *context)
 {
-    int ends[2];
+    struct child_work all = {report, work, context};
+    struct word word;
     int status = 0;
     memset(report, 0, offsetof(struct ex_report, made));
     report->made.count = 0;
     report->trace.count = 0;
     report->trace.threads = 0;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return -errno;
+    int error = word_make(&word);
+    if (error != 0)
+        return error;
     (void)fflush(NULL); /* or the child would have it, too */
     pid_t pid = __real_fork();
     if (pid == 0) {
-        (void)close(ends[0]);
         limit_child();
         ex_child_guard(report);
-        work(report, context);
+        word_work(&word, do_work, &all);
         __real__exit(0);
     }
-    int error = pid < 0 ? -errno : 0;
-    (void)close(ends[1]);
-    bool gone = pid < 0 || watch(pid, ends[0], report);
-    (void)close(ends[0]);
+    error = pid < 0 ? -errno : 0;
+    word_begin(&word, pid);
+    bool gone = pid < 0 || watch(pid, &word, report);
+    word_end(&word);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     if (pid > 0)
-        judge(report, !gone, status);
+        judge(report, !gone, word.kept, status);
     return error;
 }

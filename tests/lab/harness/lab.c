@@ -1,7 +1,8 @@
 /* lab: what a grader's test program is made of. See lab.h. */
 #include "lab.h"
+#include "begin.h"
+#include "word.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,10 +22,10 @@
 
 enum verdict { OPEN, PASSED, FAILED, BROKEN };
 
-/* What a test's process leaves for the one that judges it. */
+/* What a test's process leaves for the one that judges it: why it failed, never
+ * that it passed, since the code under test can write here. */
 struct page {
     enum verdict verdict;
-    uint64_t proof; /* of having come to the end of the function */
     pid_t child;
     char observed[TEXT];
     char means[MAYBE];
@@ -33,9 +33,7 @@ struct page {
     char doing[MAYBE];
 };
 
-static const struct lab_test *all_tests;
 static struct page *page;
-static uint64_t proof; /* of this test: not in the page before its end */
 static int result = -1;
 
 /* --- In the test's process ------------------------------------------------ */
@@ -112,40 +110,46 @@ bool lab_eventually(bool (*condition)(void *context), void *context)
     return condition(context);
 }
 
-START_TEST(run_one)
+/* In a group of its own, with all that it starts. */
+static void work(void *test)
 {
-    uint64_t mine = proof;
-    proof = 0;
+    lab_begin();
+    ((const struct lab_test *)test)->function();
+}
+
+_Noreturn static void do_test(const struct lab_test *test, struct word *word)
+{
+    (void)setpgid(0, 0);
     (void)close(result); /* a verdict is for the judge to write */
     (void)prctl(PR_SET_DUMPABLE, 1);
     page->child = getpid();
-    all_tests[_i].function();
-    page->proof = mine;
+    word_work(word, work, (void *)(uintptr_t)test);
+    exit(0); /* a sanitizer may have something to say */
 }
-END_TEST
 
 /* --- In the process that judges ------------------------------------------- */
 
-static void judge(TestResult *said)
+static void judge(bool came_to_the_end, int status)
 {
-    /* The test's process says what has failed, never that it has passed: the
-     * code under test can write there, too. */
     if (page->verdict == FAILED || page->verdict == BROKEN)
         return;
-    if (page->proof == proof && tr_rtype(said) == CK_PASS) {
+    if (came_to_the_end && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         page->verdict = PASSED;
         return;
     }
-    page->verdict = FAILED;
     char text[TEXT];
     const char *while_doing = page->doing[0] != '\0' ? ", while " : "";
-    if (tr_rtype(said) == CK_PASS)
+    page->verdict = FAILED;
+    page->doing[sizeof page->doing - 1] = '\0';
+    if (WIFSIGNALED(status))
         (void)snprintf(text, sizeof text,
-                       "the process ended early, with exit status 0%s%s",
+                       "the process was ended by signal %d (%s)%s%s",
+                       WTERMSIG(status), strsignal(WTERMSIG(status)),
                        while_doing, page->doing);
     else
-        (void)snprintf(text, sizeof text, "%s%s%s", tr_msg(said), while_doing,
-                       page->doing);
+        (void)snprintf(text, sizeof text,
+                       "the process ended early, with exit status %d%s%s",
+                       WEXITSTATUS(status), while_doing, page->doing);
     copy(page->observed, sizeof page->observed, text);
 }
 
@@ -163,6 +167,10 @@ static void put(int fd, const char *text)
 static void report(const char *name)
 {
     static const char *const words[] = {"open", "passed", "failed", "broken"};
+    /* The page may hold anything. */
+    page->observed[sizeof page->observed - 1] = '\0';
+    page->means[sizeof page->means - 1] = '\0';
+    page->look[sizeof page->look - 1] = '\0';
     (void)fprintf(stderr, "%s: %s\n", name, words[page->verdict]);
     if (page->verdict != PASSED)
         (void)fprintf(stderr, "  observed: %s\n", page->observed);
@@ -178,25 +186,41 @@ static void report(const char *name)
     put(result, page->look);
 }
 
-/* One test, in a child that Check makes: a group of its own. */
-static bool run(int index)
+/* Until the child has ended; its status. What it left behind ends with it. */
+static int wait_for(pid_t child, struct word *word)
 {
+    enum word_heard heard = WORD_NOTHING;
+    int status = 0;
+    pid_t ended = 0;
+    while (ended == 0) {
+        if (heard != WORD_GONE)
+            heard = word_hear(word, 20);
+        ended = waitpid(child, &status, heard == WORD_GONE ? 0 : WNOHANG);
+        if (ended == -1 && errno == EINTR)
+            ended = 0;
+    }
+    while (word_hear(word, 0) == WORD_SOMETHING) /* said last of all */
+        continue;
+    (void)kill(-child, SIGKILL);
+    return status;
+}
+
+/* One test, in a child. */
+static bool run(const struct lab_test *test)
+{
+    struct word word;
     memset(page, 0, sizeof *page);
-    if (getrandom(&proof, sizeof proof, 0) != sizeof proof)
+    if (word_make(&word) != 0)
         return false;
-    Suite *suite = suite_create("lab");
-    TCase *tcase = tcase_create(all_tests[index].name);
-    tcase_set_timeout(tcase, 0); /* triptych-lab keeps the time */
-    tcase_add_loop_test(tcase, run_one, index, index + 1);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_FORK);
-    srunner_run_all(runner, CK_SILENT);
-    TestResult **results = srunner_results(runner);
-    judge(results[0]);
-    report(all_tests[index].name);
-    free((void *)results);
-    srunner_free(runner);
+    (void)fflush(NULL); /* or the child would have it, too */
+    pid_t child = fork();
+    if (child == 0)
+        do_test(test, &word);
+    word_begin(&word, child);
+    int status = child > 0 ? wait_for(child, &word) : 1 << 8;
+    word_end(&word);
+    judge(word.kept, status);
+    report(test->name);
     return page->verdict == PASSED;
 }
 
@@ -218,7 +242,6 @@ int lab_main(const struct lab_test *tests)
     const char *only = getenv("LAB_TEST");
     const char *fd = getenv("LAB_RESULT");
     bool passed = true, found = false;
-    all_tests = tests;
     find_fetchers();
     page = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -232,13 +255,13 @@ int lab_main(const struct lab_test *tests)
         (void)unsetenv("LAB_RESULT");
     }
     /* Code under test has this process's user: it is not to read or write its
-     * memory, where the proof is. */
+     * memory, where the word is. */
     (void)prctl(PR_SET_DUMPABLE, 0);
     for (int i = 0; tests[i].name != NULL; i++) {
         if (only != NULL && strcmp(only, tests[i].name) != 0)
             continue;
         found = true;
-        passed = run(i) && passed;
+        passed = run(&tests[i]) && passed;
     }
     (void)prctl(PR_SET_DUMPABLE, 1); /* a leak check looks at its memory */
     if (!found) {

@@ -1,5 +1,5 @@
 /*
- * lab: what a grader's test program is made of, over Check.
+ * lab: what a grader's test program is made of.
  *
  *     static void keeps_the_order(void)
  *     {
@@ -20,8 +20,8 @@
  *     }
  *
  * Each test is a function, and runs in a process of its own. It has passed
- * when the function has returned: a process that ends early, however it ends,
- * has failed. Every failure says three things: what was observed, with
+ * when the function has returned (word.h says how that is known): a process
+ * that ends early, however it ends, has failed. Every failure says three things: what was observed, with
  * figures; what that probably means; where to look.
  *
  * The limit on time is not here: triptych-lab keeps it, prints the stacks of

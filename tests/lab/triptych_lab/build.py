@@ -13,11 +13,14 @@ the reference has are seen outside it: it cannot take the place of anything of
 the tests or the libraries."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from . import labs, sandbox
+from .allowed import COMPILERS, UNCALLED, WORDS
+from .plain import plain
 
 FLAGS = {
     "dev": "-O1",
@@ -80,7 +83,6 @@ BUILD_TIME = 240  # seconds
 
 
 # Code that runs before or after main: none of what is graded, in any build.
-# The sanitizers' own, which goes as well, only guards its global variables.
 BEFORE_AND_AFTER = " ".join(f"--remove-section='{name}'" for name in (
     ".preinit_array*", ".init_array*", ".fini_array*", ".ctors*", ".dtors*",
     ".init", ".fini", ".rela.preinit_array*", ".rela.init_array*",
@@ -89,7 +91,11 @@ BEFORE_AND_AFTER = " ".join(f"--remove-section='{name}'" for name in (
     ".dynstr*", ".got*", ".plt*", ".rela.dyn*", ".rela.plt*", ".rela.iplt*"))
 # The loader calls an indirect function's resolver before main.
 INDIRECT = "indirect functions are not allowed in what is graded"
-
+# AddressSanitizer's own, which guards global variables, has a priority of its
+# own. It goes into a section that the test's process calls (begin.h): what
+# else may stand there has no judge near it, either.
+GUARDS = "--rename-section .init_array.00099=graded_begin " \
+    "--rename-section .init_array.1=graded_begin"
 
 # The build in stages, by what an edge is about. Of what the reference is in,
 # only objects are there when a student's source meets a compiler, and of the
@@ -104,6 +110,11 @@ HIDDEN = {"work.ninja": ("given", "obj/reference", "ref/hidden", "bin",
                          "lab-bin"),
           "link.ninja": ("given", "obj/reference")}
 CLOSED = ("given", "obj", "ref", "work")  # to the tests that run
+
+
+def ninja_quoted(text):
+    """As ninja and the shell, within double quotes, take it."""
+    return re.sub(r'(["`\\])', r"\\\1", text).replace("$", "$$")
 
 
 class Ninja:
@@ -123,7 +134,7 @@ class Ninja:
         self.includes = " ".join(work + rooms)
 
     def rules(self):
-        event = "libevent libevent_pthreads check"
+        event = "libevent libevent_pthreads"
         cflags = pkg_config("--cflags", *event.split())
         libs = pkg_config("--libs", *event.split())
         keep = " ".join(f"obj/reference/{f}.o" for f in self.lab.editable
@@ -138,6 +149,14 @@ rule cc
  command = $cc $flags $more $includes -MMD -MF $out.d -c $in -o $out
  depfile = $out.d
  deps = gcc
+rule graded
+ command = $cc $flags $more $includes -MMD -MF $out.d -E $in -o $out.i && $
+  {{ grep -av '^# [0-9]' $out.i | grep -aP "{ninja_quoted(WORDS)}"; $
+  [ $$? = 1 ] || {{ $
+  echo "$in: such a line is not allowed in what is graded"; false; }}; }} && $
+  $cc $flags $more $includes -c $in -o $out
+ depfile = $out.d
+ deps = gcc
 rule names
  command = nm -g --defined-only --format=posix {keep} | $
   awk 'NF > 1 {{ print $$1 }}' | sort -u > $out
@@ -145,8 +164,16 @@ rule seal
  command = ld -r --force-group-allocation $in -o $out.all && $
   ! {{ readelf -sW $out.all | grep -q ' IFUNC ' && $
   echo '{INDIRECT}'; }} && $
+  {{ nm -uP $out.all | cut -d ' ' -f 1 | grep -xE '{UNCALLED}' | $
+  grep -vxE '{COMPILERS}'; [ $$? = 1 ] || {{ $
+  echo 'such a name may not be used in what is graded'; false; }}; }} && $
+  objcopy {GUARDS} $out.all && $
   objcopy --keep-global-symbols=obj/names {BEFORE_AND_AFTER} $
   $out.all $out
+rule close
+ command = ld -r $in -o $out.all && objcopy -w $
+  --keep-global-symbol=main --keep-global-symbol='__wrap_*' $
+  --keep-global-symbol='__tsan_*' $out.all $out
 rule link
  command = $cc $more $in -o $out $libs
 """
@@ -158,7 +185,8 @@ rule link
             more = FLAGS.get(build, "-O1")
             kind = "work" if folder == "work" else \
                 "reference" if build == "origin" else "rest"
-            self.edge(kind, f"build {out}: cc {folder}/{path}\n"
+            rule = "graded" if folder == "work" else "cc"
+            self.edge(kind, f"build {out}: {rule} {folder}/{path}\n"
                       f" more = {more} {extra}\n"
                       f" includes = {includes or self.includes}\n")
         return out
@@ -207,13 +235,15 @@ rule link
     def program(self, program):
         build = program.build
         if program.fetcher:
-            own = [self.compile(build, "common/main.c")]
+            own = [self.compile(build, one) for one in
+                   ("common/main.c", f"{HARNESS}/at_start.c")]
             out = f"lab-bin/{program.name}"
         else:
             own = [self.compile(build, f"hidden/{program.name}.c",
                                 extra=EXPLORED if build == "explore"
                                 else "")]
-            own += [self.compile(build, f"{HARNESS}/lab.c")]
+            own += [self.compile(build, f"{HARNESS}/{one}.c")
+                    for one in ("lab", "word")]
             out = f"bin/{program.name}"
         own += [self.compile(build, f"hidden/{s}",
                              extra=EXPLORED if build == "explore" else "")
@@ -225,9 +255,18 @@ rule link
                                  extra=EXPLORING)
                     for p in explorer]
             more.append(f"@ref/{EXPLORER}/wraps")
+        if not program.fetcher:
+            own = [self.closed(build, program, own)]
         objects = own + [self.graded(build)] + self.room(build)
         self.edge("link", f"build {out}: link {' '.join(objects)}\n"
                   f" more = {' '.join(more)}\n")
+
+    def closed(self, build, program, own):
+        """The test and its harness, as one object whose names no other can
+        use."""
+        out = f"obj/{build}/tests/{program.name}.o"
+        self.edge("rest", f"build {out}: close {' '.join(own)}\n")
+        return out
 
     def origin(self):
         files = [str(p.relative_to(self.root))
@@ -334,7 +373,7 @@ def ninja(tree, stage, targets, trusted=False):
         return ""
     keep = [line for line in said.splitlines()
             if not line.startswith(("[", "ninja:", "FAILED:", "gcc ", "ld "))]
-    return "\n".join(keep)[:6000] or said[:6000]
+    return plain("\n".join(keep) or said, 6000)
 
 
 def copy_tree(base, tree):

@@ -72,12 +72,13 @@ def parser():
     one.add_argument("--output", metavar="FILE", type=Path,
                      help="where it goes (LAB-gradescope.zip, "
                      "LAB-classroom50/autograder.py)")
-    one = add("matrix", "grade every mistake, skeleton, the reference and "
-              "right solutions of other styles: the kill matrix")
+    one = add("matrix", "grade every mistake, skeleton, the reference, "
+              "right solutions of other styles and attacks: the kill matrix")
     one.add_argument("labs", metavar="LAB", nargs="*",
                      help=f"{LAB}; all, if none is named")
     one.add_argument("--quick", action="store_true",
-                     help="each mistake against its own test only")
+                     help="each mistake against its own test only, each attack "
+                     "against those that it names")
     one.add_argument("--write", metavar="FILE", type=Path,
                      help="write the table, as Markdown")
     one.add_argument("--times", type=int, default=1, metavar="N",
@@ -221,6 +222,7 @@ def do_package(arguments):
 
 def show_row(row):
     caught = f"caught by {', '.join(row.failed)}" if row.kind == "mistake" \
+        else "nothing earned" if row.kind == "attack" \
         else f"{len(row.passed)} passed, {len(row.failed)} failed"
     mark = "WRONG" if row.wrong else "ok"
     say(f"{mark:6}{row.lab:12}{row.kind:10} {row.name}: {caught}")
@@ -236,10 +238,11 @@ def do_matrix(arguments):
         arguments.write.write_text(matrix.as_markdown(rows))
     wrong = [r for r in rows if r.wrong]
     kinds = {k: sum(r.kind == k for r in rows)
-             for k in ("mistake", "skeleton", "reference", "solution")}
+             for k in ("mistake", "skeleton", "reference", "solution",
+                       "attack")}
     say(f"{kinds['mistake']} mistakes, {kinds['skeleton']} skeletons, "
-        f"{kinds['reference']} references, {kinds['solution']} solutions: "
-        f"{len(wrong)} not as they ought to be")
+        f"{kinds['reference']} references, {kinds['solution']} solutions, "
+        f"{kinds['attack']} attacks: {len(wrong)} not as they ought to be")
     return 1 if wrong or not rows else 0
 
 

@@ -113,7 +113,8 @@ def lab_files(lab, editable, root):
     tests, the hand-out, a project."""
     tests = public_tests(lab)
     files = {**rooms(lab, root), **editable, **tests}
-    for name in ("lab.c", "lab.h", "todo.h"):
+    for name in ("begin.h", "lab.c", "lab.h", "todo.h", "word.c",
+                 "word.h"):
         files[f"tests/harness/{name}"] = \
             (root / build.HARNESS / name).read_text()
     if explores(lab, tests):

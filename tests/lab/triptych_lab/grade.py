@@ -85,10 +85,13 @@ def handed_in(folder, lab):
 STUB = re.compile(r'\bTODO_STUDENT\("(\w+)"\)')
 
 
-def stubs(files):
+def stubs(files, lab):
     """The functions in which a stub's statement still stands: what tests say
     of these is not about what the student wrote."""
-    return [name for text in files.values() for name in STUB.findall(text)]
+    cut = {name for part in lab.parts for names in part.cut.values()
+           for name in names}
+    return [name for text in files.values() for name in STUB.findall(text)
+            if name in cut]
 
 
 def filled(lab, files, rest=labs.skeleton_files, root=labs.ROOT):
@@ -116,6 +119,8 @@ class Bench:
         if messages:
             self.close()
             raise RuntimeError(f"the reference does not build:\n{messages}")
+        # It is made of a source that a lab may cut: to be run, not to be read.
+        (self.tree / "lab-bin/triptych-origin").chmod(0o111)
         if rest is labs.skeleton_files:
             build.forget_reference(self.tree)
         self.original = labs.reference_files(lab, root)
@@ -246,7 +251,7 @@ def grade(bench, files, missing=None, tests=None, progress=None, said=()):
     missing = missing or {}
     lab = bench.lab
     grades = new_grades(lab, tests)
-    grades.stubs = stubs(files)
+    grades.stubs = stubs(files, lab)
     grades.note = missing_note(missing, said)
     messages = bench.put(files, tests)
     if messages:

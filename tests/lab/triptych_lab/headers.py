@@ -14,15 +14,22 @@ REFUSED = {"asm", "__asm", "__asm__", "_Pragma", "__attribute__",
            "__constructor__", "__destructor__",
            "include_next", "import", "embed", "__has_include"}
 BODY = re.compile(r"[);]\s*\{")  # one could take a library function's place
-DIRECTIVE = re.compile(r"^[ \t\f\v]*(?:#|%:|\?\?=)[ \t\f\v]*(\w*)[ \t\f\v]*(.*)$", re.MULTILINE)
+DIRECTIVE = re.compile(r"^[ \t\f\v]*#[ \t\f\v]*(\w*)[ \t\f\v]*(.*)$",
+                       re.MULTILINE)
+TRIGRAPHS = dict(zip("=/'()!<>-", "#\\^[]|{}~"))
+TRIGRAPH = re.compile(r"\?\?([=/'()!<>-])")
+DIGRAPHS = {"<%": "{", "%>": "}", "<:": "[", ":>": "]", "%:": "#"}
+DIGRAPH = re.compile("|".join(DIGRAPHS))
 HARMLESS = {"ifndef", "ifdef", "if", "else", "elif", "endif", "define",
             "include", "", "error"}
 
 
 def bare(text):
-    """The text without what is no code."""
-    text = re.sub(r"(?:\\|\?\?/)[ \t]*\r?\n", "", text)
-    return NO_CODE.sub(lambda m: m[0] if m[0][0] in "\"'" else " ", text)
+    """The text without what is no code, in the usual characters."""
+    text = TRIGRAPH.sub(lambda m: TRIGRAPHS[m[1]], text)
+    text = re.sub(r"\\[ \t]*\r?\n", "", text)
+    text = NO_CODE.sub(lambda m: m[0] if m[0][0] in "\"'" else " ", text)
+    return DIGRAPH.sub(lambda m: DIGRAPHS[m[0]], text)
 
 
 def faults(text, names, allowed):
@@ -37,6 +44,8 @@ def faults(text, names, allowed):
             if word and word[0] in names and word[0] not in allowed:
                 found.append(f"a macro of the name '{word[0]}', which the "
                              "tests use")
+            if "{" in rest or "##" in rest:
+                found.append("a macro with a brace or ##")
         elif directive == "include":
             if not re.fullmatch(r"<[\w/]+\.h>|\"\w+\.h\"", rest.strip()):
                 found.append(f"#include {rest.strip()[:60]}")

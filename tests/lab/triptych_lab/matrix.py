@@ -1,18 +1,18 @@
 """The kill matrix: each mistake against the tests, each skeleton, the
-reference, the right solutions in other styles. It says what is not as it
+reference, the right solutions in other styles, the attacks. It says what is not as it
 ought to be, and nothing is well that was not seen."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from . import grade, labs
+from . import attacks, grade, labs
 
 
 @dataclass
 class Row:
     """One thing that was graded, and what came of it."""
-    kind: str   # mistake, skeleton, reference, solution
+    kind: str   # mistake, skeleton, reference, solution, attack
     name: str
     lab: str
     failed: dict = field(default_factory=dict)  # test: Result
@@ -86,6 +86,12 @@ def of_skeleton(bench):
     return row
 
 
+def of_attack(bench, attack, quick):
+    row = Row("attack", f"{attack.name}: {attack.title}", bench.lab.name)
+    row.wrong = attacks.wrong_of(bench, attack, not quick)
+    return row
+
+
 def of_lab(lab, quick, progress, root=labs.ROOT):
     """All rows of a lab."""
     rows = []
@@ -101,6 +107,9 @@ def of_lab(lab, quick, progress, root=labs.ROOT):
         for folder in [] if quick else labs.solutions(lab.name, root):
             add(of_right(bench, "solution", folder.name,
                          labs.solution_files(folder, lab)))
+        for attack in attacks.all_attacks(root):
+            if attack.lab == lab.name:
+                add(of_attack(bench, attack, quick))
     return rows
 
 

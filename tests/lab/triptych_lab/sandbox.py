@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import stacks
+from .plain import PRINTED, plain
 from .isolation import as_user, command, free_user, isolation, processes_of
 
 PROCESSES = 150   # threads count as well
@@ -299,12 +300,15 @@ def run(argv, environment, limit, show=(), hide=()):
     outcome.seconds = time.monotonic() - began
     outcome.output = one.text("output")
     read_verdict(outcome, one, limit)
+    outcome.output = plain(outcome.output, PRINTED, last=True)
+    for name in ("observed", "means", "look", "stacks"):
+        setattr(outcome, name, plain(getattr(outcome, name)))
     return outcome
 
 
 def read_verdict(outcome, one, limit):
     fields = one.text("result").split("\0")
-    if len(fields) == 5:
+    if len(fields) == 5 and fields[0] in ("passed", "failed", "broken"):
         outcome.verdict, outcome.observed, outcome.means, outcome.look = \
             fields[:4]
     else:
