@@ -1,4 +1,5 @@
 // page: what all pages have around them.
+import { mark } from './glossary.mjs';
 import { escape } from './highlight.mjs';
 
 // Before anything is drawn: the theme that was chosen last.
@@ -18,7 +19,7 @@ function navigation(site, page, up) {
 // of <main>. styles, scripts: further files below build/site. kind: a class of
 // <body>.
 export function template(site, { page, title, body, kind = '', styles = [],
-    scripts = [], head = '' }) {
+    scripts = [], head = '', words = true }) {
     const up = site.up(page);
     const name = page === 'index.html' ? 'triptych'
         : `${title} · triptych`;
@@ -43,7 +44,7 @@ ${navigation(site, page, up)}
 <button type="button" id="theme" hidden>Dark</button></div>
 </header>
 <main id="content" tabindex="-1">
-${body}
+${words ? mark(site.root, body, up) : body}
 </main>
 <footer class="foot"><p>Code, figures and timelines on these pages are taken
 from the source, from a run of the benchmark and from real runs when the site is

@@ -9,11 +9,18 @@
 //
 //     A note on the row.
 //
-// What two models share is shown once, over two columns. Every function that
-// is called step_NAME must be in a row of that step.
-import { readFileSync, readdirSync } from 'node:fs';
+// NAME..OTHER is all from one to the other. What two models share is shown
+// once, over two columns. Every function that is called step_NAME must be in a
+// row of that step.
+//
+// slides/minimal.md has the same for the minimal programs: a page of its own,
+// and of each row "NAME: ..." the beginning of that step's page, where the rest
+// is folded. slides/lanes/NAME.txt is drawn above it: lanes.mjs.
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { c, escape } from '../lib/highlight.mjs';
+import { lanes } from '../lib/lanes.mjs';
+import { lined, unused } from '../lib/lined.mjs';
 import { markdown, slug } from '../lib/markdown.mjs';
 import { mistakes, mistakesOf } from '../lib/mistakes.mjs';
 import { idOf, linker, resolve, roomOf } from '../lib/names.mjs';
@@ -40,8 +47,7 @@ function parseCell(text, at) {
     }) };
 }
 
-function parseStep(site, name) {
-    const file = `slides/steps/${name}`;
+function parseRows(site, file) {
     const text = readFileSync(path.join(site.root, file), 'utf8');
     const [head, ...parts] = text.split(/^## /m);
     const [, title, note] = head.match(/^# (.*)\n([^]*)$/);
@@ -63,9 +69,27 @@ function parseStep(site, name) {
         }
         return row;
     });
+    return { file, title, note: note.trim(), rows };
+}
+
+function parseStep(site, name) {
     const [, number, word] = name.match(/^(\d+)-(\w+)\.md$/);
-    return { file, number: Number(number), word, title, note: note.trim(), rows,
-        page: `columns/${word}.html`, name: `${Number(number)}. ${word}` };
+    return { ...parseRows(site, `slides/steps/${name}`), number: Number(number),
+        word, page: `columns/${word}.html`, name: `${Number(number)}. ${word}` };
+}
+
+const minimals = new Map();
+
+// The minimal programs; each row has the word that it begins with.
+function minimal(site) {
+    if (!minimals.has(site.root)) {
+        const whole = parseRows(site, 'slides/minimal.md');
+        whole.page = 'columns/minimal.html';
+        for (const row of whole.rows)
+            [, row.word, row.title] = row.title.match(/^(\w+): (.*)$/);
+        minimals.set(site.root, whole);
+    }
+    return minimals.get(site.root);
 }
 
 const caches = new Map();
@@ -118,16 +142,27 @@ export function headerOf(file, name, root) {
             item.kind === 'prototype') : undefined;
 }
 
+// One item, or all from one to another.
+function pieceOf(file, name, root) {
+    const [from, to] = name.split('..').map((n) => definition(file, n, root));
+    return to === undefined ? from : { ...from, name: '', comment: ' ',
+        full: read(file, root).lines.slice(from.commentFirst - 1, to.last)
+            .join('\n') };
+}
+
 function quote(site, { file, name }, up) {
-    const item = definition(file, name, site.root);
+    const item = pieceOf(file, name, site.root);
     const header = item.comment === '' && item.kind === 'function'
         ? headerOf(file, name, site.root) : undefined;
-    const above = header?.comment ? c(`/* ${header.comment.replace(/\n/g,
-        '\n * ')} */\n`) : '';
+    const above = header?.comment ? `/* ${header.comment.replace(/\n/g,
+        '\n * ')} */\n` : '';
     const wrong = mistakesOf(site.root, file, name);
+    const [word] = name.split('..');
     return `<figure class="quote"><figcaption><a href="${up}source/${file}.html#${
-        idOf(item)}">${file}: <b>${name}</b></a></figcaption><pre><code>${above}${
-        c(item.full, linker(file, up, item, site.root))}</code></pre>${
+        idOf(definition(file, word, site.root))}">${file}${item.name
+        ? `: <b>${name}</b>` : ''}</a></figcaption><pre><code>${
+        lined(above + item.full, file, item.name,
+            linker(file, up, item, site.root), site.root)}</code></pre>${
         wrong.length === 0 ? '' : `<div class="gone-wrong">${
             listed(site, wrong, up)}</div>`}</figure>`;
 }
@@ -135,7 +170,7 @@ function quote(site, { file, name }, up) {
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b) &&
     a.items !== undefined;
 
-function rowOf(site, step, row, heads) {
+function rowOf(site, step, row, heads, title = row.title) {
     const up = '../';
     const groups = [];
     for (const model of MODELS) {
@@ -145,7 +180,7 @@ function rowOf(site, step, row, heads) {
         else
             groups.push({ models: [model], cell });
     }
-    const id = slug(row.title);
+    const id = slug(title);
     const cells = groups.map(({ models, cell }) => {
         const names = models.map((m) => `<b class="tag ${m}">${m}</b>`);
         return `<div class="cell" data-models="${
@@ -156,9 +191,9 @@ function rowOf(site, step, row, heads) {
                 : cell.items.map((item) => quote(site, item, up)).join('')
         }</div>`;
     });
-    heads.push({ id, text: row.title });
+    heads.push({ id, text: title });
     return `<section class="row" aria-labelledby="${id}"><h2 id="${id}">${
-        inline(row.title)}</h2>${row.note === '' ? ''
+        inline(title)}</h2>${row.note === '' ? ''
         : `<div class="note">${markdown(site, row.note,
             { file: step.file, page: step.page })}</div>`}
 <div class="columns of-${cells.length}">${cells.join('')}</div></section>`;
@@ -169,6 +204,12 @@ const CHOICE = `<fieldset class="choice"><legend>Show</legend>${
     ['all', ...MODELS].map((m, i) => `<label class="${m}"><input type="radio"
 name="model" id="show-${m}" value="${m}"${i === 0 ? ' checked' : ''}> <span>${m
     }</span></label>`).join('')}</fieldset>`;
+
+// What the tints mean; and what is hidden until it is asked for.
+const KEY = `<div class="key" data-plain><p><span class="l waits">somebody waits
+here</span> <span class="l wakes">somebody is let go on</span></p>
+<label class="switch"><input type="checkbox" id="show-traces"> show the calls
+that write the timeline</label></div>`;
 
 // Mistakes in files of this step, but in none of the functions shown.
 function nearby(site, step) {
@@ -189,7 +230,12 @@ function makeStep(site, step) {
     const at = all.indexOf(step);
     const [before, after] = [all[at - 1], all[at + 1]];
     const heads = [];
+    const short = minimal(site);
+    const first = short.rows.filter(({ word }) => word === step.word)
+        .map((row) => rowOf(site, short, row, heads, 'In the minimal programs'));
     const rows = step.rows.map((row) => rowOf(site, step, row, heads));
+    const drawn = existsSync(path.join(site.root,
+        `slides/lanes/${step.word}.txt`)) ? lanes(site, step.word) : '';
     const near = nearby(site, step);
     site.page({ page: step.page, title: `${step.number}. ${step.title}`,
         kind: 'columns-page', body: `
@@ -197,8 +243,13 @@ ${stepNav(site, step, '../')}
 <h1><span class="number">${step.number}</span> ${escape(step.title)}</h1>
 <div class="lead">${markdown(site, step.note,
         { file: step.file, page: step.page })}</div>
+${drawn}
 ${CHOICE}
-${rows.join('\n')}
+${KEY}
+${first.join('\n')}
+<details class="production"><summary><h2>What production adds</h2>
+<span>${step.rows.map((row) => inline(row.title)).join('; ')}</span></summary>
+${rows.join('\n')}</details>
 ${near.length === 0 ? '' : `<h2>Mistakes in these files</h2>${
         listed(site, near, '../')}`}
 <nav class="turn" aria-label="Steps before and after">${before ? `<a rel="prev"
@@ -206,8 +257,42 @@ href="../${before.page}">‹ ${before.name}</a>` : '<span></span>'}${after
     ? `<a rel="next" href="../${after.page}">${after.name} ›</a>` : ''}</nav>` });
 }
 
+// The opening comment of each, as prose.
+function openings(site) {
+    return `<div class="columns of-3">${MODELS.map((model) => `<div class="cell"
+data-models="${model}"><h2 class="who"><b class="tag ${model}">${model}</b></h2>${
+        read(`${model}/minimal.c`, site.root).opening.replaceAll('-\n', '-')
+            .split(/\n\s*\n/)
+            .map((p) => `<p>${escape(p)}</p>`).join('')}</div>`).join('')}</div>`;
+}
+
+function makeMinimal(site) {
+    const whole = minimal(site);
+    const heads = [];
+    const rows = whole.rows.map((row) => rowOf(site, whole, row, heads,
+        `${row.word[0].toUpperCase()}${row.word.slice(1)}: ${row.title}`));
+    site.page({ page: whole.page, title: whole.title, kind: 'columns-page', body: `
+<h1>${escape(whole.title)}</h1>
+<div class="lead">${markdown(site, whole.note,
+        { file: whole.file, page: whole.page })}</div>
+${CHOICE}
+${KEY}
+${openings(site)}
+${rows.join('\n')}
+<nav class="turn" aria-label="Where to go on"><a rel="prev"
+href="../start.html">‹ Start here</a><a rel="next"
+href="../timelines/index.html">Timelines ›</a></nav>` });
+}
+
 export async function make(site) {
     checkComplete(site);
+    try {
+        makeMinimal(site);
+    } catch (error) {
+        if (!(error instanceof Missing))
+            throw error;
+        site.problems.push(`slides/minimal.md: ${error.message}`);
+    }
     for (const step of steps(site)) {
         try {
             makeStep(site, step);
@@ -217,6 +302,7 @@ export async function make(site) {
             site.problems.push(`${step.file}: ${error.message}`);
         }
     }
+    site.problems.push(...unused(site.root));
     const table = steps(site).map((step) => {
         const names = MODELS.map((model) => `<td>${[...new Set(step.rows
             .flatMap((row) => row.cells[model].items ?? [])
@@ -231,7 +317,9 @@ export async function make(site) {
 <h1>Ten steps in three columns</h1>
 <p class="lead">The three fetchers go through the same steps under the same
 names. Each page shows one step of all three side by side; what differs is how
-they wait. A name leads to its definition, a caption to the whole file.</p>
+they wait. It begins with the minimal programs, and what production adds is folded
+below. A name leads to its definition, a caption to the whole file. <a
+href="minimal.html">The minimal programs, whole</a></p>
 <div class="table"><table class="overview"><thead><tr><th scope="col">step</th>
 ${MODELS.map((m) => `<th scope="col"><b class="tag ${m}">${m}</b></th>`).join('')
     }</tr></thead><tbody>${table.join('\n')}</tbody></table></div>` });

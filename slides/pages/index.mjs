@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { figure, results, resultsFile } from '../lib/figures.mjs';
 import { escape } from '../lib/highlight.mjs';
+import { lanes } from '../lib/lanes.mjs';
 import { markdown } from '../lib/markdown.mjs';
 import { MODELS } from '../lib/source.mjs';
 import { picture } from '../lecture/markers.mjs';
@@ -15,7 +16,7 @@ const SHOWN = [
     ['latency@1000', 'rate', 'a thousand at once, each after 100 ms'],
     ['c10k', 'memory', 'ten thousand at once: memory'],
     ['slow-sink', 'memory', 'a slow consumer: memory'],
-    ['cpu', 'rate', 'work for the processor with each body'],
+    ['cpu', 'rate', 'CPU-bound work with each body'],
 ];
 
 function table(site) {
@@ -38,7 +39,10 @@ export async function make(site) {
         `<li><a href="${href}">${escape(title)}</a> <span>${escape(says ?? '')
         }</span></li>`);
     site.page({ page: 'index.html', title: 'triptych', kind: 'front',
-        body: body.replace('<p>[doors]</p>', `<ul class="doors">${
+        scripts: ['script/lanes.js'], body: body
+            .replace('<p>[lanes]</p>', () =>
+                lanes(site, 'front', { plays: true }))
+            .replace('<p>[doors]</p>', `<ul class="doors">${
             doors.join('')}</ul>${chromiumPath() === undefined ? ''
             : '<p class="aside"><a href="lecture.pdf">The lecture as a PDF</a></p>'}`)
             .replace('<p>[figures]</p>', `${table(site)}<p class="aside">${

@@ -3,11 +3,44 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { escape } from '../lib/highlight.mjs';
 import { markdown } from '../lib/markdown.mjs';
+import { mistakes } from '../lib/mistakes.mjs';
 
 const INDEX = 'labs/index.html';
 
 export const section = { title: 'Labs', href: INDEX, folder: 'labs/',
     says: 'the hand-outs, for students', order: 50 };
+
+// What to know before one begins. The hours are a guess, for somebody who has
+// read what stands beside them.
+const BEFORE = {
+    protocol: { hours: '5 to 7', hard: 'care, not cleverness',
+        know: 'pointers and sizes in C; nothing of networks',
+        links: [['start.html#socket', 'Panel 4: socket'],
+            ['columns/receive.html', 'Step receive']] },
+    threads: { hours: '6 to 9', hard: 'what is right by luck',
+        know: 'how a function is given to a thread',
+        links: [['start.html#thread', 'Panel 5: thread'],
+            ['columns/take.html', 'Step take'],
+            ['timelines/condition.html', 'Timeline: the condition'],
+            ['timelines/pool.html', 'Timeline: the pool']] },
+    processes: { hours: '8 to 12', hard: 'many ends, and deaths',
+        know: 'fork, waitpid, what a child inherits',
+        links: [['start.html#pipe', 'Panel 3: pipe'],
+            ['start.html#fork', 'Panel 6: fork'],
+            ['columns/start.html', 'Step start'],
+            ['timelines/pipe.html', 'Timeline: the pipe'],
+            ['timelines/killed.html', 'Timeline: a worker is killed']] },
+    evloop: { hours: '10 to 14', hard: 'who frees what, and when',
+        know: 'callbacks with a context',
+        links: [['start.html#non-blocking', 'Panel 7: EAGAIN'],
+            ['start.html#epoll', 'Panel 8: epoll'],
+            ['columns/deliver.html', 'Step deliver'],
+            ['timelines/watermark.html', 'Timeline: the marks']] },
+    comparison: { hours: '4 to 6', hard: 'to predict before you look',
+        know: 'a spreadsheet, or pencil and paper',
+        links: [['index.html', 'What it costs'],
+            ['timelines/head.html', 'Timeline: the head of the line']] },
+};
 
 function folders(root) {
     const common = path.join(root, 'common/lab');
@@ -45,6 +78,22 @@ export function announce(site) {
         site.sources.set(lab.file, lab.page);
 }
 
+function summary(lab, site) {
+    const before = BEFORE[lab.name];
+    const wrong = mistakes(site.root).filter((m) =>
+        m.lab.split(/\W/)[0] === lab.name).length;
+    return `<section class="lab"><h2><a href="../${lab.page}">${
+        escape(lab.title)}</a></h2>${before === undefined ? '' : `
+<dl class="facts"><dt>Hours</dt><dd>${before.hours}</dd>
+<dt>What is hard</dt><dd>${before.hard}</dd>
+<dt>Know before</dt><dd>${before.know}</dd>
+<dt>Look before</dt><dd>${before.links.map(([to, text]) =>
+        `<a href="../${to}">${escape(text)}</a>`).join(', ')}</dd>
+${wrong === 0 ? '' : `<dt>Look after</dt><dd><a
+href="../mistakes/index.html">${wrong} mistakes</a> that its grader must catch</dd>`}
+</dl>`}</section>`;
+}
+
 export async function make(site) {
     const all = handouts(site.root);
     for (const lab of all) {
@@ -58,7 +107,8 @@ this page</summary><ul>${parts.map((h) => `<li><a href="#${h.id}">${
         const title = heads[0]?.level === 1 ? ''
             : `<h1>${escape(lab.title)}</h1>`;
         site.page({ page: lab.page, title: lab.title, kind: 'handout', body: `
-<p class="crumbs"><a href="../${INDEX}">Labs</a></p>
+<p class="crumbs"><a href="../${INDEX}">Labs: hours, and what to look at
+before</a></p>
 ${title}${text.replace(/(<\/h1>)/, `$1\n${toc}`)}` });
     }
     site.page({ page: INDEX, title: 'Labs', body: `
@@ -66,6 +116,8 @@ ${title}${text.replace(/(<\/h1>)/, `$1\n${toc}`)}` });
 <p class="lead">Labs 1 to 4 are cut from the source that these pages show: the
 comment above a function stays as its specification, the body is yours. In the
 last one you predict, measure and explain.</p>
-<ol class="contents">${all.map((lab) => `<li value="${lab.number}"><a href="../${
-        lab.page}">${escape(lab.title)}</a></li>`).join('')}</ol>` });
+<p>A lab is a folder of its own, with a hand-out, the source, and the tests that
+you may see: <code>./run lab new threads ~/lab2</code> makes one, and <code>./run
+lab grade ~/lab2</code> says how far you are. The hours are a guess.</p>
+${all.map((lab) => summary(lab, site)).join('\n')}` });
 }

@@ -13,6 +13,7 @@ import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
 import { checkLinks } from '../lib/links.mjs';
 import { diff } from '../lib/mistakes.mjs';
+import { panels, printed } from '../pages/start.mjs';
 import { letters, missing } from './letters.mjs';
 import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
 
@@ -42,7 +43,8 @@ const pages = readdirSync(OUT, { recursive: true })
     .sort();
 const exists = (name) => pages.includes(name);
 // One of each kind, for what takes long.
-const kinds = ['index.html', 'columns/index.html', 'columns/deliver.html',
+const kinds = ['index.html', 'start.html', 'glossary.html',
+    'columns/index.html', 'columns/minimal.html', 'columns/deliver.html',
     'columns/take.html',
     'source/index.html', 'source/threads/queue.c.html',
     'source/evloop/connection.h.html', 'timelines/index.html',
@@ -252,7 +254,8 @@ test('the columns stand side by side, each with its own code', async () => {
     await withContext({ viewport: { width: 1280, height: 900 } },
         async (context) => {
             const { tab } = await open(context, 'columns/deliver.html');
-            const boxes = await tab.locator('.columns').first()
+            await tab.locator('.production > summary').click();
+            const boxes = await tab.locator('.production .columns').first()
                 .locator('.cell').evaluateAll((cells) => cells.map((cell) => ({
                     top: cell.getBoundingClientRect().top,
                     left: cell.getBoundingClientRect().left,
@@ -267,12 +270,170 @@ test('the columns stand side by side, each with its own code', async () => {
                     const { code } = definition(file, 'step_deliver');
                     assert.ok(boxes[i].text.includes(code), file);
                 });
-            await tab.locator('.quote figcaption a').first().click();
+            await tab.locator('.production .quote figcaption a').first()
+                .click();
             await tab.waitForURL(/fetch\.c\.html#step_deliver$/);
             assert.ok(await tab.locator('#step_deliver').evaluate((e) =>
                 Math.abs(e.getBoundingClientRect().top) < innerHeight),
             'the place is on the screen');
         });
+});
+
+test('no line of a column is cut, at any width', () =>
+    each(WIDE, pages.filter((p) => p.startsWith('columns/')), async (tab) => {
+        const problems = [];
+        await tab.evaluate(() => document.querySelectorAll('details')
+            .forEach((d) => { d.open = true; }));
+        for (const width of WIDTHS) {
+            await tab.setViewportSize({ width, height: 900 });
+            problems.push(...await tab.evaluate((w) =>
+                [...document.querySelectorAll('.columns pre')]
+                    .filter((pre) => pre.scrollWidth > pre.clientWidth)
+                    .map((pre) => `${w}: ${pre.innerText.slice(0, 60)}`), width));
+        }
+        await tab.setViewportSize(WIDE.viewport);
+        return problems;
+    }));
+
+test('a step begins with the minimal programs, and shows who waits', async () => {
+    await withContext(WIDE, async (context) => {
+        const { tab } = await open(context, 'columns/deliver.html');
+        const shown = (selector) => tab.locator(selector).evaluateAll((all) =>
+            all.filter((e) => e.checkVisibility()).map((e) => e.innerText.trim()));
+        const first = await tab.locator('.columns').first().innerText();
+        for (const model of ['threads', 'processes', 'evloop'])
+            assert.match(first, new RegExp(`${model}/minimal.c: step_deliver`));
+        assert.deepEqual(await shown('.production .quote'), [], 'folded');
+        await tab.locator('.production > summary').click();
+        assert.deepEqual(await shown('.traced'), [], 'the trace is hidden');
+        await tab.locator('#show-traces').check();
+        assert.ok((await shown('.traced')).some((t) =>
+            t.startsWith('trace_buffered(&w->blocking.lane')));
+        const waits = await shown('.waits');
+        for (const call of [/^pthread_cond_wait\(/, /frame_write\(/,
+            /connection_pause\(/, /mailbox_unwatch\(/])
+            assert.ok(waits.some((line) => call.test(line)), `${call}`);
+        const wakes = await shown('.wakes');
+        for (const call of [/connection_resume\(/, /mailbox_watch\(/])
+            assert.ok(wakes.some((line) => call.test(line)), `${call}`);
+        // The definition of what waits is not a line that waits.
+        assert.ok(!waits.some((line) =>
+            /^(static|int|void|bool) [^=]*$/.test(line)),
+            waits.join('\n'));
+        await tab.goto(`${url('columns/deliver.html')}#back-pressure-itself`);
+        await tab.reload();
+        assert.ok(await tab.locator('.production').evaluate((d) => d.open),
+            'a link into what is folded opens it');
+    });
+});
+
+test('the first programs print what their panels say', () => {
+    const expected = {
+        descriptor: /^3 4 3\n$/,
+        'blocking-read': /^6 bytes; the processor worked \d+ ms\n$/,
+        pipe: /^room for \d+\nread 5\nread 0: the end\n$/,
+        socket: /^5 bytes: hello\n$/,
+        thread: /^200000\n$/,
+        fork: /^the child's 2, ours 1\n$/,
+        'non-blocking': /^-1: EAGAIN\n5 bytes\n$/,
+        epoll: /^1 ready: b\n$/,
+    };
+    const all = panels(ROOT);
+    assert.deepEqual(all.map((p) => p.word), Object.keys(expected));
+    const page = readFileSync(path.join(OUT, 'start.html'), 'utf8');
+    for (const panel of all) {
+        assert.match(printed(BIN, panel), expected[panel.word], panel.word);
+        assert.ok(page.includes(`id="${panel.word}"`), panel.word);
+        const body = definition(panel.source, 'main').code.split('\n');
+        assert.ok(body.length <= 17, `${panel.source}: ${body.length} lines`);
+    }
+    assert.equal(page.match(/<summary>Answer/g).length, all.length);
+});
+
+test('a word tells what it means: by mouse, by key, by touch, once a page',
+    async () => {
+        for (const page of pages) {
+            const targets = [...readFileSync(path.join(OUT, page), 'utf8')
+                .matchAll(/popovertarget="([^"]*)"/g)].map((m) => m[1]);
+            assert.equal(new Set(targets).size, targets.length, page);
+        }
+        const told = (tab) => tab.locator('.meaning:popover-open');
+        const within = async (tab) => {
+            const box = await told(tab).boundingBox();
+            const { width, height } = tab.viewportSize();
+            assert.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= width &&
+                box.y + box.height <= height, JSON.stringify(box));
+        };
+        await withContext(WIDE, async (context) => {
+            const { tab } = await open(context, 'columns/deliver.html');
+            const word = tab.locator('.term', { hasText: 'high-watermark' })
+                .first();
+            await word.hover();
+            await told(tab).waitFor();
+            assert.match(await told(tab).innerText(), /^high mark So many/);
+            await within(tab);
+            await tab.mouse.move(5, 5);
+            await told(tab).waitFor({ state: 'detached' });
+            await word.focus();
+            await tab.keyboard.press('Enter');
+            await told(tab).waitFor();
+            assert.equal(await word.getAttribute('aria-expanded'), 'true');
+            await tab.keyboard.press('Tab');
+            assert.equal(await tab.evaluate(() =>
+                document.activeElement.textContent), 'Glossary');
+            await tab.keyboard.press('Escape');
+            await told(tab).waitFor({ state: 'detached' });
+            await tab.keyboard.press('Enter');
+            await told(tab).waitFor();
+            await told(tab).locator('a').click();
+            await tab.waitForURL(/glossary\.html#high-mark$/);
+        });
+        for (const javaScriptEnabled of [true, false]) {
+            await withContext({ ...NARROW, hasTouch: true, isMobile: true,
+                javaScriptEnabled }, async (context) => {
+                const { tab } = await open(context, 'start.html');
+                await tab.locator('.term').nth(3).tap();
+                await told(tab).waitFor();
+                await within(tab);
+            });
+        }
+    });
+
+test('the picture of the front page moves when it may, and by hand', async () => {
+    await withContext({ ...WIDE, reducedMotion: 'reduce' }, async (context) => {
+        const { tab } = await open(context, 'index.html');
+        const now = () => tab.locator('.lanes').evaluate((e) =>
+            e.style.getPropertyValue('--now'));
+        const told = () => tab.locator('.moments .now b').first().innerText();
+        const before = await now();
+        await tab.waitForTimeout(300);
+        assert.equal(await now(), before, 'it stands still');
+        const first = await told();
+        await tab.locator('.lanes .next').click();
+        assert.notEqual(await told(), first);
+        const asleep = await tab.locator('.lanes .sleeping .who')
+            .allInnerTexts();
+        assert.ok(asleep.includes('thread A') && asleep.includes('parent') &&
+            !asleep.includes('thread B') && !asleep.includes('the loop'),
+        asleep.join());
+        await tab.locator('.lanes .back').click();
+        assert.equal(await told(), first);
+        await tab.locator('.lanes .go').click();
+        await tab.waitForFunction((b) => document.querySelector('.lanes').style
+            .getPropertyValue('--now') !== b, before);
+        await tab.locator('.lanes .go').click();
+        assert.equal(await tab.locator('.lanes .go').innerText(), 'Play');
+    });
+    await withContext({ ...WIDE, reducedMotion: 'no-preference' },
+        async (context) => {
+            const { tab } = await open(context, 'index.html');
+            assert.equal(await tab.locator('.lanes .go').innerText(), 'Pause');
+        });
+    await withContext({ javaScriptEnabled: false }, async (context) => {
+        const { tab } = await open(context, 'index.html');
+        assert.equal(await tab.locator('.moments > li:visible').count(),
+            await tab.locator('.moments > li').count(), 'all is told');
+    });
 });
 
 test('search finds names and comments', async () => {
