@@ -91,7 +91,7 @@ def run(*argv, **more):
 def install(directory):
     """What libtriptych-dev and the library's package hold."""
     prefix = os.path.join(directory, "usr")
-    for component in ("libtriptych-stream", "libtriptych-dev"):
+    for component in ("libtriptych-stream1", "libtriptych-dev"):
         run("cmake", "--install", BUILD, "--prefix", prefix,
             "--component", component)
     return prefix

@@ -1,0 +1,102 @@
+# Debian packages, a component each, and the source tarball: ./run package.
+
+set(CPACK_PACKAGE_CONTACT
+  "Triptych maintainers <maintainers@triptych.example>")
+set(CPACK_PACKAGE_NAME triptych)
+set(CPACK_PACKAGE_VENDOR "triptych")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own
+set(CPACK_VERBATIM_VARIABLES ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_GENERATOR DEB)
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/finish.cmake)
+
+set(CPACK_SOURCE_GENERATOR TGZ)
+set(CPACK_SOURCE_PACKAGE_FILE_NAME triptych-${PROJECT_VERSION})
+set(CPACK_SOURCE_IGNORE_FILES
+  "/build/" "/\\.git/" "/\\.git$" "/node_modules/" "/__pycache__/")
+
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_GROUPING IGNORE)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_RELEASE 1)
+set(this "(= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
+
+# package(NAME SECTION SUMMARY DESCRIPTION, then fields as CPack names them and
+# their values): a component of that name becomes a package.
+macro(package name section summary description)
+  list(APPEND CPACK_COMPONENTS_ALL ${name})
+  string(TOUPPER ${name} upper)
+  set(CPACK_COMPONENT_${upper}_DESCRIPTION "${summary}\n${description}")
+  set(CPACK_DEBIAN_${upper}_PACKAGE_NAME ${name})
+  set(CPACK_DEBIAN_${upper}_PACKAGE_SECTION ${section})
+  set(fields ${ARGN})
+  while(fields)
+    list(POP_FRONT fields field value)
+    set(CPACK_DEBIAN_${upper}_${field} "${value}")
+  endwhile()
+endmacro()
+
+package(triptych net
+  "fetch many URLs at once, by threads, processes or an event loop"
+  "Three fetchers with the same options, results and promises, written with
+three models of concurrency: a pool of threads, forked workers on pipes, one
+event loop. They take many URLs (http, https, file, tcp, udp), fetch them in
+parallel, and write the bodies whole and in order, or to files, in bounded
+memory: a consumer that stops reading stops the servers.
+.
+With them come a practice server that is slow, broken or silent as a URL asks,
+and programs that show, race and measure the three."
+  PACKAGE_SHLIBDEPS ON
+  PACKAGE_RECOMMENDS "ca-certificates, python3"
+  PACKAGE_SUGGESTS "triptych-lab, gnuplot-nox, curl, wrk, nginx, aria2, wget2, \
+nghttp2-client, strace, python3-aiohttp")
+
+package(triptych-lab education
+  "labs on three models of concurrency, and their graders"
+  "Five labs cut from the source of triptych: a protocol, a pool of threads,
+forked workers on pipes, an event loop, and a comparison of the three. The tool
+makes students' folders and bug hunts, compiles and runs what comes back apart
+from everything else, and says for each failure what was seen, what it means,
+and where to look. Threads are graded by an explorer that runs them under every
+schedule that matters.
+.
+It also makes autograders for services that take them, and proves its graders
+by the mistakes that they must catch."
+  PACKAGE_ARCHITECTURE all
+  PACKAGE_SHLIBDEPS OFF
+  PACKAGE_DEPENDS "python3 (>= 3.11), gcc, libc6-dev, binutils, cmake, \
+ninja-build, pkg-config, libevent-dev, check, gdb, iproute2"
+  PACKAGE_SUGGESTS "triptych, clang")
+
+foreach(library ${TRIPTYCH_LIBRARIES})
+  set(runtime libtriptych-${library}${PROJECT_VERSION_MAJOR})
+  string(APPEND libraries "${runtime} ${this}, ")
+  package(${runtime} libs
+    "${TRIPTYCH_LIBRARY_${library}}"
+    "A small C library over libevent that answers one question: how does a
+program stop reading when the other side is slow? Writing never blocks; whoever
+waits for the drain after each write holds a bounded number of bytes.
+.
+This package has the shared library."
+    PACKAGE_SHLIBDEPS ON)
+  set(shlibs ${CMAKE_BINARY_DIR}/${runtime}/shlibs)
+  file(WRITE ${shlibs} "libtriptych-${library} ${PROJECT_VERSION_MAJOR} "
+    "${runtime} (>= ${PROJECT_VERSION})\n")
+  set(CPACK_DEBIAN_${upper}_PACKAGE_CONTROL_EXTRA
+    ${CMAKE_SOURCE_DIR}/packaging/triggers ${shlibs})
+endforeach()
+
+package(libtriptych-dev libdevel
+  "write and drain for libevent, as asyncio has them (development)"
+  "A small C library over libevent that answers one question: how does a
+program stop reading when the other side is slow? Writing never blocks; whoever
+waits for the drain after each write holds a bounded number of bytes. The
+semantics are those of asyncio's StreamWriter.
+.
+This package has the header, the static library, files for pkg-config and
+CMake, a manual, and two examples: a relay of TCP connections, and an echo
+server for a thousand slow readers."
+  PACKAGE_SHLIBDEPS OFF
+  PACKAGE_DEPENDS "${libraries}libevent-dev (>= 2.1.12)")
+
+include(CPack)

@@ -1,0 +1,155 @@
+"""What is packaged and installed: that it is whole, documented, works without
+the source tree, and goes away again. tests/package/inside installs the packages
+in a Debian that has nothing else."""
+
+import filecmp
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+from runner import check, run_cases  # noqa: E402
+
+TREE = os.path.dirname(TESTS)
+BUILD = os.environ["TRIPTYCH_BIN"]
+PACKAGES = {"triptych", "triptych-lab", "libtriptych-stream1",
+            "libtriptych-dev"}
+
+
+def run(*argv, **more):
+    done = subprocess.run(argv, capture_output=True, text=True, check=False,
+                          **more)
+    check(done.returncode == 0,
+          f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def files_below(folder):
+    return {os.path.relpath(os.path.join(at, name), folder)
+            for at, folders, files in os.walk(folder)
+            for name in files + [f for f in folders
+                                 if os.path.islink(os.path.join(at, f))]}
+
+
+def install(directory):
+    prefix = os.path.join(directory, "usr")
+    run("cmake", "--install", BUILD, "--prefix", prefix)
+    return prefix
+
+
+def case_packages(directory):
+    """Each has what Debian wants, and together they have all that is
+    installed."""
+    if shutil.which("dpkg-shlibdeps") is None:
+        print("dpkg-dev is not installed: left out")
+        return
+    run("cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"),
+        "-B", directory)
+    packed = {}
+    for name in os.listdir(directory):
+        if not name.endswith(".deb"):
+            continue
+        path = os.path.join(directory, name)
+        package = run("dpkg-deb", "-f", path, "Package").strip()
+        root = os.path.join(directory, "roots", package)
+        os.makedirs(root)
+        run("dpkg-deb", "-x", path, root)
+        packed[package] = files_below(root)
+        doc = f"usr/share/doc/{package}"
+        for file in ("copyright", "changelog.gz", "changelog.Debian.gz"):
+            check(f"{doc}/{file}" in packed[package], f"{package}: {file}")
+        fields = run("dpkg-deb", "-f", path)
+        check(len(re.findall(r"\n ", fields)) >= 5,
+              f"{package}: its description is short")
+        check("\nDepends: " in fields, f"{package} depends on nothing")
+        check(not [f for f in packed[package] if not f.startswith("usr/")],
+              f"{package} is not in /usr alone")
+    check(set(packed) == PACKAGES, f"{set(packed)}")
+    together = {re.sub(r"^usr/", "", re.sub(r"(man/.*)\.gz$", r"\1", f))
+                for files in packed.values() for f in files}
+    wanted = files_below(install(directory))
+    check(wanted <= together, f"not packed: {wanted - together}")
+    more = {f for f in together - wanted
+            if not f.startswith(("share/doc/", "share/lintian/"))}
+    check(not more, f"packed, and not installed: {more}")
+
+
+def case_man_pages(directory):
+    """Each program has one, and it has the program's options."""
+    prefix = install(directory)
+    programs = sorted(os.listdir(os.path.join(prefix, "bin")))
+    check(len(programs) >= 13, f"{programs}")
+    for program in programs:
+        page = os.path.join(prefix, "share/man/man1", program + ".1")
+        check(os.path.exists(page), f"{program} has no man page")
+        with open(page, encoding="utf-8") as file:
+            text = file.read().replace("\\", "")
+        check(not re.search(r"@\w+@", text), f"{page}: an @ is left")
+        if program.startswith("digest-"):
+            continue  # those of the fetcher
+        done = subprocess.run([os.path.join(prefix, "bin", program), "--help"],
+                              capture_output=True, text=True, check=False)
+        wanted = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout))
+        wanted |= set(re.findall(r"^    ([a-z][a-z-]+)  ", done.stdout,
+                                 re.MULTILINE) if "-lab" in program else ())
+        missing = [word for word in wanted if word not in text]
+        check(not missing, f"{program}: its man page lacks {missing}")
+
+
+def case_lab_without_the_tree(directory):
+    """The installed tool hands out what the tree's hands out."""
+    prefix = install(directory)
+    tools = {"tree": os.path.join(TESTS, "lab/triptych-lab"),
+             "installed": os.path.join(prefix, "bin/triptych-lab")}
+    listed = {name: run(tool, "list", cwd=directory)
+              for name, tool in tools.items()}
+    check(listed["tree"] == listed["installed"], "other labs or mistakes")
+    labs = re.findall(r"^\d\. (\w+)", listed["tree"], re.MULTILINE)
+    check(len(labs) >= 5, f"{labs}")
+    for lab in labs:
+        for command in ("new", "solution") if lab == "evloop" else ("new",):
+            made = {}
+            for name, tool in tools.items():
+                made[name] = os.path.join(directory, f"{lab}-{command}-{name}")
+                run(tool, command, lab, made[name], cwd=directory)
+            names = files_below(made["tree"])
+            check(names == files_below(made["installed"]),
+                  f"{lab}, {command}: other files")
+            _, differ, errors = filecmp.cmpfiles(
+                made["tree"], made["installed"], names, shallow=False)
+            check(not differ and not errors, f"{lab}: {differ}{errors}")
+    check(not [f for f in files_below(prefix) if f.endswith(".pyc")],
+          "Python has left files behind")
+
+
+def case_uninstall(directory):
+    """Nothing of ours is left, and what others have there is."""
+    prefix = install(directory)
+    with open(os.path.join(BUILD, "install_manifest.txt"),
+              encoding="utf-8") as file:
+        # Another test may install meanwhile.
+        lines = [re.sub(r"^.*?/usr/", prefix + "/", line.rstrip("\n"))
+                 for line in file]
+    before = files_below(prefix)
+    check({os.path.relpath(line, prefix) for line in lines} == before,
+          "the manifest is not what is installed")
+    other = os.path.join(prefix, "bin/other")
+    with open(other, "w", encoding="ascii"):
+        pass
+    with open(os.path.join(directory, "install_manifest.txt"), "w",
+              encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    run("cmake", "-P", os.path.join(TREE, "packaging/uninstall.cmake"),
+        cwd=directory)
+    check(files_below(prefix) == {"bin/other"}, f"{files_below(prefix)}")
+    left = [os.path.join(at, name) for at, folders, _ in os.walk(prefix)
+            for name in folders if "triptych" in name]
+    check(not left, f"{left}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_cases(dict(globals())))
