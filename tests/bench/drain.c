@@ -104,7 +104,7 @@ static int write_list(const struct setting *setting, const char *base,
 static int start_lane(const struct setting *setting, struct lane *lane,
                       const char *list)
 {
-    char path[4096];
+    char path[PATH_MAX + 20];
     snprintf(path, sizeof path, "%s/fetch-%s", setting->directory,
              lane->model);
     char *const argv[] = {path,
