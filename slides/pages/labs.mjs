@@ -16,6 +16,7 @@ const BEFORE = {
     protocol: { hours: '5 to 7', hard: 'care, not cleverness',
         know: 'pointers and sizes in C; nothing of networks',
         links: [['start.html#socket', 'Panel 4: socket'],
+            ['parser.html', 'The parser, byte by byte'],
             ['columns/receive.html', 'Step receive']] },
     threads: { hours: '6 to 9', hard: 'what is right by luck',
         know: 'how a function is given to a thread',

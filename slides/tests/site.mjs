@@ -1,10 +1,11 @@
 // Tests of the site: it is made from the runs of TRIPTYCH_BIN, then opened in
 // a browser from the file system. What is broken on purpose must be noticed.
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync,
     rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,9 +14,12 @@ import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
 import { checkLinks } from '../lib/links.mjs';
 import { diff } from '../lib/mistakes.mjs';
+import { MAIN, SOURCES, examples } from '../pages/parser.mjs';
+import '../script/parser_core.js';
 import { panels, printed } from '../pages/start.mjs';
 import { letters, missing } from './letters.mjs';
 import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
+import { compiled } from '../lib/wasm.mjs';
 
 const SLIDES = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const ROOT = path.dirname(SLIDES);
@@ -49,7 +53,7 @@ const kinds = ['index.html', 'start.html', 'glossary.html',
     'source/index.html', 'source/threads/queue.c.html',
     'source/evloop/connection.h.html', 'timelines/index.html',
     'timelines/head.html', 'timelines/condition.html', 'labs/index.html',
-    'labs/threads.html', 'race.html',
+    'labs/threads.html', 'race.html', 'parser.html',
     pages.find((p) => /^mistakes\/\d/.test(p))].filter(exists);
 
 let browser;
@@ -434,6 +438,137 @@ test('the picture of the front page moves when it may, and by hand', async () =>
         assert.equal(await tab.locator('.moments > li:visible').count(),
             await tab.locator('.moments > li').count(), 'all is told');
     });
+});
+
+// --- The parser, as WebAssembly ---------------------------------------------
+
+const wasm = compiled(ROOT, MAIN, SOURCES);
+const withoutWasm = wasm.missing && `no compiler for WebAssembly: ${wasm.missing}`;
+
+const bytesOf = (text) => Buffer.from(text.replaceAll('|', '').replace(
+    /\\(?:x(..)|([rn\\]))/g, (_, hex, sign) => hex
+        ? String.fromCharCode(parseInt(hex, 16))
+        : { r: '\r', n: '\n', '\\': '\\' }[sign]), 'latin1');
+
+// The examples, and each of them cut off, with a byte changed, a byte doubled.
+function responses() {
+    return examples(ROOT).map((e) => bytesOf(e.text)).flatMap((b) => {
+        const part = (f) => Math.floor(b.length * f);
+        const changed = Buffer.from(b);
+        if (b.length > 0)
+            changed[part(.8)] = 0x3b;
+        const doubled = Buffer.concat([b.subarray(0, part(.4)),
+            b.subarray(Math.max(part(.4) - 1, 0))]);
+        return [b, b.subarray(0, part(.5)), b.subarray(0, part(.95)), changed,
+            doubled];
+    });
+}
+
+// What the page's parser makes of it, fed in pieces of this size.
+function parsed(parser, response, size) {
+    parser.load(response);
+    let used = 1;
+    while (used > 0)
+        ({ used } = parser.feed(size));
+    parser.close();
+    const { result, outcomeStatus, bytes } = parser.look();
+    return `${result} ${outcomeStatus || '-'} ${bytes}`;
+}
+
+// What the program makes of it: a server sends it, and closes.
+async function fetched(all) {
+    const server = net.createServer((socket) => {
+        socket.on('error', () => {});
+        let asked = '';
+        socket.on('data', (data) => {
+            asked += data;
+            if (asked.includes('\r\n\r\n'))
+                socket.end(all[Number(asked.match(/^GET \/(\d+)/)[1])]);
+        });
+    });
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-parser-'));
+    try {
+        const report = path.join(folder, 'report.tsv');
+        const child = spawn(path.join(BIN, 'fetch-evloop'), ['-n', '-j', '8',
+            '--max-redirects', '0', '--report', report, ...all.map((_, i) =>
+                `http://127.0.0.1:${server.address().port}/${i}`)],
+        { stdio: 'ignore' });
+        await new Promise((done) => child.on('exit', done));
+        const [head, ...rows] = readFileSync(report, 'utf8').trimEnd()
+            .split('\n').map((line) => line.split('\t'));
+        return rows.map((row) => ['result', 'status', 'bytes'].map((name) =>
+            row[head.indexOf(name)]).join(' '));
+    } finally {
+        server.close();
+        rmSync(folder, { recursive: true });
+    }
+}
+
+test('the page has the program\'s parser: the same outcome of 100 responses',
+    { skip: withoutWasm }, async () => {
+        const all = responses();
+        assert.ok(all.length >= 100, `${all.length} responses`);
+        const theirs = await fetched(all);
+        const parser = globalThis.triptychParser(wasm.bytes);
+        const kinds = new Set(theirs.map((t) => t.split(' ')[0]));
+        assert.ok(kinds.size >= 4, [...kinds].join());
+        for (const size of [1, 7, 100_000]) {
+            assert.deepEqual(all.map((r) => parsed(parser, r, size)), theirs,
+                `in pieces of ${size}`);
+        }
+    });
+
+test('the parser is fed by hand', { skip: withoutWasm }, async () => {
+    await withContext(WIDE, async (context) => {
+        const { tab } = await open(context, 'parser.html');
+        const is = (name) => tab.locator(`[data-is="${name}"]`);
+        const state = () => tab.locator('.states [aria-current]').innerText();
+        assert.equal(await state(), 'STATUS_LINE');
+        await is('next').click();
+        assert.equal(await is('kept').innerText(), '1 bytes');
+        await is('end').click();
+        assert.equal(await state(), 'DONE');
+        assert.match(await is('outcome').innerText(), /^ok; 5 bytes of body/);
+        assert.equal(await tab.locator('.bytes .body').count(), 5);
+        await is('back').click();
+        assert.equal(await state(), 'LENGTH');
+        assert.equal(await is('left').innerText(), '1 bytes');
+        await is('example').selectOption({ label: 'two lengths that differ' });
+        await is('end').click();
+        assert.equal(await state(), 'BAD');
+        assert.match(await is('outcome').innerText(), /^protocol: /);
+        await is('text').fill('HTTP/1.1 200 OK\\r\\nContent-Le|ngth: 2' +
+            '\\r\\n\\r\\no|k');
+        await is('size').fill('0');
+        await is('where').focus();
+        await tab.keyboard.press('ArrowRight');
+        assert.equal(await state(), 'FIELDS');
+        await tab.keyboard.press('End');
+        assert.equal(await state(), 'DONE');
+        assert.match(await is('told').innerText(), /^Piece 3 of 3\. LENGTH/);
+        await is('text').fill('HTTP/1.1 200 OK\\r\\n\\r\\nhello');
+        await is('closes').check();
+        await is('end').click();
+        assert.match(await is('told').innerText(), /UNTIL_CLOSE → DONE/);
+    });
+});
+
+test('without a compiler for WebAssembly there is a site, which says so', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-path-'));
+    try {
+        const clang = path.join(folder, 'clang');
+        writeFileSync(clang, '#!/bin/sh\necho no target >&2\nexit 1\n',
+            { mode: 0o755 });
+        const script = `import { compiled } from '${
+            path.join(SLIDES, 'lib/wasm.mjs')}'; console.log(compiled('${
+            ROOT}', '${MAIN}', []).missing)`;
+        assert.equal(spawnSync(process.execPath, ['--input-type=module', '-e',
+            script], { encoding: 'utf8', env: { ...process.env,
+            PATH: `${folder}:${process.env.PATH}` } }).stdout, 'no target\n');
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
 });
 
 test('search finds names and comments', async () => {
