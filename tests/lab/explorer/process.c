@@ -69,17 +69,17 @@ int __wrap_pthread_kill(pthread_t thread, int signal)
             return __real_##call handed_on;                                   \
         ex_fail(EXPLORE_UNSUPPORTED, EX_PLACE,                                \
                 #call ", of C11's <threads.h>, cannot be explored: please "   \
-                "take the functions of <pthread.h>");                         \
+                      "take the functions of <pthread.h>");                   \
     }
 
 REFUSED(int, thrd_create,
-        (thrd_t *thread, thrd_start_t start, void *argument),
+        (thrd_t * thread, thrd_start_t start, void *argument),
         (thread, start, argument))
-REFUSED(int, mtx_init, (mtx_t *mutex, int type), (mutex, type))
-REFUSED(int, mtx_lock, (mtx_t *mutex), (mutex))
-REFUSED(int, cnd_init, (cnd_t *condition), (condition))
-REFUSED(int, cnd_wait, (cnd_t *condition, mtx_t *mutex), (condition, mutex))
-REFUSED(int, tss_create, (tss_t *key, tss_dtor_t destroy), (key, destroy))
+REFUSED(int, mtx_init, (mtx_t * mutex, int type), (mutex, type))
+REFUSED(int, mtx_lock, (mtx_t * mutex), (mutex))
+REFUSED(int, cnd_init, (cnd_t * condition), (condition))
+REFUSED(int, cnd_wait, (cnd_t * condition, mtx_t *mutex), (condition, mutex))
+REFUSED(int, tss_create, (tss_t * key, tss_dtor_t destroy), (key, destroy))
 
 /* With a futex threads wait for each other in the kernel, unseen. */
 long __wrap_syscall(long number, ...)

@@ -144,8 +144,7 @@ static bool improve(struct shrinking *s)
 int ex_shrink(struct ex_task *task, const struct ex_failure *failure,
               struct ex_schedule *schedule)
 {
-    struct shrinking s = {
-        .task = task, .failure = failure, .best = schedule};
+    struct shrinking s = {.task = task, .failure = failure, .best = schedule};
     s.report = ex_report_make();
     s.candidate = malloc(sizeof *s.candidate);
     task->strict = false;

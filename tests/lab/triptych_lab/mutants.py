@@ -352,9 +352,9 @@ def sift(lab, mutants, root=labs.ROOT, codes=None, workers=None):
     seen = {codes.of(lab, f, t, root) for f, t in texts.items()}
     kept = []
     with ThreadPoolExecutor(workers or os.cpu_count() or 2) as pool:
-        codes = pool.map(lambda m: codes.of(
+        compiled = pool.map(lambda m: codes.of(
             lab, m.file, m.applied(texts[m.file]), root), mutants)
-        for one, code in zip(mutants, codes):
+        for one, code in zip(mutants, compiled):
             if code is not None and code not in seen:
                 seen.add(code)
                 kept.append(one)

@@ -333,8 +333,9 @@ static void run_fewer(void)
     explore_settle(); /* its work waits for us */
     explore_fail_create(0, 1);
     int error = pool_submit(&pool, &items[1], LONG_MS, &is_short);
-    expect(error == 0, "there is a thread, and so the item need not be refused",
-           fails, "pool_submit with one thread of two gives %s, not 0",
+    expect(error == 0,
+           "there is a thread, and so the item need not be refused", fails,
+           "pool_submit with one thread of two gives %s, not 0",
            lab_value(error));
     expect(is_short, "nobody hears that threads are short", fails,
            "pool_submit could not make a thread, and *short_of_threads is "

@@ -35,10 +35,10 @@ static void open_queue(size_t capacity)
 static void put(uintptr_t n)
 {
     int error = queue_put(&queue, item(n), LONG_MS);
-    expect(error == 0, "an item is refused that there is, or will be, room for",
-           "queue_put: what it returns, on each way out",
-           "queue_put of item %zu gives %s, not 0", (size_t)n,
-           lab_value(error));
+    expect(
+        error == 0, "an item is refused that there is, or will be, room for",
+        "queue_put: what it returns, on each way out",
+        "queue_put of item %zu gives %s, not 0", (size_t)n, lab_value(error));
 }
 
 static void take(uintptr_t n)
@@ -156,22 +156,24 @@ static void run_in_time(void)
         put_refused(times[i], -ETIMEDOUT, full_means);
         int64_t took = explore_time() - begun;
         int64_t length = times[i] * MS;
-        expect(took >= length - MS,
-               "the wait ends too early: its end is none that this condition's "
-               "clock knows, or is not computed as it should",
-               "queue_put: by which clock the end is computed, and queue_open: "
-               "by which one the condition waits; how many bits the "
-               "milliseconds have when they become nanoseconds",
-               "a wait of %d ms was over after %lld ms", times[i],
-               (long long)(took / MS));
-        expect(took <= length + MS,
-               "the wait goes on after its end: the clock is the wrong one, "
-               "or the time is computed with too few bits, or not looked at",
-               "queue_put: by which clock the end is computed, and queue_open: "
-               "by which one the condition waits; how many bits the "
-               "milliseconds have when they become nanoseconds",
-               "a wait of %d ms was over after %lld ms", times[i],
-               (long long)(took / MS));
+        expect(
+            took >= length - MS,
+            "the wait ends too early: its end is none that this condition's "
+            "clock knows, or is not computed as it should",
+            "queue_put: by which clock the end is computed, and queue_open: "
+            "by which one the condition waits; how many bits the "
+            "milliseconds have when they become nanoseconds",
+            "a wait of %d ms was over after %lld ms", times[i],
+            (long long)(took / MS));
+        expect(
+            took <= length + MS,
+            "the wait goes on after its end: the clock is the wrong one, "
+            "or the time is computed with too few bits, or not looked at",
+            "queue_put: by which clock the end is computed, and queue_open: "
+            "by which one the condition waits; how many bits the "
+            "milliseconds have when they become nanoseconds",
+            "a wait of %d ms was over after %lld ms", times[i],
+            (long long)(took / MS));
     }
     queue_free(&queue);
 }
@@ -196,7 +198,8 @@ static void run_close_keeps(void)
 
 static void run_closed_refuses(void)
 {
-    static const char means[] = "a closed queue takes items, or waits for room";
+    static const char means[] =
+        "a closed queue takes items, or waits for room";
     open_queue(1);
     queue_close(&queue);
     for (int i = 0; i < 2; i++)
@@ -272,8 +275,7 @@ static void run_wake_putters(void)
     join(second);
     uintptr_t one = (uintptr_t)queue_take(&queue);
     uintptr_t two = (uintptr_t)queue_take(&queue);
-    expect(one + two == 7 && one * two == 12,
-           "an item was lost or came twice",
+    expect(one + two == 7 && one * two == 12, "an item was lost or came twice",
            "queue_put: what it does after the wait",
            "items 3 and 4 were put, and %zu and %zu come out", (size_t)one,
            (size_t)two);
@@ -501,9 +503,10 @@ static void room_wakes_a_producer(void)
 
 static void room_wakes_each_producer(void)
 {
-    explored(scenarios, "room_wakes_each_producer",
-             "two places became free, and one of two producers is told",
-             "queue_take: when it signals; is it only when the queue was full");
+    explored(
+        scenarios, "room_wakes_each_producer",
+        "two places became free, and one of two producers is told",
+        "queue_take: when it signals; is it only when the queue was full");
 }
 
 static void a_wait_is_not_begun_again(void)
@@ -513,19 +516,21 @@ static void a_wait_is_not_begun_again(void)
 
 static void woken_for_nothing(void)
 {
-    explored(scenarios, "woken_for_nothing",
-             "two items were put, and one of two takers is told",
-             "queue_put: when it signals; is it only when the queue was empty");
+    explored(
+        scenarios, "woken_for_nothing",
+        "two items were put, and one of two takers is told",
+        "queue_put: when it signals; is it only when the queue was empty");
 }
 
 static void closing_is_not_missed(void)
 {
-    explored(scenarios, "closing_is_not_missed",
-             "the queue is closed between a taker's look at it and its sleep: "
-             "the signal comes when nobody waits yet, and the taker sleeps for "
-             "ever",
-             "queue_close: what it changes must change under the lock that "
-             "the waiter holds until it sleeps");
+    explored(
+        scenarios, "closing_is_not_missed",
+        "the queue is closed between a taker's look at it and its sleep: "
+        "the signal comes when nobody waits yet, and the taker sleeps for "
+        "ever",
+        "queue_close: what it changes must change under the lock that "
+        "the waiter holds until it sleeps");
 }
 
 static void closing_wakes_everyone(void)

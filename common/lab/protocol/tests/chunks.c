@@ -20,6 +20,10 @@ static const struct answer plain[] = {
     {"sizes in hexadecimal",
      FEED_BYTES("a\r\n0123456789\r\nB\r\n0123456789a\r\n0\r\n\r\n"),
      FEED_BYTES("01234567890123456789a")},
+    {"all the digits",
+     FEED_BYTES("0A\r\n0123456789\r\n0f\r\n0123456789abcde\r\n"
+                "0F\r\n0123456789abcde\r\n9\r\n012345678\r\n0\r\n\r\n"),
+     FEED_BYTES("01234567890123456789abcde0123456789abcde012345678")},
     {"leading zeros", FEED_BYTES("0003\r\nabc\r\n000\r\n\r\n"),
      FEED_BYTES("abc")},
     {"data that looks like chunks",
@@ -90,6 +94,8 @@ static void chunk_extensions(void)
          FEED_BYTES("abc")},
         {"blanks before it", FEED_BYTES("3 \t; a=b\r\nabc\r\n0\r\n\r\n"),
          FEED_BYTES("abc")},
+        {"an extension behind an extension and a blank",
+         FEED_BYTES("3;a ;b\t\r\nabc\r\n0 ;c\r\n\r\n"), FEED_BYTES("abc")},
         {"blanks alone", FEED_BYTES("3  \r\nabc\r\n0\r\n\r\n"),
          FEED_BYTES("abc")},
         {0}};
@@ -199,6 +205,16 @@ static void sizes_that_are_none(void)
                                         "3\rX\r\nabc\r\n",
                                         "3 3\r\nabc\r\n",
                                         "3,\r\nabc\r\n",
+                                        "3;x=y\nabc\r\n0\r\n\r\n",
+                                        "3 \nabc\r\n0\r\n\r\n",
+                                        "3;a\rb\r\nabc\r\n0\r\n\r\n",
+                                        "3 \rb\r\nabc\r\n",
+                                        "3/\r\nabc\r\n",
+                                        "3:\r\nabc\r\n",
+                                        "3@\r\nabc\r\n",
+                                        "3G\r\nabc\r\n",
+                                        "3`\r\nabc\r\n",
+                                        "3 a\r\nabc\r\n",
                                         NULL};
     control();
     expect_refusals(cases,
@@ -211,6 +227,8 @@ static void sizes_that_overflow(void)
 {
     static const char *const cases[] = {
         "8000000000000000\r\n", "ffffffffffffffff\r\n",
+        /* What is left of it in 64 bits is larger than it began. */
+        "23000000000000000\r\n", "f000000000000000\r\n",
         "10000000000000001\r\n", "100000000000000000000000000000003\r\nabc",
         NULL};
     control();
@@ -227,6 +245,15 @@ static void sizes_that_overflow(void)
               "chunk_size_byte: the comparison with LENGTH_MAX",
               "a chunk of 2^63 - 1 bytes: %s (%s)", feed_state(&feed.http),
               feed.http.cause != NULL ? feed.http.cause : "no cause");
+    feed_free(&feed);
+    begin(&feed);
+    feed_piece(&feed, FEED_BYTES("100000005\r\nabcdefgh"));
+    lab_check(feed.http.state != HTTP_BAD && feed.body.length == 8,
+              "a size is kept in 32 bits",
+              "chunk_size_byte: the type of each number on the way",
+              "of a chunk of 2^32 + 5 bytes 8 came, and %zu are handed out; "
+              "the state is %s",
+              feed.body.length, feed_state(&feed.http));
     feed_free(&feed);
 }
 

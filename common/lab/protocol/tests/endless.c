@@ -81,10 +81,45 @@ static void expect_refusal(const struct endless *endless, const char *look)
               endless->name, result_word(http->result), http->cause,
               feed.used / KIB, CAP / KIB, HTTP_HEAD_LIMIT / KIB);
     size_t most = HTTP_HEAD_LIMIT + PIECE + 200;
-    lab_check(feed.used >= HTTP_HEAD_LIMIT && feed.used <= most, means, look,
+    lab_check(feed.used <= most, means, look,
               "%s: refused after %zu bytes; the limit is %zu, and a piece "
               "has %zu",
               endless->name, feed.used, HTTP_HEAD_LIMIT, PIECE);
+    lab_check(feed.used + PIECE + 200 >= HTTP_HEAD_LIMIT,
+              "the limit is smaller than it is said to be, or something is "
+              "counted twice",
+              look,
+              "%s: refused after %zu bytes; the limit is %zu, and a piece "
+              "has %zu",
+              endless->name, feed.used, HTTP_HEAD_LIMIT, PIECE);
+    feed_free(&feed);
+}
+
+/* A header of just as many bytes as the limit has, and `more`. */
+static void up_to_the_limit(size_t more)
+{
+    static const char start[] = "HTTP/1.1 204 No Content\r\nX: ";
+    static const char end[] = "\r\n\r\n";
+    static char zeros[PIECE];
+    struct feed feed;
+    size_t left = HTTP_HEAD_LIMIT + more - strlen(start) - strlen(end);
+    memset(zeros, 'y', sizeof zeros);
+    feed_start(&feed);
+    feed_piece(&feed, start, strlen(start));
+    while (left > 0 && feed.http.state != HTTP_BAD) {
+        size_t n = left < sizeof zeros ? left : sizeof zeros;
+        feed_piece(&feed, zeros, n);
+        left -= n;
+    }
+    feed_piece(&feed, end, strlen(end));
+    lab_check((feed.http.state == HTTP_BAD) == (more > 0),
+              "all bytes of the header count, line ends among them, and "
+              "HTTP_HEAD_LIMIT is the most that is taken",
+              "count_head: what it compares with the limit",
+              "a header of %zu bytes, with a limit of %zu: the state is %s "
+              "(%s)",
+              HTTP_HEAD_LIMIT + more, HTTP_HEAD_LIMIT, feed_state(&feed.http),
+              feed.http.cause != NULL ? feed.http.cause : "no cause");
     feed_free(&feed);
 }
 
@@ -102,6 +137,8 @@ static void endless_head(void)
         {"a status line without end", "", "HTTP/1.1 200 aaaaaaaaaaaaaaaaa"},
     };
     cap_memory();
+    up_to_the_limit(0);
+    up_to_the_limit(1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_refusal(&cases[i],
                        "feed_line: does it ask count_head before it keeps "
@@ -121,20 +158,35 @@ static void endless_chunk_framing(void)
          "                                  "},
         {"an extension in each of many chunks", CHUNKED,
          "1;xyxyxyxyxyxyxyxyxyxyxyxyxyxyx\r\na\r\n"},
+        {"trailers without end", CHUNKED "1\r\na\r\n0\r\n",
+         "X: yyyyyyyyyyyyyyyyyyyyyyyyy\r\n"},
+        {"a trailer without end", CHUNKED "0\r\n",
+         "Xyyyyyyyyyyyyyyyyyyyyyyyyy"},
     };
     static const struct endless sound = {"many small chunks", CHUNKED,
                                          "1\r\na\r\n"};
     struct feed feed;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         give(&feed, &cases[i], 2 * MIB);
-        lab_check(feed.http.state == HTTP_BAD &&
-                      feed.http.result == RESULT_TOO_LARGE,
+        lab_check(feed.http.state == HTTP_BAD,
                   "the parser takes such a line for ever: it holds nothing, "
                   "but neither does the request ever end",
                   "feed_chunk_size: count_head for what can go on for ever",
-                  "%s: after %zu KiB the state is %s (%s)", cases[i].name,
-                  feed.used / KIB, feed_state(&feed.http),
-                  feed.http.cause != NULL ? feed.http.cause : "no cause");
+                  "%s: after %zu KiB the state is %s", cases[i].name,
+                  feed.used / KIB, feed_state(&feed.http));
+        lab_check(feed.http.result == RESULT_TOO_LARGE,
+                  "this may stand in a chunk's line; it is refused for what "
+                  "it is, not for its length",
+                  "chunk_size_byte: which bytes may come where",
+                  "%s: refused after %zu bytes as \"%s\" (%s), not as \"%s\"",
+                  cases[i].name, feed.used, result_word(feed.http.result),
+                  feed.http.cause, result_word(RESULT_TOO_LARGE));
+        lab_check(feed.used + PIECE + 200 >= HTTP_HEAD_LIMIT / 2,
+                  "it is counted more than once, or with what need not be "
+                  "counted",
+                  "feed_chunk_size: what it counts, and how often",
+                  "%s: refused after %zu bytes; the limit is %zu",
+                  cases[i].name, feed.used, HTTP_HEAD_LIMIT);
         feed_free(&feed);
     }
     give(&feed, &sound, 2 * MIB);

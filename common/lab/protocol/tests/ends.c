@@ -212,10 +212,12 @@ static const struct options options = {.jobs = 1,
                                        .max_body = UINT64_MAX,
                                        .keep_alive = true};
 
-static struct exchange *begin(void)
+#define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+static struct exchange *begin(const struct options *with)
 {
     struct exchange *x =
-        exchange_new(&options, "http://h/", strlen("http://h/"), 0);
+        exchange_new(with, "http://h/", strlen("http://h/"), 0);
     if (x == NULL)
         lab_broken("out of memory");
     exchange_connected(x, false, 1);
@@ -247,6 +249,22 @@ static size_t receive(struct exchange *x, const char *p, size_t n)
     "response_complete (common/exchange.c): when exchange_reusable may say "  \
     "yes"
 
+static const char *want_name(enum want want)
+{
+    static const char *const names[] = {"WANT_CONNECT", "WANT_SEND",
+                                        "WANT_SHUT",    "WANT_RECEIVE",
+                                        "WANT_WAIT",    "WANT_DONE"};
+    return names[want];
+}
+
+static void expect_want(const struct exchange *x, enum want want,
+                        const char *name, const char *means, const char *look)
+{
+    lab_check(exchange_want(x) == want, means, look,
+              "%s: the want is %s, not %s", name, want_name(exchange_want(x)),
+              want_name(want));
+}
+
 static void expect_end(struct exchange *x, enum result result, bool reusable,
                        const char *name, const char *means)
 {
@@ -254,10 +272,9 @@ static void expect_end(struct exchange *x, enum result result, bool reusable,
     lab_check(exchange_want(x) == WANT_DONE && outcome->result == result,
               "the response is whole: so is the exchange",
               "response_complete (common/exchange.c)",
-              "%s: %s, with the result \"%s\" (%s), not \"%s\"", name,
-              exchange_want(x) == WANT_DONE ? "done" : "not done",
-              result_word(outcome->result), outcome->cause,
-              result_word(result));
+              "%s: the want is %s, and the result \"%s\" (%s), not \"%s\"",
+              name, want_name(exchange_want(x)), result_word(outcome->result),
+              outcome->cause, result_word(result));
     lab_check(exchange_reusable(x) == reusable, means, X_LOOK,
               "%s: exchange_reusable says that the connection %s serve again",
               name, reusable ? "must not" : "may");
@@ -286,7 +303,7 @@ static void leftover_costs_the_connection(void)
          RESULT_OK, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct exchange *x = begin();
+        struct exchange *x = begin(&options);
         send_all(x);
         receive(x, cases[i].bytes, strlen(cases[i].bytes));
         expect_end(x, cases[i].result, cases[i].reusable, cases[i].name,
@@ -305,29 +322,140 @@ static void early_answer(void)
 {
     static const char thanks[] =
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    struct exchange *x = begin();
+    struct exchange *x = begin(&options);
     const char *p;
     size_t n = exchange_output(x, &p);
     exchange_sent(x, n / 2);
     receive(x, thanks, strlen(thanks));
-    lab_check(exchange_want(x) == WANT_SEND,
-              "a server may answer while we still send; what it has not "
-              "heard yet it would take for the next request",
-              "response_complete (common/exchange.c): WANT_SEND",
-              "half of the request is sent and the whole answer is here; "
-              "then the want is %d, not WANT_SEND (%d)",
-              (int)exchange_want(x), (int)WANT_SEND);
+    expect_want(x, WANT_SEND,
+                "half of the request is sent and the whole answer is here",
+                "a server may answer while we still send; what it has not "
+                "heard yet it would take for the next request",
+                "response_complete (common/exchange.c): WANT_SEND");
     send_all(x);
-    lab_check(exchange_want(x) == WANT_DONE &&
-                  exchange_outcome(x)->result == RESULT_OK,
-              "the answer is here and the request is sent: nothing is left "
-              "to be waited for",
-              "response_complete (common/exchange.c): what it leaves for "
-              "all_sent",
-              "all is sent and the whole answer is here; the want is %d, not "
-              "WANT_DONE (%d)",
-              (int)exchange_want(x), (int)WANT_DONE);
+    expect_end(x, RESULT_OK, false,
+               "all is sent, and the whole answer was here before",
+               "when the answer was whole, the request was not: the server "
+               "may take the rest for another one");
     exchange_free(x);
+}
+
+/* A refusal that comes early is the answer; the rest of the request would be
+ * taken for another one. */
+static void refused_early(void)
+{
+    struct exchange *x = begin(&options);
+    const char *p;
+    size_t n = exchange_output(x, &p);
+    exchange_sent(x, n / 2);
+    receive(x, NEXT, strlen(NEXT));
+    expect_end(x, RESULT_HTTP_ERROR, false,
+               "a 404 when half of the request is sent",
+               "the server has not heard all of the request: it would take "
+               "the next one for the rest of this one");
+    exchange_free(x);
+}
+
+static void we_close(void)
+{
+    struct options closing = options;
+    closing.keep_alive = false;
+    struct exchange *x = begin(&closing);
+    send_all(x);
+    receive(x, OK, strlen(OK));
+    expect_end(x, RESULT_OK, false, "keep_alive is off in the options",
+               "we have told the server to close: it does so now");
+    exchange_free(x);
+}
+
+static void ends_with_it(void)
+{
+    static const char bytes[] = "HTTP/1.1 200 OK\r\n\r\nhello";
+    struct exchange *x = begin(&options);
+    send_all(x);
+    receive(x, bytes, strlen(bytes));
+    exchange_eof(x, 3);
+    expect_end(x, RESULT_OK, false, "a response that ends with the close",
+               "the connection is closed");
+    exchange_free(x);
+}
+
+static void redirects_are_followed(void)
+{
+    static const struct {
+        const char *name;
+        const char *bytes;
+        bool reusable;
+    } cases[] = {
+        {"a redirect",
+         "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 2\r\n\r\nno",
+         true},
+        {"a redirect and left-over bytes",
+         "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 2\r\n\r\nno!",
+         false},
+        {"a redirect that closes",
+         "HTTP/1.1 302 Found\r\nLocation: /b\r\nConnection: close\r\n"
+         "Content-Length: 2\r\n\r\nno",
+         false},
+    };
+    static const char means[] = "a redirect is followed: the next want is a "
+                                "connection, to where it leads";
+    static const char look[] =
+        "response_complete (common/exchange.c): FATE_REDIRECT";
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct exchange *x = begin(&options);
+        send_all(x);
+        receive(x, cases[i].bytes, strlen(cases[i].bytes));
+        expect_want(x, WANT_CONNECT, cases[i].name, means, look);
+        lab_check(strcmp(exchange_url(x)->text, "http://h/b") == 0, means, look,
+                  "%s: the next URL is %s", cases[i].name,
+                  exchange_url(x)->text);
+        lab_check(exchange_reusable(x) == cases[i].reusable,
+                  cases[i].reusable
+                      ? "a sound connection is thrown away"
+                      : "the next request on this connection would take what "
+                        "is left over, or the close, for its answer",
+                  X_LOOK,
+                  "%s: exchange_reusable says that the connection %s serve "
+                  "again",
+                  cases[i].name, cases[i].reusable ? "must not" : "may");
+        exchange_connected(x, true, 4);
+        send_all(x);
+        receive(x, OK, strlen(OK));
+        expect_end(x, RESULT_OK, true, "the answer behind a redirect",
+                   "what was remembered of the first response still counts");
+        exchange_free(x);
+    }
+}
+
+static void errors_are_tried_again(void)
+{
+    static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\n"
+                               "no";
+    struct options twice = options;
+    twice.retries = 1;
+    struct exchange *x = begin(&twice);
+    send_all(x);
+    receive(x, busy, strlen(busy));
+    expect_want(x, WANT_WAIT, "a 503, and one retry is allowed",
+                "whether a failure is the end is decided in exchange_failed",
+                "response_complete (common/exchange.c): FATE_DISCARDED");
+    exchange_waited(x, exchange_deadline(x));
+    expect_want(x, WANT_CONNECT, "and the wait is over",
+                "the next attempt begins anew", "exchange_waited");
+    exchange_connected(x, true, exchange_deadline(x) - 1);
+    send_all(x);
+    receive(x, OK, strlen(OK));
+    expect_end(x, RESULT_OK, true, "the second attempt",
+               "what was remembered of the first response still counts");
+    exchange_free(x);
+}
+
+/* Neither of the two ways in which the connection ends leaves it to others. */
+static void closed_connections(void)
+{
+    we_close();
+    ends_with_it();
 }
 
 int main(void)
@@ -340,6 +468,10 @@ int main(void)
         {"early_end_in_the_head", early_end_in_the_head},
         {"leftover_costs_the_connection", leftover_costs_the_connection},
         {"early_answer", early_answer},
+        {"refused_early", refused_early},
+        {"closed_connections", closed_connections},
+        {"redirects_are_followed", redirects_are_followed},
+        {"errors_are_tried_again", errors_are_tried_again},
         {0}};
     return lab_main(tests);
 }

@@ -45,6 +45,10 @@ static const struct head {
                 "Location: /no\r\n\r\nHTTP/1.1 204 No Content\r\n"
                 "Location: /e\r\n\r\n"),
      204, true, "/e"},
+    {"a fold of blanks alone",
+     FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\n \r\nLocation: /g\r\n"
+                "\r\n"),
+     204, true, "/g"},
     {"an empty value",
      FEED_BYTES("HTTP/1.1 204 No Content\r\nX:\r\nLocation: /f\r\n\r\n"), 204,
      true, "/f"},
@@ -194,6 +198,68 @@ static void nul_in_the_head(void)
     }
 }
 
+/* A CR alone is no line end, and none of its own before CR LF. */
+static void a_cr_is_no_line_end(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+    } cases[] = {
+        {FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\n\r\r\n")},
+        {FEED_BYTES("HTTP/1.1 204 No Content\r\n\r\r\n")},
+        {FEED_BYTES("HTTP/1.1 204 No Content\rLocation: /x\r\n\r\n")},
+        {FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\rLocation: /x\r\n"
+                    "\r\n")},
+        {FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\r\n\r\n")},
+    };
+    feed_control(FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\n\r\n"),
+                 "line_complete");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct feed feed;
+        feed_start(&feed);
+        feed_piece(&feed, cases[i].bytes, cases[i].length);
+        lab_check(feed.http.state != HTTP_DONE,
+                  "a CR that no LF follows belongs to the line, where it is "
+                  "an error; who takes it for an end, or takes off two, sees "
+                  "other lines than the next reader of the same bytes",
+                  "line_complete: what it takes off the line's end",
+                  "%s is taken for a whole header",
+                  feed_show(cases[i].bytes, cases[i].length));
+        feed_piece(&feed, FEED_BYTES("\r\n\r\n"));
+        feed_expect_broken(&feed, RESULT_PROTOCOL,
+                           feed_show(cases[i].bytes, cases[i].length),
+                           "a bare CR in a header is an error",
+                           "line_complete: what it takes off the line's end");
+        feed_free(&feed);
+    }
+}
+
+/* What one parser keeps is its own: two take turns, byte by byte. */
+static void two_at_once(void)
+{
+    for (size_t i = 0; i + 1 < HEADS; i++) {
+        struct feed feeds[2];
+        const struct head *of[] = {&heads[i], &heads[i + 1]};
+        feed_start(&feeds[0]);
+        feed_start(&feeds[1]);
+        for (size_t at = 0; at < of[0]->length || at < of[1]->length; at++) {
+            for (int k = 0; k < 2; k++) {
+                if (at < of[k]->length)
+                    feed_piece(&feeds[k], of[k]->bytes + at, 1);
+            }
+        }
+        for (int k = 0; k < 2; k++) {
+            expect_head(&feeds[k], of[k],
+                        "beside another response, in reads of", 1,
+                        "two responses are read at once, by two threads or by "
+                        "one loop, and what one has kept was the other's",
+                        "variables that are static or global: a parser's own "
+                        "are in struct http");
+            feed_free(&feeds[k]);
+        }
+    }
+}
+
 static void wrong_from_the_first_byte(void)
 {
     static const struct {
@@ -220,6 +286,84 @@ static void wrong_from_the_first_byte(void)
     }
 }
 
+/* --- Memory that runs out -------------------------------------------------- */
+
+static int until_failure = -1; /* allocations that still succeed; -1: all */
+
+static bool fails(void)
+{
+    if (until_failure == -1)
+        return false;
+    if (until_failure > 0) {
+        until_failure--;
+        return false;
+    }
+    return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    return fails() ? NULL : __real_realloc(block, size);
+}
+
+/* From the nth allocation on there is no memory: the response is broken, or
+ * was whole without it. */
+static void memory_runs_out(void)
+{
+    static const char bytes[] =
+        "HTTP/1.1 204 No Content\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r"
+        "\n"
+        "Location: /somewhere\r\n\r\n";
+    static const char means[] =
+        "what there was no memory for was taken as if it were kept: the rest "
+        "is read as something else";
+    static const char look[] =
+        "feed_line: what it does when bytes_append does not give 0";
+    bool whole = false;
+    feed_control(bytes, sizeof bytes - 1, "feed_line");
+    for (int n = 0; !whole; n++) {
+        struct http http;
+        struct span body;
+        lab_check(n < 200, "a parser allocates for each byte", look,
+                  "200 allocations, and the header is not whole yet");
+        http_start(&http);
+        lab_doing("reading a header while memory runs out", means, look);
+        until_failure = n;
+        for (size_t i = 0; i < sizeof bytes - 1 && http.state != HTTP_BAD &&
+                           http.state != HTTP_DONE;
+             i++)
+            (void)http_feed(&http, bytes + i, 1, &body);
+        until_failure = -1;
+        whole = http.state == HTTP_DONE;
+        lab_check(whole || (http.state == HTTP_BAD &&
+                            http.result == RESULT_NO_RESOURCES),
+                  means, look,
+                  "without memory from allocation %d on: the state is %s, the "
+                  "result %s",
+                  n + 1, feed_state(&http),
+                  http.state == HTTP_BAD ? result_word(http.result) : "none");
+        http_free(&http);
+    }
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
@@ -228,6 +372,9 @@ int main(void)
         {"split_within_lines", split_within_lines},
         {"cr_and_lf_apart", cr_and_lf_apart},
         {"nul_in_the_head", nul_in_the_head},
+        {"a_cr_is_no_line_end", a_cr_is_no_line_end},
+        {"two_at_once", two_at_once},
+        {"memory_runs_out", memory_runs_out},
         {"wrong_from_the_first_byte", wrong_from_the_first_byte},
         {0}};
     return lab_main(tests);

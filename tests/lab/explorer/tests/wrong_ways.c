@@ -4,10 +4,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <linux/futex.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <threads.h>
