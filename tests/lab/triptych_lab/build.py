@@ -373,7 +373,18 @@ def ninja(tree, stage, targets, trusted=False):
         return ""
     keep = [line for line in said.splitlines()
             if not line.startswith(("[", "ninja:", "FAILED:", "gcc ", "ld "))]
-    return plain("\n".join(keep) or said, 6000)
+    return plain(shortened(keep or said.splitlines()), 14000)
+
+
+LINES = 40  # of what a compiler says; the first errors matter
+
+
+def shortened(lines):
+    kept = [line[:300] for line in lines[:LINES]]
+    if len(lines) > LINES:
+        kept.append(f"... and {len(lines) - LINES} lines more: mend the "
+                    "first errors first")
+    return "\n".join(kept)
 
 
 def copy_tree(base, tree):

@@ -5,10 +5,11 @@ import functools
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
-from . import build, folder, grade, isolation, labs, matrix, mutation
-from . import package, predictions, report, sandbox, source
+from . import build, classes, folder, grade, isolation, labs, machine, matrix
+from . import mutation, package, predictions, report, sandbox, source, unpack
 
 
 LAB = "a lab's name or number: see `list`"
@@ -41,7 +42,8 @@ def parser():
     one = add("grade", "grade a student's folder; the exit status is 0 if the "
               "grader did its work, whatever the grade")
     one.add_argument("folder", metavar="DIR", type=Path,
-                     help="what the student handed in")
+                     help="what the student handed in: a folder, or a tar or zip "
+                     "of it")
     one.add_argument("--lab", help="the lab; what the folder says of itself is "
                      "not read then")
     one.add_argument("--hunt", type=int, metavar="N",
@@ -61,17 +63,36 @@ def parser():
                      "format")
     one.add_argument("--base", metavar="DIR", type=Path,
                      help="a folder that `prepare` made: saves time")
+    hidden(one)
+    one = add("grade-all", "grade a class: the exports of Gradescope, Moodle "
+              "or Classroom, or folders of hand-ins; Ctrl-C keeps what is "
+              "done, and the next call goes on")
+    one.add_argument("paths", metavar="DIR_OR_ZIP", nargs="+", type=Path)
+    one.add_argument("--lab", required=True, help=LAB)
+    one.add_argument("--jobs", type=int, default=1, metavar="N",
+                     help="hand-ins at a time (1)")
+    one.add_argument("--csv", metavar="FILE", type=Path,
+                     help="a row for each hand-in")
+    one.add_argument("--html", metavar="FILE", type=Path,
+                     help="a page: tests, points, messages, who is alike")
+    one.add_argument("--state", metavar="DIR", type=Path,
+                     help="what is known is kept there (build/class/LAB)")
     one = add("prepare", "build what does not depend on who is graded")
     one.add_argument("lab", metavar="LAB", help=LAB)
     one.add_argument("folder", metavar="DIR", type=Path,
                      help="for `grade --base`")
     one = add("package", "make an autograder ready to be uploaded")
     one.add_argument("kind", choices=package.KINDS,
-                     help="the service: a zip, or one Python file")
+                     help="the service: gradescope (a zip), classroom50 (one "
+                     "Python file), autolab (a tar), prairielearn (a zip)")
     one.add_argument("lab", metavar="LAB", help=LAB)
     one.add_argument("--output", metavar="FILE", type=Path,
                      help="where it goes (LAB-gradescope.zip, "
-                     "LAB-classroom50/autograder.py)")
+                     "LAB-classroom50/autograder.py, LAB-autolab.tar, "
+                     "LAB-prairielearn.zip)")
+    hidden(one)
+    one = add("doctor", "say what of this machine would change a grade, and "
+              "what helps; the exit status is 1 if there is something")
     one = add("matrix", "grade every mistake, skeleton, the reference, "
               "right solutions of other styles and attacks: the kill matrix")
     one.add_argument("labs", metavar="LAB", nargs="*",
@@ -102,6 +123,15 @@ def parser():
     one.add_argument("--list", action="store_true",
                      help="list the mutants, and grade none")
     return top
+
+
+def hidden(one):
+    one.add_argument("--hidden", metavar="WHEN", default="visible",
+                     choices=("visible", "after_due_date", "after_published",
+                              "hidden"),
+                     help="Gradescope: when students see the tests that their "
+                     "folder does not have (visible; after_due_date, "
+                     "after_published, hidden)")
 
 
 def say(text):
@@ -135,10 +165,14 @@ def writer(arguments):
     make = report.FORMATS[arguments.format]
 
     def progress(grades):
+        grades.hidden = arguments.hidden
         if arguments.json:
             report.write(arguments.json, report.as_json(grades))
         if arguments.output:
             report.write(arguments.output, make(grades))
+        if arguments.output and arguments.format == "classroom50":
+            report.write(arguments.output.with_name("release-body.md"),
+                         report.for_students(grades))
         ended = [r for r in grades.results if r.state != "not run"]
         if sys.stderr.isatty() and not grades.finished:
             print(f"\r{len(ended)} of {len(grades.results)} tests",
@@ -166,6 +200,18 @@ def what_to_grade(arguments):
 
 def do_grade(arguments):
     isolation.through_sudo()
+    if arguments.folder.is_file():
+        with tempfile.TemporaryDirectory(prefix="lab-in-") as place:
+            try:
+                unpack.unpack(arguments.folder, Path(place))
+            except unpack.Unfit as why:
+                raise labs.Unknown(str(why)) from None
+            arguments.folder = Path(place)
+            return grade_folder(arguments)
+    return grade_folder(arguments)
+
+
+def grade_folder(arguments):
     if not arguments.folder.is_dir():
         raise labs.Unknown(f"{arguments.folder} is not a folder")
     lab, hunted = what_to_grade(arguments)
@@ -196,8 +242,33 @@ def grade_programs(lab, hunted, arguments, progress):
         if tests is None:
             lab = grade.for_hunt(lab, one)
     with grade.Bench(lab, base=arguments.base, rest=rest) as bench:
-        progress(grade.new_grades(lab, tests))  # nothing is lost from here on
+        begun = grade.new_grades(lab, tests)
+        begun.hidden = arguments.hidden
+        progress(begun)  # nothing is lost from here on
         return grade.grade(bench, files, missing, tests, progress, said)
+
+
+def do_grade_all(arguments):
+    isolation.through_sudo()
+    lab = labs.lab(arguments.lab)
+
+    def progress(done, of, one):
+        score = f"{one.score} of {one.grades['points']}" if one.grades \
+            else "not graded"
+        say(f"{done:4} of {of}  {one.name}: {one.trouble or score}")
+
+    state = arguments.state or labs.ROOT / "build/class" / lab.name
+    hand_ins, whole = classes.grade_all(lab, arguments.paths, arguments.jobs,
+                                        state, progress)
+    if arguments.csv:
+        classes.write_csv(lab, hand_ins, arguments.csv)
+    if arguments.html:
+        arguments.html.write_text(classes.as_page(lab, hand_ins),
+                                  encoding="utf-8")
+    if not whole:
+        say("Interrupted: the same call goes on where this one ended.")
+        return 130
+    return 1 if any(h.trouble for h in hand_ins) else 0
 
 
 def do_prepare(arguments):
@@ -215,9 +286,15 @@ def do_package(arguments):
     lab = labs.lab(arguments.lab)
     path = arguments.output or Path(name.format(lab=lab.name))
     path.parent.mkdir(parents=True, exist_ok=True)
-    make(lab, path)
+    make(lab, path, arguments.hidden)
     say(f"Made {path}")
     return 0
+
+
+def do_doctor(_):
+    text, found = machine.doctor()
+    sys.stdout.write(text)
+    return 1 if found else 0
 
 
 def show_row(row):
@@ -305,8 +382,8 @@ def show_score(made):
 
 
 DO = {"list": do_list, "mutate": do_mutate, "new": do_new,
-      "solution": do_new, "hunt": do_hunt,
-      "grade": do_grade, "prepare": do_prepare, "package": do_package,
+      "solution": do_new, "hunt": do_hunt, "doctor": do_doctor,
+      "grade": do_grade, "grade-all": do_grade_all, "prepare": do_prepare, "package": do_package,
       "matrix": do_matrix}
 
 

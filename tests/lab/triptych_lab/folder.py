@@ -138,6 +138,8 @@ def other_files(lab):
     files = {p.name: p.read_text() for p in sorted(lab.folder.iterdir())
              if p.is_file() and p.name not in ("lab.toml", "handout.md")}
     files["HANDOUT.md"] = (lab.folder / "handout.md").read_text()
+    files["toml_reader.py"] = \
+        Path(__file__).with_name("toml_reader.py").read_text()
     files[MARK] = json.dumps({"lab": lab.name}) + "\n"
     return files
 

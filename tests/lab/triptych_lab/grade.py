@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from . import build, headers, handed_in as reading, labs, sandbox
+from . import build, headers, handed_in as reading, labs, machine, sandbox
 
 BUDGET = 480  # seconds for all tests of a lab: services allow ten minutes
 
@@ -31,6 +31,7 @@ class Result:
     stacks: str = ""
     seconds: float = 0.0
     counts: bool = True
+    worth: int = 0  # its points, also where it could not be run
 
     @property
     def score(self):
@@ -48,6 +49,7 @@ class Grades:
     finished: bool = False
     isolation: str = "none"  # of the code that was run, if any was
     warning: str = ""  # what it lacks, and how to get that
+    hidden: str = "visible"  # who sees the tests that are not public, and when
 
     @property
     def score(self):
@@ -56,6 +58,10 @@ class Grades:
     @property
     def points(self):
         return sum(r.points for r in self.results)
+
+    @property
+    def full(self):
+        return sum(r.worth or r.points for r in self.results)
 
     def as_dict(self):
         return {"schema": "triptych-lab/1", "lab": self.lab,
@@ -71,7 +77,8 @@ class Grades:
 def new_grades(lab, tests=None):
     kind = sandbox.isolation()
     return Grades(lab.name, lab.title, {p.name: p.title for p in lab.parts},
-                  [Result(t.name, t.part, t.title, t.points, t.public)
+                  [Result(t.name, t.part, t.title, t.points, t.public,
+                          worth=t.points)
                    for t in (tests or lab.tests)],
                   isolation=kind.name, warning=kind.warning)
 
@@ -150,14 +157,19 @@ class Bench:
     def run(self, test):
         """One test: a Result."""
         result = Result(test.name, test.part, test.title, test.points,
-                        test.public)
+                        test.public, worth=test.points)
         program = self.tree / "bin" / test.program
         if not program.exists():
             result.state = "not built"
             result.observed = "it does not compile or link"
             return result
+        start = machine.start_of(self.lab.program(test.program).build)
+        if start is None:
+            result.state, result.points = "not run", 0
+            result.observed = machine.NOT_HERE
+            return result
         outcome = sandbox.run(
-            [str(program)], self.environment(test), test.limit,
+            [*start, str(program)], self.environment(test), test.limit,
             show=[self.tree / "bin", self.tree / "lab-bin"],
             hide=[str(self.tree / name) for name in build.CLOSED])
         result.passed = outcome.verdict == "passed"
@@ -266,11 +278,14 @@ def grade(bench, files, missing=None, tests=None, progress=None, said=()):
             without_its_file(grades.results[i], lab, missing)
         first = grades.results[0]
         grades.results[i].counts = not lab.hunted or first.passed
-        if messages and grades.results[i].state == "not built":
-            grades.results[i].output = messages
         if progress is not None:
             progress(grades)
     grades.finished = True
+    left_out = [r.name for r in grades.results if r.points < r.worth]
+    if left_out:
+        grades.warning += (" " if grades.warning else "") + \
+            f"Not run here, and not counted: {', '.join(left_out)}. " + \
+            machine.REMEDY
     return grades
 
 

@@ -1,11 +1,10 @@
 """What labs, mistakes and right solutions there are, read from their files."""
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import source
+from . import source, toml_reader
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB_FOLDERS = ("common/lab/protocol", "threads/lab", "processes/lab",
@@ -79,8 +78,7 @@ class Lab:
 
 
 def read_lab(folder):
-    with open(folder / "lab.toml", "rb") as f:
-        raw = tomllib.load(f)
+    raw = toml_reader.loads((folder / "lab.toml").read_text(encoding="utf-8"))
     lab = Lab(folder=folder, parts=[Part(**p) for p in raw.pop("part", [])],
               programs=[Program(**p) for p in raw.pop("program", [])],
               tests=[Test(**t) for t in raw.pop("test", [])], **raw)

@@ -10,12 +10,12 @@ import os
 import queue
 import random
 import threading
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import grade, labs, mutants
+from . import grade, labs, mutants, toml_reader
 
+LIKELY = 4  # tests that are tried first
 EQUIVALENT = "tests/lab/equivalent.toml"
 
 
@@ -41,9 +41,8 @@ def equivalents(root=labs.ROOT):
     path = root / EQUIVALENT
     if not path.exists():
         return {}
-    with open(path, "rb") as f:
-        return {one["key"]: one["reason"]
-                for one in tomllib.load(f).get("mutant", [])}
+    listed = toml_reader.loads(path.read_text(encoding="utf-8"))
+    return {one["key"]: one["reason"] for one in listed.get("mutant", [])}
 
 
 class State:
@@ -91,9 +90,15 @@ class Order:
 
 def judge(bench, order, file, text):
     """The first test that a version of a file fails: name and state; else
-    (None, "survived")."""
-    for test in order.now():
-        bench.put({file: text}, [test])
+    (None, "survived"). After the likeliest few the tests go program by
+    program: each is built once."""
+    tests = order.now()
+    rest = sorted(tests[LIKELY:], key=lambda test: test.program)
+    built = None
+    for test in tests[:LIKELY] + rest:
+        if test.program != built:
+            bench.put({file: text}, [test])
+            built = test.program
         result = bench.run(test)
         if result.state == "broken" or result.state == "not run":
             raise RuntimeError(f"{test.name}: {result.observed}")

@@ -1,10 +1,15 @@
 """Autograders ready to be uploaded: for Gradescope a zip, for Classroom 50 one
-file. Both hold the part of triptych that grading one lab needs."""
+file, for Autolab a tar, for PrairieLearn a zip of a course's files. Each holds
+the part of triptych that grading one lab needs."""
 
 import base64
 import io
+import json
 import tarfile
+import tempfile
+import uuid
 import zipfile
+from pathlib import Path
 
 from . import build, folder, labs
 
@@ -34,7 +39,8 @@ cd "${{AUTOGRADER_HOME:-/autograder}}"
 mkdir -p results
 chmod 700 results source  # the tests and the solution are in the source
 exec source/triptych/{TOOL} grade submission --lab @LAB@ \\
-    --base source/base --format gradescope --output results/results.json
+    --base source/base --format gradescope --hidden @HIDDEN@ \\
+    --output results/results.json
 """
 
 AUTOGRADER = '''#!/usr/bin/env python3
@@ -96,26 +102,26 @@ def tree(lab, root):
               for p in (root / "tests/lab").rglob("*") if p.is_file()
               and p.suffix != ".pyc"
               and not str(p.relative_to(root)).startswith(labs.SOLUTIONS)}
-    names -= {n for n in names if n.startswith(labs.MISTAKES)}
+    # What proves the graders is not needed for grading.
+    names -= {n for n in names if n.startswith(
+        (labs.MISTAKES, "tests/lab/attacks/", "tests/lab/explorer/tests/",
+         "tests/lab/test_", "tests/lab/MATRIX", "tests/lab/equivalent"))
+        or n.endswith("/test_check.py")}
     for name in sorted(names):
         path = root / name
         yield name, path.read_bytes(), path.stat().st_mode & 0o777
 
 
-def gradescope(lab, path, root=labs.ROOT):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
-        def add(name, data, mode):
-            info = zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0))
-            info.external_attr = (0o100000 | mode) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            package.writestr(info, data)
-        add("setup.sh", SETUP.replace("@LAB@", lab.name), 0o755)
-        add("run_autograder", RUN.replace("@LAB@", lab.name), 0o755)
-        for name, data, mode in tree(lab, root):
-            add(f"triptych/{name}", data, mode)
+def gradescope(lab, path, hidden="visible", root=labs.ROOT):
+    run = RUN.replace("@LAB@", lab.name).replace("@HIDDEN@", hidden)
+    path.write_bytes(zip_of([
+        ("setup.sh", SETUP.replace("@LAB@", lab.name).encode(), 0o755),
+        ("run_autograder", run.encode(), 0o755),
+        *((f"triptych/{name}", data, mode)
+          for name, data, mode in tree(lab, root))]))
 
 
-def classroom50(lab, path, root=labs.ROOT):
+def classroom50(lab, path, _=None, root=labs.ROOT):
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w:xz") as package:
         for name, data, mode in tree(lab, root):
@@ -128,5 +134,185 @@ def classroom50(lab, path, root=labs.ROOT):
     folder.write_one(path, text.replace("@TREE@", lines), 0o755)
 
 
+# --- Autolab ------------------------------------------------------------------
+
+LAB_YML = """---
+general:
+  name: @LAB@
+  description: >-
+    @TITLE@
+  display_name: "@TITLE@"
+  handin_filename: handin.tar
+  handin_directory: handin
+  max_grace_days: 0
+  handout: @LAB@-handout.tar
+  writeup: writeup/HANDOUT.md
+  max_submissions: -1
+  disable_handins: false
+  max_size: 4
+  has_svn: false
+  category_name: triptych
+problems:
+@PROBLEMS@
+autograder:
+  autograde_timeout: 600
+  autograde_image: autograding_image
+  release_score: true
+"""
+
+# What Autolab calls in a folder that has autograde.tar and the hand-in. Its
+# output's last line is the score.
+MAKEFILE = """all:
+	@tar -xf autograde.tar
+	@sh autograde/run.sh handin.tar
+"""
+
+AUTOLAB_RUN = f"""#!/bin/sh
+# The hand-in is a tar of the student's folder. The image needs Debian's
+# {NEEDED}
+here=$(cd "$(dirname "$0")" && pwd)
+exec "$here/triptych/{TOOL}" grade "$1" --lab @LAB@ --format autolab
+"""
+
+
+def add_to(package, name, data, mode=0o644):
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), mode
+    package.addfile(info, io.BytesIO(data))
+
+
+def add_folder(package, name):
+    info = tarfile.TarInfo(name)
+    info.type, info.mode = tarfile.DIRTYPE, 0o755
+    package.addfile(info)
+
+
+def tar_of(files):
+    """(name, bytes, mode) each, as the bytes of a tar."""
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w",
+                      format=tarfile.USTAR_FORMAT) as package:
+        for name, data, mode in files:
+            add_to(package, name, data, mode)
+    return memory.getvalue()
+
+
+def handed_out(lab, root):
+    """A student's folder, as (name, bytes, mode)."""
+    with tempfile.TemporaryDirectory() as place:
+        made = folder.new(lab, Path(place) / lab.name, root)
+        return [(f"{lab.name}/{p.relative_to(made)}", p.read_bytes(),
+                 p.stat().st_mode & 0o777)
+                for p in sorted(made.rglob("*")) if p.is_file()]
+
+
+def points_of(lab, part):
+    return sum(t.points for t in lab.tests if t.part == part.name)
+
+
+def autolab(lab, path, _=None, root=labs.ROOT):
+    problems = "\n".join(
+        f'- name: {part.name}\n  description: "{part.title}"\n'
+        f"  max_score: {points_of(lab, part)}.0\n  optional: false"
+        for part in lab.parts)
+    text = LAB_YML.replace("@LAB@", lab.name) \
+        .replace("@TITLE@", lab.title).replace("@PROBLEMS@", problems)
+    run = AUTOLAB_RUN.replace("@LAB@", lab.name).encode()
+    grader = tar_of([("autograde/run.sh", run, 0o755),
+                     *((f"autograde/triptych/{name}", data, mode)
+                       for name, data, mode in tree(lab, root))])
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as package:
+        add_folder(package, f"{lab.name}/")  # the importer looks for it first
+        for name, data in (
+                (f"{lab.name}.yml", text.encode()),
+                ("autograde-Makefile", MAKEFILE.encode()),
+                ("autograde.tar", grader),
+                (f"{lab.name}-handout.tar", tar_of(handed_out(lab, root)))):
+            add_to(package, f"{lab.name}/{name}", data)
+        add_folder(package, f"{lab.name}/writeup/")
+        add_to(package, f"{lab.name}/writeup/HANDOUT.md",
+               (lab.folder / "handout.md").read_bytes())
+
+
+# --- PrairieLearn -------------------------------------------------------------
+
+QUESTION = """<pl-question-panel>
+  <p>@TITLE@. The folder to work in, with the hand-out (<code>HANDOUT.md</code>)
+  and the public tests, is
+  <a href="{{options.client_files_question_url}}/@LAB@.zip">@LAB@.zip</a>.
+  Hand in these files as they lie there:</p>
+  <pl-file-upload file-names="@FILES@"></pl-file-upload>
+</pl-question-panel>
+<pl-submission-panel>
+  <pl-external-grader-results></pl-external-grader-results>
+  <pl-file-preview></pl-file-preview>
+</pl-submission-panel>
+"""
+
+PRAIRIELEARN_RUN = f"""#!/bin/sh
+# The entrypoint of the external grader; the question's tests/lab names the lab.
+# The image needs Debian's
+# {NEEDED}
+here=$(cd "$(dirname "$0")" && pwd)
+grade=${{GRADE_HOME:-/grade}}
+mkdir -p "$grade/results"
+exec "$here/tree/{TOOL}" grade "$grade/student" \\
+    --lab "$(cat "$grade/tests/lab")" --format prairielearn \\
+    --output "$grade/results/results.json"
+"""
+
+
+def info_json(lab):
+    """A question's; the same lab has the same number always."""
+    return json.dumps({
+        "uuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"triptych/{lab.name}")),
+        "title": lab.title, "topic": "Concurrency", "tags": ["triptych", "C"],
+        "type": "v3", "singleVariant": True, "gradingMethod": "External",
+        "externalGradingOptions": {
+            "enabled": True, "image": "triptych/grader",
+            "entrypoint": "/grade/serverFilesCourse/triptych/run.sh",
+            "serverFilesCourse": ["triptych/"], "timeout": 600}},
+        indent=2) + "\n"
+
+
+# For the image that info.json names.
+DOCKERFILE = f"""FROM debian:12
+RUN apt-get update && apt-get install -y --no-install-recommends \\
+    {NEEDED} && rm -rf /var/lib/apt/lists/*
+"""
+
+
+def zip_of(files):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, data, mode in files:
+            info = zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0))
+            info.external_attr = (0o100000 | mode) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            package.writestr(info, data)
+    return memory.getvalue()
+
+
+def prairielearn(lab, path, _=None, root=labs.ROOT):
+    question = f"questions/triptych-{lab.name}"
+    names = ", ".join(Path(f).name for f in lab.editable)
+    page = QUESTION.replace("@TITLE@", lab.title) \
+        .replace("@LAB@", lab.name).replace("@FILES@", names)
+    server = "serverFilesCourse/triptych"
+    files = [
+        (f"{question}/info.json", info_json(lab).encode(), 0o644),
+        (f"{question}/question.html", page.encode(), 0o644),
+        (f"{question}/tests/lab", f"{lab.name}\n".encode(), 0o644),
+        (f"{question}/clientFilesQuestion/{lab.name}.zip",
+         zip_of(handed_out(lab, root)), 0o644),
+        (f"{server}/run.sh", PRAIRIELEARN_RUN.encode(), 0o755),
+        (f"{server}/Dockerfile", DOCKERFILE.encode(), 0o644),
+        *((f"{server}/tree/{name}", data, mode)
+          for name, data, mode in tree(lab, root))]
+    path.write_bytes(zip_of(files))
+
+
 KINDS = {"gradescope": (gradescope, "{lab}-gradescope.zip"),
-         "classroom50": (classroom50, "{lab}-classroom50/autograder.py")}
+         "classroom50": (classroom50, "{lab}-classroom50/autograder.py"),
+         "autolab": (autolab, "{lab}-autolab.tar"),
+         "prairielearn": (prairielearn, "{lab}-prairielearn.zip")}

@@ -86,6 +86,24 @@ def as_json(grades):
     return json.dumps(grades.as_dict(), indent=1) + "\n"
 
 
+def as_md(text):
+    """Markdown that shows a text as it stands: tables keep their columns."""
+    if not text:
+        return ""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def scaled(grades):
+    """The score as part of a lab's full points, for who knows only these: what
+    was not run here counts neither way."""
+    if grades.points in (0, grades.full):
+        return grades.score
+    return round(grades.score * grades.full / grades.points, 2)
+
+
 def as_gradescope(grades):
     tests = []
     for i, r in enumerate(grades.results, 1):
@@ -93,14 +111,15 @@ def as_gradescope(grades):
             "number": str(i), "name": f"{grades.parts[r.part]}: {r.title}",
             "score": r.score, "max_score": r.points,
             "status": "passed" if r.passed else "failed",
-            "output": "" if r.passed else message(r),
-            "output_format": "text", "tags": [r.part, r.name],
-            "visibility": "visible"})
+            "output": "" if r.passed else as_md(message(r)),
+            "output_format": "md", "tags": [r.part, r.name],
+            "visibility": "visible" if r.public else
+            grades.hidden})
     note = "\n".join(remarks(grades))
     if not grades.finished:
         note += "\nThe grader has not come to the end."
     return json.dumps({
-        "score": grades.score, "output": note, "output_format": "text",
+        "score": scaled(grades), "output": as_md(note), "output_format": "md",
         "execution_time": round(sum(r.seconds for r in grades.results)),
         "stdout_visibility": "visible", "visibility": "visible",
         "tests": tests}, indent=1) + "\n"
@@ -116,7 +135,9 @@ def as_classroom50(grades):
         "commit": env("COMMIT_URL", ""),
         "release": env("RELEASE_URL", ""),
         "review": env("REVIEW_URL", ""),
-        "datetime": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "owner": env("OWNER", ""),
+        "assignment_type": env("ASSIGNMENT_TYPE", "individual"),
+        "datetime": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "isolation": grades.isolation, "warning": grades.warning,
         "score": grades.score, "max-score": grades.points,
         "tests": [{"test-name": r.title, "passed": r.passed,
@@ -124,8 +145,56 @@ def as_classroom50(grades):
                   for r in grades.results]}, indent=1) + "\n"
 
 
+def as_autolab(grades):
+    """The text; the line that Autolab shows as stages; the scores by part, as
+    LAB.yml names them. A part's points are what it is worth there."""
+    stages, scores = {}, {}
+    for name, title in grades.parts.items():
+        mine = [r for r in grades.results if r.part == name]
+        if not mine:
+            continue
+        stages[title] = {
+            r.name: {"passed": r.passed} if r.passed else
+            {"passed": False, "hint": r.means or r.observed[:300]}
+            for r in mine}
+        there = sum(r.points for r in mine)
+        full = sum(r.worth or r.points for r in mine)
+        got = sum(r.score for r in mine)
+        scores[name] = got if there in (0, full) else \
+            round(got * full / there, 2)
+    shown = {"_presentation": "semantic", "stages": list(stages), **stages}
+    return as_text(grades) + json.dumps(shown) + "\n" + \
+        json.dumps({"scores": scores}) + "\n"
+
+
+def as_prairielearn(grades):
+    built = any(r.state != "not built" for r in grades.results)
+    if grades.finished and not built:
+        return json.dumps({
+            "gradable": False, "score": 0,
+            "format_errors": [grades.note or "It does not compile."],
+            "message": "It does not compile: no attempt is counted.",
+            "output": "", "images": [], "tests": []}, indent=1) + "\n"
+    return json.dumps({
+        "gradable": True,
+        "score": grades.score / grades.points if grades.points else 0,
+        "message": "\n".join(remarks(grades)), "output": "", "images": [],
+        "tests": [{
+            "name": f"{grades.parts[r.part]}: {r.title}",
+            "description": r.name, "points": r.score, "max_points": r.points,
+            "message": "" if r.passed else f"{r.means}\n{r.look}".strip(),
+            "output": "" if r.passed else message(r)[:16000]}
+            for r in grades.results]}, indent=1) + "\n"
+
+
 FORMATS = {"text": as_text, "tap": as_tap, "json": as_json,
-           "gradescope": as_gradescope, "classroom50": as_classroom50}
+           "gradescope": as_gradescope, "classroom50": as_classroom50,
+           "autolab": as_autolab, "prairielearn": as_prairielearn}
+
+
+def for_students(grades):
+    """What Classroom 50 shows to students: release-body.md."""
+    return f"# {grades.score} of {grades.points}\n\n{as_md(as_text(grades))}\n"
 
 
 def write(path, text):
