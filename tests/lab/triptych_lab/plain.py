@@ -5,8 +5,9 @@ terminal, a web page, a runner that takes commands from lines of its log."""
 import re
 import unicodedata
 
-# Characters kept of one thing that is said; of what was printed, the last.
-SAID = 4000
+# Characters kept of one thing that is said, the explorer's table among it; of
+# what was printed, the last.
+SAID = 64_000
 PRINTED = 20_000
 
 # "::error::" at the start of a line, white space before it or not, and

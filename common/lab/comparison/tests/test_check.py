@@ -160,8 +160,8 @@ class Checker(unittest.TestCase):
                              'formula = "1 / delay"\nresult = "10 /s"')
         self.put(text)
         shutil.copy(LAB.parents[2] / "tests/lab/triptych_lab/toml_reader.py",
-                        copy)  # as `new` does
-            done = self.call(program=copy / "check.py")
+                    copy)  # as `new` does
+        done = self.call(program=copy / "check.py")
         self.assertIn("ok   rate_10", done.stdout)
         self.assertIn("the grader says", done.stdout)
         self.assertEqual(done.returncode, 0)
