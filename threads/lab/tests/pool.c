@@ -139,6 +139,14 @@ static void check_counts(int count)
            "after pool_free %d threads are not joined", unjoined);
 }
 
+/* Of one item alone: it was worked on once. */
+static void submitted_alone(int i)
+{
+    expect(seen.times[i] == 1, "an item got lost, or was worked on again",
+           "thread_main, and what it is given", "item %d: %d times", i,
+           seen.times[i]);
+}
+
 static void end_pool(int count)
 {
     pool_finish(&pool);
@@ -321,7 +329,27 @@ static void run_no_thread_each(void)
     refuse(-ENOMEM, LONG_MS);
     check_alive(0);
     submit(0);
-    end_pool(1);
+    explore_settle(); /* its thread has ended: the slot is to be used again */
+    explore_fail_create(0, 1);
+    refuse(-EAGAIN, LONG_MS);
+    check_alive(0);
+    submit(1);
+    end_pool(2);
+}
+
+/* The last thread that was asked for could not be made. */
+static void run_no_thread_at_last(void)
+{
+    open_pool(1, true, 0);
+    submit(1);
+    explore_settle();
+    explore_fail_create(0, 1);
+    refuse(-EAGAIN, LONG_MS);
+    pool_finish(&pool);
+    expect(pool_wait(&pool, 0), "a thread is counted that is not there", fails,
+           "pool_wait gives false, and no thread is alive");
+    pool_free(&pool);
+    submitted_alone(1);
 }
 
 /* The second thread cannot be made: the first one does it all. */
@@ -395,6 +423,27 @@ static void run_fewer_each(void)
     check_counts(2);
 }
 
+/* A thread cannot be made just while another one ends. */
+static void run_fewer_ending(void)
+{
+    bool is_short = false;
+    open_pool(2, true, 0);
+    submit(0);
+    explore_fail_create(0, 1);
+    int error = pool_submit(&pool, &items[1], 50, &is_short);
+    expect(error == -EAGAIN || (error == -ETIMEDOUT && is_short),
+           "an error is not given on, or is another one", fails,
+           "pool_submit with a thread for each item gives %s, and "
+           "*short_of_threads is %d",
+           lab_value(error), is_short);
+    submit(1);
+    pool_finish(&pool);
+    expect(pool_wait(&pool, LONG_MS), "a thread does not end", fails,
+           "pool_wait gives false");
+    pool_free(&pool);
+    check_counts(2);
+}
+
 static void run_each(void)
 {
     open_pool(1, true, 0);
@@ -443,6 +492,8 @@ static const struct explore_scenario scenarios[] = {
     {"fewer_threads_than_wanted", run_fewer, NEEDS},
     {"fewer_threads_prepared", run_fewer_prepared, NEEDS},
     {"fewer_threads_each", run_fewer_each, NEEDS},
+    {"fewer_threads_ending", run_fewer_ending, NEEDS},
+    {"no_thread_at_last", run_no_thread_at_last, NEEDS},
     {"free_slots_are_used_again", run_each, NEEDS},
     {"gives_its_memory_back", run_memory, NEEDS},
     {NULL, NULL, {0}}};
@@ -499,6 +550,7 @@ static void no_thread_at_all(void)
 {
     explored(scenarios, "no_thread_at_all", lost, fails);
     explored(scenarios, "no_thread_for_an_item", lost, fails);
+    explored(scenarios, "no_thread_at_last", lost, fails);
 }
 
 static void fewer_threads_than_wanted(void)
@@ -506,6 +558,7 @@ static void fewer_threads_than_wanted(void)
     explored(scenarios, "fewer_threads_than_wanted", lost, fails);
     explored(scenarios, "fewer_threads_prepared", lost, fails);
     explored(scenarios, "fewer_threads_each", lost, fails);
+    explored(scenarios, "fewer_threads_ending", lost, fails);
 }
 
 static void free_slots_are_used_again(void)

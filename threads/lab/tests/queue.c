@@ -325,6 +325,31 @@ static void run_waits_on(void)
     queue_free(&queue);
 }
 
+/* The time is up just when there is room: the item is either in the queue or
+ * the caller's, and the answer says which. */
+static void run_time_and_room(void)
+{
+    open_queue(1);
+    put(1);
+    pthread_t putter = start(put_for_100_ms, NULL);
+    take(1);
+    join(putter);
+    queue_close(&queue);
+    uintptr_t got = (uintptr_t)queue_take(&queue);
+    expect(answer == 0 || answer == -ETIMEDOUT,
+           "the end of a wait with a limit is another error",
+           "queue_put: what it returns after its wait",
+           "the producer that waits gets %s", lab_value(answer));
+    expect((got == 2) == (answer == 0),
+           "the time was up when there was room again: the answer is of the "
+           "one, what was done is of the other",
+           "queue_put: what it returns when its wait has run out of time, and "
+           "there is room",
+           "queue_put gives %s, and its item is %s the queue",
+           lab_value(answer), got == 2 ? "in" : "not in");
+    queue_free(&queue);
+}
+
 static void run_for_nothing(void)
 {
     open_queue(2);
@@ -445,6 +470,7 @@ static const struct explore_scenario scenarios[] = {
     {"an_item_wakes_a_taker", run_wake_taker, NEEDS},
     {"room_wakes_a_producer", run_wake_putter, NEEDS},
     {"room_wakes_each_producer", run_wake_putters, NEEDS},
+    {"time_is_up_and_room", run_time_and_room, {.steps = 2000, .timeouts = 1}},
     {"a_wait_is_not_begun_again", run_waits_on, NEEDS},
     {"woken_for_nothing", run_for_nothing, NEEDS},
     {"closing_is_not_missed",
@@ -475,6 +501,7 @@ static void full_is_full(void)
 static void waits_end_in_time(void)
 {
     explored(scenarios, "waits_end_in_time", NULL, NULL);
+    explored(scenarios, "time_is_up_and_room", NULL, NULL);
 }
 
 static void closing_loses_nothing(void)
