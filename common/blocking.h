@@ -28,7 +28,7 @@
 /* What a worker may be told while it waits. */
 enum told {
     TOLD_NOTHING,
-    TOLD_GIVE_BACK, /* resources are short: drop this request for now */
+    TOLD_GIVE_WAY, /* resources are short: drop this request for now */
     TOLD_STOP
 };
 

@@ -217,7 +217,7 @@ static bool starts_over(struct worker *w)
     size_t left;
     if ((result != RESULT_NO_RESOURCES && !given) || w->written > 0)
         return false;
-    if (!place_yield(&w->place, given, &left))
+    if (!place_give_way(&w->place, !given, &left))
         return false;
     if (!given)
         run_warn_shortage(run, w->job->outcome.cause, left);
@@ -256,8 +256,7 @@ static void make_ready(struct worker *w, struct fetch *fetch, int slot)
                slot);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &w->blocking.wait_mask);
     sigdelset(&w->blocking.wait_mask, SIGUSR1);
-    /* It fails only where conditions need resources, not on Linux. */
-    (void)place_add(&fetch->places, &w->place, &w->blocking.told);
+    place_add(&fetch->places, &w->place, &w->blocking.told);
     w->fetch = fetch;
 }
 

@@ -1,4 +1,4 @@
-/* places: which workers are in flight, whose turn it is. See places.h. */
+/* places: where a worker sleeps. See places.h. */
 #include "places.h"
 
 #include "blocking.h"
@@ -16,7 +16,8 @@ int places_open(struct places *places, size_t limit)
 {
     struct sigaction wake = {.sa_handler = on_wake};
     sigset_t usr1;
-    *places = (struct places){.limit = limit};
+    *places = (struct places){0};
+    flight_open(&places->flight, limit);
     sigemptyset(&wake.sa_mask);
     (void)sigaction(SIGUSR1, &wake, NULL);
     sigemptyset(&usr1);
@@ -31,20 +32,15 @@ int places_open(struct places *places, size_t limit)
     return -error;
 }
 
-int place_add(struct places *places, struct place *place, atomic_int *told)
+void place_add(struct places *places, struct place *place, atomic_int *told)
 {
-    *place = (struct place){.places = places,
-                            .told = told,
-                            .thread = pthread_self(),
-                            .state = PLACE_IDLE};
-    int error = pthread_cond_init(&place->wake, NULL);
-    if (error != 0)
-        return -error;
+    *place = (struct place){.places = places, .told = told};
+    /* It fails only where conditions need resources, not on Linux. */
+    (void)pthread_cond_init(&place->wake, NULL);
     pthread_mutex_lock(&places->lock);
     place->next = places->all;
     places->all = place;
     pthread_mutex_unlock(&places->lock);
-    return 0;
 }
 
 void places_close(struct places *places)
@@ -55,15 +51,15 @@ void places_close(struct places *places)
     (void)pthread_mutex_destroy(&places->lock);
 }
 
-/* --- Waking ------------------------------------------------------------- */
+/* --- Sleeping and waking ------------------------------------------------ */
 
-/* Tells a worker something, wherever it sleeps: on its condition variable, or
- * in blocking_wait, which the signal ends. */
+/* Tells a worker something, wherever it sleeps: on its condition, or in
+ * blocking_wait, which the signal ends. */
 static void tell_locked(struct place *place, enum told what)
 {
     atomic_store(place->told, what);
     pthread_cond_signal(&place->wake);
-    if (place->state != PLACE_IDLE) /* else it may have ended */
+    if (place->state != PLACE_IDLE) /* else its thread may have ended */
         (void)pthread_kill(place->thread, SIGUSR1);
 }
 
@@ -72,21 +68,28 @@ static bool is_told(const struct place *place)
     return atomic_load(place->told) != TOLD_NOTHING;
 }
 
-/* Wakes whoever can go on now: the one whose turn it is, the first of those
- * that wait for a place, and those that wait for resources. */
-static void wake_locked(struct places *places)
+/* The one that waits for a place and has the lowest id; or NULL. */
+static struct place *first_waiting_locked(const struct places *places)
 {
     struct place *first = NULL;
+    if (places->waiting == 0) /* the rule: there are as many places */
+        return NULL;
     for (struct place *at = places->all; at != NULL; at = at->next) {
-        if (at->state == PLACE_IDLE)
-            continue;
-        if (at->id == places->turn || at->state == PLACE_STARVED)
-            pthread_cond_signal(&at->wake);
         if (at->state == PLACE_WAITING && (!first || at->id < first->id))
             first = at;
     }
-    if (first != NULL)
-        pthread_cond_signal(&first->wake);
+    return first;
+}
+
+/* Wakes those that may go on now. */
+static void wake_locked(struct places *places)
+{
+    struct place *waiting = first_waiting_locked(places);
+    struct flier *first = places->flight.first;
+    if (waiting != NULL)
+        pthread_cond_signal(&waiting->wake);
+    if (first != NULL && flight_has_turn(&places->flight, first->id))
+        pthread_cond_signal(&((struct place *)first)->wake);
 }
 
 void places_stop(struct places *places)
@@ -100,23 +103,11 @@ void places_stop(struct places *places)
 
 /* --- Entering and leaving ----------------------------------------------- */
 
-static bool is_first_waiting_locked(const struct place *place)
-{
-    const struct places *places = place->places;
-    for (struct place *at = places->all; at != NULL; at = at->next) {
-        if (at->state == PLACE_WAITING && at->id < place->id)
-            return false;
-    }
-    return true;
-}
-
 static bool may_enter_locked(const struct place *place)
 {
-    const struct places *places = place->places;
-    if (place->id == places->turn)
-        return true;
-    return places->active < places->limit &&
-           (places->waiting == 1 || is_first_waiting_locked(place));
+    return flight_may_enter(&place->places->flight, place->id) &&
+           (place->places->waiting == 1 ||
+            first_waiting_locked(place->places) == place);
 }
 
 bool place_enter(struct place *place, uint64_t id)
@@ -130,14 +121,13 @@ bool place_enter(struct place *place, uint64_t id)
     /* What was told to the request before this one, or to its last try. */
     atomic_store(place->told, places->stopped ? TOLD_STOP : TOLD_NOTHING);
     while (!may_enter_locked(place) && !is_told(place))
-        pthread_cond_wait(&place->wake, &places->lock);
-    places->waiting--;
+        pthread_cond_wait(&place->wake, &place->places->lock);
     place->state = PLACE_ACTIVE;
-    places->active++;
+    places->waiting--;
+    flight_enter(&places->flight, &place->flier, id);
     /* Two that leave in a row wake the same waiter, this one. It passes the
      * baton on, or the second place would stay empty. */
-    if (places->waiting > 0)
-        wake_locked(places);
+    wake_locked(places);
     bool go = !is_told(place);
     pthread_mutex_unlock(&places->lock);
     return go;
@@ -145,8 +135,7 @@ bool place_enter(struct place *place, uint64_t id)
 
 static void leave_locked(struct place *place)
 {
-    place->places->active--;
-    place->places->freed++;
+    flight_leave(&place->places->flight, &place->flier);
     place->state = PLACE_IDLE;
 }
 
@@ -155,27 +144,22 @@ void place_leave(struct place *place, uint64_t turn)
     struct places *places = place->places;
     pthread_mutex_lock(&places->lock);
     leave_locked(place);
-    bool moved = turn > places->turn;
-    if (moved) {
-        places->turn = turn;
+    if (flight_pass_turn(&places->flight, turn))
         pthread_cond_signal(&places->moved);
-    }
-    /* Not in vain: it looks at them all. */
-    if ((moved && places->sleeping > 0) || places->waiting > 0)
-        wake_locked(places);
+    wake_locked(places);
     pthread_mutex_unlock(&places->lock);
 }
 
 /* --- The turn ----------------------------------------------------------- */
 
-/* From its turn on nobody tells the request to give back (newest_locked); what
- * was told a moment before is void, or a body would be cut in its midst. */
+/* From its turn on nothing tells the request to give way; what was told a
+ * moment before is void, or a body would be cut in its midst. */
 static bool has_turn_locked(struct place *place)
 {
-    int give_back = TOLD_GIVE_BACK;
-    if (place->id != place->places->turn)
+    int give_way = TOLD_GIVE_WAY;
+    if (!flight_has_turn(&place->places->flight, place->id))
         return false;
-    atomic_compare_exchange_strong(place->told, &give_back, TOLD_NOTHING);
+    atomic_compare_exchange_strong(place->told, &give_way, TOLD_NOTHING);
     return true;
 }
 
@@ -187,73 +171,42 @@ bool place_has_turn(struct place *place)
     return has;
 }
 
-void places_wait_moved(struct places *places, uint64_t turn, int ms)
-{
-    struct timespec until = clock_in_ms(ms);
-    int error = 0;
-    pthread_mutex_lock(&places->lock);
-    while (places->turn <= turn && error == 0)
-        error = pthread_cond_clockwait(&places->moved, &places->lock,
-                                       CLOCK_MONOTONIC, &until);
-    pthread_mutex_unlock(&places->lock);
-}
-
 int place_wait_turn(struct place *place)
 {
     pthread_mutex_lock(&place->places->lock);
-    place->places->sleeping++;
     while (!has_turn_locked(place) && !is_told(place))
         pthread_cond_wait(&place->wake, &place->places->lock);
-    place->places->sleeping--;
     int error = is_told(place) ? -ECANCELED : 0;
     pthread_mutex_unlock(&place->places->lock);
     return error;
 }
 
+void places_wait_moved(struct places *places, uint64_t turn, int ms)
+{
+    struct timespec until = clock_in_ms(ms);
+    int error = 0;
+    pthread_mutex_lock(&places->lock);
+    while (places->flight.turn <= turn && error == 0)
+        error = pthread_cond_clockwait(&places->moved, &places->lock,
+                                       CLOCK_MONOTONIC, &until);
+    pthread_mutex_unlock(&places->lock);
+}
+
 /* --- Shortages ---------------------------------------------------------- */
 
-/* The newest of the active, but not the one whose turn it is. */
-static struct place *newest_locked(struct places *places)
-{
-    struct place *newest = NULL;
-    for (struct place *at = places->all; at != NULL; at = at->next) {
-        bool active = at->state == PLACE_ACTIVE || at->state == PLACE_STARVED;
-        if (active && at->id != places->turn &&
-            (newest == NULL || at->id > newest->id))
-            newest = at;
-    }
-    return newest;
-}
-
-/* Waits until some other request has left or given back. */
-static void starve_locked(struct place *place)
+bool place_give_way(struct place *place, bool starved, size_t *left)
 {
     struct places *places = place->places;
-    uint64_t freed = places->freed;
-    place->state = PLACE_STARVED;
-    places->waiting++;
-    while (places->freed == freed && !is_told(place))
-        pthread_cond_wait(&place->wake, &places->lock);
-    places->waiting--;
-}
-
-bool place_yield(struct place *place, bool given, size_t *left)
-{
-    struct places *places = place->places;
+    struct flier *giver = &place->flier;
     pthread_mutex_lock(&places->lock);
-    struct place *newest = newest_locked(places);
-    bool over = given || newest != NULL;
-    *left = places->active > 1 ? places->active - 1 : 1;
-    if (over && !given && newest != place) {
-        tell_locked(newest, TOLD_GIVE_BACK);
-        starve_locked(place);
+    if (starved)
+        giver = flight_give_way(&places->flight, &place->flier);
+    *left = places->flight.limit;
+    if (giver != NULL && giver != &place->flier)
+        tell_locked((struct place *)giver, TOLD_GIVE_WAY);
+    if (giver != NULL)
         leave_locked(place);
-        wake_locked(places); /* another may starve, and wait for this one */
-    } else if (over) {
-        leave_locked(place);
-        places->limit = *left;
-        wake_locked(places);
-    }
+    wake_locked(places);
     pthread_mutex_unlock(&places->lock);
-    return over;
+    return giver != NULL;
 }
