@@ -270,9 +270,9 @@ void jobs_give_back(struct jobs *jobs, struct job *job)
     *at = job;
 }
 
-bool jobs_returned(const struct jobs *jobs, uint64_t id)
+uint64_t jobs_first(const struct jobs *jobs)
 {
-    return jobs->returned != NULL && jobs->returned->id == id;
+    return jobs->returned != NULL ? jobs->returned->id : jobs->next_id;
 }
 
 bool jobs_done(const struct jobs *jobs)

@@ -81,8 +81,8 @@ int jobs_next(struct jobs *jobs, struct job **job);
 /* Puts a job back, to be taken again before any later one. */
 void jobs_give_back(struct jobs *jobs, struct job *job);
 
-/* True if this job was given back, and is the next to be taken. */
-bool jobs_returned(const struct jobs *jobs, uint64_t id);
+/* The id of the job that is taken next, if there is one. */
+uint64_t jobs_first(const struct jobs *jobs);
 
 /* True when no job is left and none will come. */
 bool jobs_done(const struct jobs *jobs);

@@ -73,7 +73,7 @@ static void note_taken_locked(struct loops *loops, size_t self, uint64_t id)
  * one may be waiting for it. */
 static bool first_waits_locked(const struct loops *loops)
 {
-    return jobs_returned(&loops->run->jobs, atomic_load(&loops->turn));
+    return jobs_first(&loops->run->jobs) == atomic_load(&loops->turn);
 }
 
 int loops_take(struct loops *loops, size_t self, struct job **job)

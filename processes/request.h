@@ -17,33 +17,27 @@
 #ifndef TRIPTYCH_REQUEST_H
 #define TRIPTYCH_REQUEST_H
 
+#include "flight.h"
 #include "mailbox.h"
 #include "run.h"
 
+/* What all requests share. */
+struct shared {
+    struct run *run;
+    struct pool pool;
+    struct flight flight;
+    struct lane lane; /* the parent's, of --trace */
+};
+
 /* What the parent knows about the request in a slot. */
 struct request {
+    struct flier flier; /* first: flight knows the request by it */
+    struct shared *shared;
     struct mailbox mailbox; /* its worker's */
     struct job *job;        /* NULL: none */
     uint64_t written;       /* body bytes that standard output took */
     size_t peak;            /* most body bytes in hand */
     bool out_failed;        /* job->outcome says how standard output failed */
-};
-
-struct fetch {
-    struct run *run;
-    struct pool pool;
-    struct request *requests; /* one a slot */
-    struct lane lane;         /* the parent's, of --trace */
-    int epoll_fd;
-    int kept_fds[POOL_KEPT]; /* that the workers need, too */
-    uint64_t turn;           /* whose body may go to standard output */
-    size_t limit;            /* requests in flight; a shortage lowers it */
-    size_t in_flight;
-    bool goes_on; /* there is more to be done, of which epoll tells nothing */
-    bool input_watched;
-    bool output_watched;     /* standard output is full */
-    bool output_unwatchable; /* ... and epoll has no memory to watch it */
-    bool warned; /* that pipes cannot hold as much as --high-water says */
 };
 
 /* What came of a call that goes on as far as it can. */
@@ -54,34 +48,31 @@ enum served {
     IS_FINISHED   /* the request has left its slot */
 };
 
-/* True if the request's body may go to standard output. */
-bool request_has_turn(const struct fetch *fetch, const struct request *r);
-
 /* Hands a job to the slot's worker, which is idle. 0; or a negative errno,
  * with the job still the caller's. -EPIPE: the worker is dead. */
-int request_send(struct fetch *fetch, struct request *r, struct job *job);
+int request_send(struct request *r, struct job *job);
 
 /* Takes what has come up the pipe, as far as that goes, and sees to it that
  * epoll tells when it goes on; for NEEDS_OUTPUT that is the caller's to do. */
-enum served request_serve(struct fetch *fetch, struct request *r);
+enum served request_serve(struct request *r);
 
 /* epoll says that the pipe has something: serves the request; or, with
  * --high-water none, takes it all into memory, whosever turn it is. */
-enum served request_readable(struct fetch *fetch, struct request *r);
+enum served request_readable(struct request *r);
 
 /* The slot's worker has died, with `status` from waitpid. Either its result is
  * in the pipe, or the job is tried again. */
-void request_bereft(struct fetch *fetch, struct request *r, int status);
+void request_bereft(struct request *r, int status);
 
-/* The newest request in flight gives everything back, and starts over later.
- * False if there is none but the one whose turn it is. */
-bool request_displace(struct fetch *fetch);
+/* A request cannot begin for want of resources: if it is the first in line,
+ * the newest in flight gives way. False if none does. */
+bool request_make_room(struct shared *shared, uint64_t id);
 
 /* The run stops: takes some of what comes up the pipe, or all if the worker is
  * dead; a result ends the request. */
-void request_collect(struct fetch *fetch, struct request *r);
+void request_collect(struct request *r);
 
 /* Ends the request without a result from its worker, which is dead. */
-void request_cancel(struct fetch *fetch, struct request *r);
+void request_cancel(struct request *r);
 
 #endif

@@ -704,7 +704,8 @@ test('what is not so fails the build, which says what', () => {
     try {
         edit('threads/places.c', 'place_wait_turn', 'place_await_turn');
         edit('evloop/request.c', 'step_expire', 'step_finish');
-        edit('slides/steps/09-retry.md', 'processes/request.c step_retry, ', '');
+        edit('slides/steps/09-retry.md', 'evloop/request.c step_retry',
+            'evloop/request.c on_timer');
         edit('slides/steps/02-take.md', '## The step, where jobs go to',
             'See `queue_pop`, `threads/quue.c`, [a](../no.md), `./run sight`, ' +
             '`fetch-evloop --loop 2`, {{figure smal evloop rate}}: 10,000 ' +
@@ -715,7 +716,7 @@ test('what is not so fails the build, which says what', () => {
         assert.equal(result.status, 1, result.stdout);
         for (const what of [/threads\/places\.c has no place_wait_turn/,
             /evloop\/request\.c has no step_expire/,
-            /retry does not show step_retry of processes\/request\.c/,
+            /retry does not show step_retry of evloop\/request\.c/,
             /02-take\.md:\d+: the source has no queue_pop/,
             /there is no file threads\/quue\.c/, /link to \.\.\/no\.md/,
             /run has no command sight/, /fetch-evloop has no option --loop/,

@@ -16,7 +16,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define RETRY "request_bereft, and step_retry"
+#define RETRY "request_bereft, and retry_crashed"
 
 static const struct hint plain = {
     "the program does not do its ordinary work: are the earlier parts done?",
@@ -168,7 +168,7 @@ static void no_third_try(void)
 {
     static const struct hint hint = {
         "a request that kills its workers would be made for ever",
-        "step_retry: job->crashes"};
+        "retry_crashed: job->crashes"};
     const char *words[] = {"-n", "-j1", "/a", NULL};
     lab_doing("killing two workers in the middle of one request", hint.means,
               hint.look);
@@ -186,7 +186,7 @@ static void no_third_try(void)
               "the program ended with status %d, not 1", status);
     lab_check(strstr(program_errors(), "signal 9") != NULL,
               "the message is to say how the worker died",
-              "step_retry: WIFSIGNALED",
+              "retry_crashed: WIFSIGNALED",
               "the worker was killed by signal 9; the program said: %.300s",
               program_errors());
 }
@@ -244,7 +244,7 @@ static void no_byte_comes_twice(void)
     static const struct hint hint = {
         "what went to standard output cannot be taken back: then there is no "
         "new try",
-        "step_retry: r->written"};
+        "retry_crashed: r->written"};
     static const char head[] =
         "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
     const char *words[] = {"-j2", "/first", "/second", NULL};
@@ -294,7 +294,7 @@ static void half_a_frame_is_forgotten(void)
     static const struct hint hint = {
         "the new worker's bytes are read as the rest of what the dead one had "
         "begun",
-        "step_retry, and what becomes of the mailbox"};
+        "retry_crashed, and what becomes of the mailbox"};
     const char *words[] = {"--high-water", "4096",    "-j2",
                            "/first",       "/second", NULL};
     for (size_t i = 0; i < sizeof big - 1; i++)

@@ -9,12 +9,12 @@
  * program waits for ever, with one request in flight and no worker at work.
  */
 
-void request_bereft(struct fetch *fetch, struct request *r, int status)
+void request_bereft(struct request *r, int status)
 {
     (void)status;
     if (r->job == NULL)
-        free_slot(fetch, r);
-    else if (mailbox_drain(&r->mailbox) && !ordered(fetch))
-        (void)step_receive(fetch, r);
+        free_slot(r);
+    else if (mailbox_drain(&r->mailbox) && !ordered(r))
+        (void)take_frames(r);
     /* else it has not sent a result yet */
 }

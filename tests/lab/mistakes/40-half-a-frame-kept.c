@@ -10,22 +10,22 @@
  * a few in it that no server sent.
  */
 
-static void free_slot(struct fetch *fetch, struct request *r)
+static void free_slot(struct request *r)
 {
     struct pool_worker *worker = r->mailbox.worker;
     /* The result was the last to come: there is nothing in the mailbox. */
-    if (ordered(fetch) || worker->pid == 0)
+    if (ordered(r) || worker->pid == 0)
         mailbox_unwatch(&r->mailbox);
     r->written = 0;
     r->peak = 0;
     r->out_failed = false;
     r->job = NULL;
     if (worker->pid == 0) {
-        pool_vacate(&fetch->pool, worker);
+        pool_vacate(&r->shared->pool, worker);
         r->mailbox.ended = false;
-    } else if (fetch->run->options->spawn_each) {
-        pool_retire(&fetch->pool, worker);
+    } else if (r->shared->run->options->spawn_each) {
+        pool_retire(&r->shared->pool, worker);
     } else if (!r->mailbox.ended) {
-        pool_release(&fetch->pool, worker);
+        pool_release(&r->shared->pool, worker);
     }
 }

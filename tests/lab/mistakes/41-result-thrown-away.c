@@ -9,10 +9,10 @@
  * time, and the report has `2` in the column `attempts`.
  */
 
-void request_bereft(struct fetch *fetch, struct request *r, int status)
+void request_bereft(struct request *r, int status)
 {
     if (r->job == NULL)
-        free_slot(fetch, r);
+        free_slot(r);
     else
-        step_retry(fetch, r, status); /* it died with a job */
+        retry_crashed(r, status); /* it died with a job */
 }

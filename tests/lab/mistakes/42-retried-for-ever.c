@@ -9,12 +9,12 @@
  * that request again and again.
  */
 
-static void step_retry(struct fetch *fetch, struct request *r, int status)
+static void retry_crashed(struct request *r, int status)
 {
     char cause[60];
     if (r->written == 0) {
         r->job->crashes++;
-        give_back(fetch, r);
+        start_over(r);
         return;
     }
     if (WIFSIGNALED(status))
@@ -23,5 +23,5 @@ static void step_retry(struct fetch *fetch, struct request *r, int status)
     else
         snprintf(cause, sizeof cause, "the worker ended with status %d",
                  WEXITSTATUS(status));
-    abandon(fetch, r, RESULT_WORKER_CRASHED, cause);
+    abandon(r, RESULT_WORKER_CRASHED, cause);
 }
