@@ -1,57 +1,27 @@
-/* connection: a bufferevent, from look-up to close. See connection.h. */
+/* connection: from look-up to close, whatever the kind. See connection.h. */
 #include "connection.h"
 
 #include "base.h"
 #include "clock.h"
+#include "connection_kind.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-/* libevent 2.1.12 reads at most this much at a time, whatever it is told. A
- * read that brought so much has probably left something. */
-#define LIBEVENT_READ ((size_t)4096)
-
-/* Read in one go for one connection, before the others have their turn. */
-#define FAIR_SHARE (4 * LOOP_CHUNK)
-
-static void close_idle(struct idle_node *node)
+void connection_check(const struct connection *c)
 {
-    connection_close((struct connection *)node);
+    assert(c->state != CLOSED || (c->owner == NULL && c->stream == NULL));
+    assert(c->lookup == NULL || c->state < OPEN);
+    assert(c->address == NULL || c->lookup != NULL);
+    assert(c->state != RESOLVING || c->address == NULL);
+    assert(c->owner != NULL || c->state >= OPEN); /* idle, or closed */
+    (void)c;
 }
 
 /* --- Closing ------------------------------------------------------------ */
-
-/* Frees the bufferevent; its socket, or -1, is the caller's. libevent frees it
- * on its next turn, and should not find a socket that is closed by then. */
-static evutil_socket_t detach(struct connection *c)
-{
-    evutil_socket_t fd = bufferevent_getfd(c->bev);
-    bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
-    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
-    if (fd != -1)
-        (void)bufferevent_setfd(c->bev, -1);
-    bufferevent_free(c->bev);
-    c->bev = NULL;
-    return fd;
-}
-
-/* Closes the socket at once: a descriptor is scarcer than memory. */
-void connection_drop_bufferevent(struct connection *c)
-{
-    if (c->bev == NULL)
-        return;
-    tls_shutdown(c->tls);
-    evutil_socket_t fd = detach(c);
-    if (fd != -1)
-        (void)close(fd);
-    tls_free(c->tls);
-    c->tls = NULL;
-}
 
 /* Who closes may have been called from `readable`, by somebody who will look
  * at the connection once more: the memory goes on the next turn. */
@@ -105,140 +75,12 @@ bool connection_drop_idle(struct connection *c)
     return true;
 }
 
-/* --- Reading ------------------------------------------------------------ */
+/* --- An open connection ------------------------------------------------- */
 
 bool connection_is_readable(const struct connection *c)
 {
     return c->state == OPEN && c->owner != NULL && !c->paused;
 }
-
-/* What libevent has read is taken out of the evbuffer first: the
- * owner may be done with the connection before `readable` returns, and look
- * whether anything is left in it. */
-void connection_hand_on_input(struct connection *c)
-{
-    while (connection_is_readable(c)) {
-        int n = evbuffer_remove(bufferevent_get_input(c->bev), c->loop->chunk,
-                                LOOP_CHUNK);
-        if (n <= 0)
-            break;
-        c->owner->readable(c->arg, c->loop->chunk, (size_t)n);
-    }
-}
-
-/* Tells the owner of the end: now, or, while it is paused, as soon as it reads
- * on. Until then the end is latched: an error would be forgotten, for the
- * socket's next read finds an orderly end. */
-static void tell_end(struct connection *c, int error)
-{
-    if (c->state != OPEN || c->owner == NULL)
-        return;
-    if (!c->has_end) {
-        c->has_end = true;
-        c->end = error;
-    }
-    if (!c->paused)
-        c->owner->ended(c->arg, c->end);
-}
-
-/* Reads past libevent, behind the `have` bytes that are in the chunk already,
- * and hands all on at once: `size` bytes at most. Measured into a pipe, this
- * relays a body 1.5 times as fast as readings of 4 KiB, each with its
- * epoll_wait, FIONREAD and readv (7 interleaved runs: 1.2 to 2.7); and 1.2
- * times as fast as handing the first 4 KiB on by themselves, which would be
- * written, and would wake the consumer, by themselves. Returns false at the
- * end: EOF or an error is told, or nobody wants more. */
-static bool read_more(struct connection *c, size_t have, size_t size,
-                      bool *found_end)
-{
-    ssize_t n;
-    do
-        n = recv(bufferevent_getfd(c->bev), c->loop->chunk + have, size - have,
-                 MSG_DONTWAIT);
-    while (n == -1 && errno == EINTR);
-    int error = n == -1 ? errno : 0;
-    size_t length = have + (n > 0 ? (size_t)n : 0);
-    if (length > 0)
-        c->owner->readable(c->arg, c->loop->chunk, length);
-    /* The end itself is left to libevent, which reads it again and tells
-     * on_event; an error the kernel tells only once, so it is told here. */
-    *found_end = n == 0;
-    if (error != 0 && error != EAGAIN && error != EWOULDBLOCK)
-        tell_end(c, -error);
-    return length == size && connection_is_readable(c);
-}
-
-/* Step receive's first half. */
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    struct connection *c = arg;
-    struct evbuffer *input = bufferevent_get_input(bev);
-    size_t length = evbuffer_get_length(input);
-    bool found_end = false;
-    if (connection_drop_idle(c))
-        return;
-    if (length < LIBEVENT_READ || length >= LOOP_CHUNK ||
-        !connection_is_readable(c)) {
-        connection_hand_on_input(c);
-        return;
-    }
-    int have = evbuffer_remove(input, c->loop->chunk, LOOP_CHUNK);
-    bool more = have >= 0;
-    for (size_t n = 0; more && n < FAIR_SHARE; n += LOOP_CHUNK) {
-        more = read_more(c, (size_t)have, LOOP_CHUNK, &found_end);
-        have = 0;
-    }
-}
-
-static void read_arrived(struct connection *c)
-{
-    int arrived = 0;
-    bool found_end = false;
-    if (ioctl(bufferevent_getfd(c->bev), FIONREAD, &arrived) == -1)
-        arrived = 0;
-    connection_hand_on_input(c);
-    size_t left = (size_t)arrived + 1; /* the end itself counts as one */
-    while (left > 0 && connection_is_readable(c)) {
-        size_t part = left < LOOP_CHUNK ? left : LOOP_CHUNK;
-        if (!read_more(c, 0, part, &found_end))
-            break;
-        left -= part;
-    }
-    if (found_end && connection_is_readable(c))
-        c->owner->ended(c->arg, 0);
-}
-
-void connection_pause_bufferevent(struct connection *c)
-{
-    /* Not the read high-watermark: with that, libevent 2.1.12 spins. */
-    (void)bufferevent_disable(c->bev, EV_READ);
-}
-
-/* Lets the bufferevent read. If it cannot, nothing would be heard any more,
- * not even the end. */
-static void listen_to(struct connection *c)
-{
-    if (bufferevent_enable(c->bev, EV_READ) != 0)
-        c->owner->ended(c->arg, -ENOMEM);
-}
-
-void connection_resume_bufferevent(struct connection *c)
-{
-    /* libevent will not tell again of what it has read already. */
-    connection_hand_on_input(c);
-    if (!connection_is_readable(c))
-        return;
-    if (c->has_end)
-        tell_end(c, c->end);
-    else
-        listen_to(c);
-}
-
-static const struct connection_kind socket_kind = {
-    connection_pause_bufferevent, connection_resume_bufferevent, read_arrived,
-    connection_drop_bufferevent};
-
-/* --- Of every kind ------------------------------------------------------ */
 
 void connection_pause(struct connection *c)
 {
@@ -257,41 +99,21 @@ void connection_read_arrived(struct connection *c)
     c->kind->read_arrived(c);
 }
 
-/* --- A bufferevent's end ------------------------------------------------ */
-
-void connection_ended(struct connection *c, bool writing, int error)
+void connection_is_open(struct connection *c)
 {
-    if (connection_drop_idle(c))
-        return;
-    if (writing) {
-        /* The peer takes no more. It may have answered before; what that was,
-         * and the end, the reading side will see. */
-        stream_lost(c->stream, error != 0 ? error : -EPIPE);
-        if (c->owner != NULL && (error == -ENOBUFS || error == -ENOMEM))
-            c->owner->ended(c->arg, error); /* it never heard us */
-        else if (connection_is_readable(c))
-            listen_to(c);
-        return;
-    }
-    connection_hand_on_input(c);
-    tell_end(c, error);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-    int error = (what & BEV_EVENT_ERROR) != 0 ? -EVUTIL_SOCKET_ERROR() : 0;
-    (void)bev;
-    connection_ended(arg, (what & BEV_EVENT_WRITING) != 0, error);
+    c->state = OPEN;
+    drop_lookup(c);
+    connection_check(c);
+    c->owner->connected(c->arg);
 }
 
 /* --- Connecting --------------------------------------------------------- */
 
-static void try_address(struct connection *c);
-
-static struct timeval timeval_of(int64_t us)
+static void try_address(struct connection *c)
 {
-    return (struct timeval){.tv_sec = us / CLOCK_SECOND,
-                            .tv_usec = us % CLOCK_SECOND};
+    int error = c->kind->open(c, c->address);
+    if (error != 0)
+        connection_address_failed(c, error);
 }
 
 void connection_address_failed(struct connection *c, int error)
@@ -299,7 +121,6 @@ void connection_address_failed(struct connection *c, int error)
     enum result result = net_result_of_connect(-error, c->address);
     const char *cause = tls_cause(c->tls, -error);
     c->kind->drop(c);
-    c->kind = &socket_kind;
     c->state = CONNECTING;
     if (result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
         try_address(c); /* an idle connection's place will do */
@@ -323,85 +144,6 @@ bool connection_tells_more(struct connection *c)
         return false;
     c->owner->failed(c->arg, failure.result, failure.cause);
     return true;
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *arg)
-{
-    static const struct timeval at_once = {0, 0};
-    struct connection *c = arg;
-    (void)fd;
-    (void)what;
-    /* After a SIGCONT the answer may be here, and the time over as well: then
-     * libevent, which is given one more turn, will tell first. */
-    bool was_late = c->late;
-    c->late = true;
-    if (!was_late && net_has_news(bufferevent_getfd(c->bev)))
-        (void)event_add(&c->event, &at_once);
-    else
-        connection_address_failed(c, -ETIMEDOUT);
-}
-
-static void on_connect_event(struct bufferevent *bev, short what, void *arg)
-{
-    struct connection *c = arg;
-    if ((what & BEV_EVENT_CONNECTED) == 0) {
-        event_del(&c->event);
-        connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
-        return;
-    }
-    if (c->node.scheme == SCHEME_HTTPS) {
-        secure_open(c, detach(c));
-        return;
-    }
-    event_del(&c->event);
-    bufferevent_setcb(bev, on_read, NULL, on_event, c);
-    connection_has_stream(c);
-}
-
-void connection_has_stream(struct connection *c)
-{
-    c->stream = c->tls != NULL ? stream_new_lazy(c->bev) : stream_new(c->bev);
-    if (c->stream == NULL || bufferevent_enable(c->bev, EV_READ) != 0) {
-        c->owner->failed(c->arg, RESULT_NO_RESOURCES, strerror(ENOMEM));
-        return;
-    }
-    connection_is_open(c);
-}
-
-void connection_is_open(struct connection *c)
-{
-    c->state = OPEN;
-    drop_lookup(c);
-    c->owner->connected(c->arg);
-}
-
-/* Starts to connect to c->address. */
-static void try_address(struct connection *c)
-{
-    struct timeval limit = timeval_of(c->loop->connect_timeout_us);
-    evtimer_assign(&c->event, c->loop->base, on_timer, c);
-    c->late = false;
-    if (c->address->ai_socktype == SOCK_DGRAM) {
-        datagram_open(c);
-        return;
-    }
-    int fd = net_socket(c->address);
-    if (fd < 0) {
-        connection_address_failed(c, fd);
-        return;
-    }
-    c->bev = bufferevent_socket_new(c->loop->base, fd, 0);
-    if (c->bev == NULL) {
-        (void)close(fd);
-        connection_address_failed(c, -ENOMEM);
-        return;
-    }
-    bufferevent_setcb(c->bev, NULL, NULL, on_connect_event, c);
-    if (bufferevent_socket_connect(c->bev, c->address->ai_addr,
-                                   (int)c->address->ai_addrlen) != 0)
-        connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
-    else if (event_add(&c->event, &limit) != 0)
-        connection_address_failed(c, -ENOMEM);
 }
 
 /* --- Looking up --------------------------------------------------------- */
@@ -468,14 +210,20 @@ struct connection *connection_open(struct loop *loop, const struct url *url,
     c->lane = lane;
     c->tried = tried;
     c->fd = -1;
-    c->kind = &socket_kind;
+    c->kind = loop->kinds[url->scheme];
     evtimer_assign(&c->event, loop->base, on_resolved, c);
-    if (url->scheme != SCHEME_FILE) {
+    if (c->kind->looks_up) {
         look_up(c, url);
-    } else if (diskfile_open(c, url->target) != 0) {
-        connection_close(c);
-        return NULL;
+    } else {
+        c->target = url->target;
+        int error = c->kind->open(c, NULL);
+        c->target = NULL;
+        if (error != 0) {
+            connection_close(c);
+            return NULL;
+        }
     }
+    connection_check(c);
     return c;
 }
 
@@ -488,9 +236,11 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
     struct idle_node *node;
     while ((node = idle_take(&loop->idle, url)) != NULL) {
         struct connection *c = (struct connection *)node;
-        if (net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls)) {
+        /* What has come may not have been told yet. */
+        if (c->kind->is_quiet(c)) {
             c->owner = owner;
             c->arg = arg;
+            connection_check(c);
             return c;
         }
         connection_close(c);
@@ -500,46 +250,30 @@ struct connection *connection_reuse(struct loop *loop, const struct url *url,
 
 void connection_keep(struct connection *c)
 {
-    if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0 ||
-        stream_buffered(c->stream) > 0 || c->has_end ||
-        (c->paused && bufferevent_enable(c->bev, EV_READ) != 0)) {
+    if (c->kind->keep == NULL || !c->kind->keep(c)) {
         connection_close(c);
         return;
     }
-    /* It goes on listening: so the end is noticed, and two calls of epoll_ctl
-     * are saved when it is used again. (It is probed then all the same: what
-     * has come may not have been told yet.) */
     c->owner = NULL;
     c->paused = false;
+    connection_check(c);
     idle_put(&c->loop->idle, &c->node);
 }
 
-int loop_open(struct loop *loop, size_t idle_limit)
+static void close_idle(struct idle_node *node)
 {
-    loop->chunk = malloc(LOOP_CHUNK);
-    if (loop->chunk == NULL)
-        return -ENOMEM;
-    int error = idle_open(&loop->idle, idle_limit, close_idle);
-    if (error != 0)
-        goto no_idle;
-    error = reader_open(&loop->reader, loop->base, loop->trace);
-    if (error != 0)
-        goto no_reader;
-    event_assign(&loop->reaper, loop->base, -1, 0, on_reap, loop);
-    return 0;
-
-no_reader:
-    idle_close(&loop->idle);
-no_idle:
-    free(loop->chunk);
-    return error;
+    connection_close((struct connection *)node);
 }
 
-void loop_close(struct loop *loop)
+int connections_open(struct loop *loop, size_t idle_limit)
+{
+    event_assign(&loop->reaper, loop->base, -1, 0, on_reap, loop);
+    return idle_open(&loop->idle, idle_limit, close_idle);
+}
+
+void connections_close(struct loop *loop)
 {
     idle_close(&loop->idle);
     on_reap(-1, 0, loop);
     event_del(&loop->reaper);
-    reader_close(&loop->reader);
-    free(loop->chunk);
 }

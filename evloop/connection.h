@@ -1,10 +1,6 @@
 /*
  * connection: where a response comes from, from looking up to closing.
  *
- * There are four kinds: a bufferevent over a socket (tcp and http), one over
- * TLS (https), a plain event over a socket (datagrams), and a file, which a
- * helper thread reads.
- *
  * What libevent tells of it in several callbacks - the look-up's answer,
  * connected, readable, end, error, time-outs - comes out here as the calls of
  * struct connection_owner. None of them is made from inside connection_open,
@@ -22,9 +18,9 @@
  *
  *     state        is left by
  *     RESOLVING    on_resolved
- *     CONNECTING   on_connect_event, on_timer
- *     SECURING     on_handshake_event, on_timer
- *     OPEN         on_event (the end), connection_close
+ *     CONNECTING   connection_is_open, connection_address_failed; secure.c
+ *     SECURING     the same
+ *     OPEN         connection_close, after the end or by the owner
  *
  * Nothing here waits. A connection belongs to its loop's thread.
  */
@@ -49,6 +45,7 @@ struct loop {
     struct tls *tls;
     struct trace *trace;
     int64_t connect_timeout_us;
+    const struct connection_kind *const *kinds; /* by enum scheme */
     char *chunk;               /* LOOP_CHUNK bytes, to read into */
     struct reader reader;      /* of files */
     struct connection *closed; /* to be freed on the next turn */
@@ -65,6 +62,10 @@ int loop_open(struct loop *loop, size_t idle_limit);
 /* Closes the idle connections and frees what is left. */
 void loop_close(struct loop *loop);
 
+/* Their halves that are about connections. */
+int connections_open(struct loop *loop, size_t idle_limit);
+void connections_close(struct loop *loop);
+
 /* Who uses a connection. `arg` is passed to each. */
 struct connection_owner {
     void (*connected)(void *arg);
@@ -80,13 +81,7 @@ struct connection_owner {
 
 enum connection_state { RESOLVING, CONNECTING, SECURING, OPEN, CLOSED };
 
-/* What differs between the kinds, once a connection is open. */
-struct connection_kind {
-    void (*pause)(struct connection *c);
-    void (*resume)(struct connection *c);
-    void (*read_arrived)(struct connection *c);
-    void (*drop)(struct connection *c); /* closes, frees: also before open */
-};
+struct connection_kind; /* see connection_kind.h */
 
 struct connection {
     struct idle_node node; /* first, so that one is the other */
@@ -101,6 +96,7 @@ struct connection {
                               * bufferevent */
     int fd;                  /* of datagrams; -1: none */
     struct reading *reading; /* of a file */
+    const char *target;      /* its path; while it is opened, then NULL */
     const struct lane *lane; /* ... for whom it is read */
     bool held;               /* a chunk of it waits until we are resumed */
     bool paused;
@@ -115,7 +111,7 @@ struct connection {
     unsigned tried;                 /* addresses to pass over */
     const struct addrinfo *address; /* the one being tried */
     struct net_failure failure;     /* of those before it */
-    struct connection *next; /* in loop->closed */
+    struct connection *next;        /* in loop->closed */
 };
 
 /* Begins to connect to the URL's host, passing over the first `tried` of its
@@ -153,42 +149,8 @@ void connection_resume(struct connection *c);
  * it does so; then its end, if that is here. */
 void connection_read_arrived(struct connection *c);
 
-/* --- For the kinds ------------------------------------------------------ */
-
-/* True while the owner wants what comes. */
-bool connection_is_readable(const struct connection *c);
-
-/* The address at hand will not do, says a negative errno: the next one, or the
- * end. */
-void connection_address_failed(struct connection *c, int error);
-
-/* It is open: the owner is told. */
-void connection_is_open(struct connection *c);
-
-/* The bufferevent is connected: it gets its stream, and then it is open. */
-void connection_has_stream(struct connection *c);
-
-/* Hands on what libevent has read. */
-void connection_hand_on_input(struct connection *c);
-
-/* If the connection is idle, whatever has come was not asked for, be it bytes
- * or the end: closes it, and is true. */
-bool connection_drop_idle(struct connection *c);
-
-/* The bufferevent's reading side has ended, or its writing side is broken. */
-void connection_ended(struct connection *c, bool writing, int error);
-
-/* What bufferevents have in common, whatever they stand on. */
-void connection_pause_bufferevent(struct connection *c);
-void connection_resume_bufferevent(struct connection *c);
-void connection_drop_bufferevent(struct connection *c);
-
-/* Takes a connected socket over, and has TLS on it. */
-void secure_open(struct connection *c, int fd);
-
-/* Starts to "connect" to c->address for datagrams; and to read a file: 0 or a
- * negative errno. */
-void datagram_open(struct connection *c);
-int diskfile_open(struct connection *c, const char *path);
+/* Stops the program if the connection is not as drawn above. In release builds
+ * it does nothing. */
+void connection_check(const struct connection *c);
 
 #endif

@@ -1,7 +1,7 @@
 /* datagram: a connection that carries datagrams: a plain event over a socket,
- * for a bufferevent joins and splits what must stay apart. See connection.h.
+ * for a bufferevent joins and splits what must stay apart. See connection_kind.h.
  */
-#include "connection.h"
+#include "connection_kind.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -49,25 +49,28 @@ static void drop(struct connection *c)
     c->fd = -1;
 }
 
-static const struct connection_kind datagram_kind = {
-    pause_reading, resume_reading, read_arrived, drop};
-
-void datagram_open(struct connection *c)
+static int open_datagram(struct connection *c, const struct addrinfo *address)
 {
-    c->kind = &datagram_kind;
-    int fd = net_connect(c->address);
-    if (fd < 0) {
-        connection_address_failed(c, fd);
-        return;
-    }
+    int fd = net_connect(address);
+    if (fd < 0)
+        return fd;
     c->fd = fd;
     event_assign(&c->event, c->loop->base, fd, EV_READ | EV_PERSIST,
                  on_arrived, c);
     if (event_add(&c->event, NULL) != 0)
-        connection_address_failed(c, -ENOMEM);
-    else
-        connection_is_open(c);
+        return -ENOMEM;
+    connection_is_open(c);
+    return 0;
 }
+
+const struct connection_kind datagram_kind = {
+    .looks_up = true,
+    .open = open_datagram,
+    .pause = pause_reading,
+    .resume = resume_reading,
+    .read_arrived = read_arrived,
+    .drop = drop,
+};
 
 int connection_send_datagram(struct connection *c, const void *p, size_t n)
 {

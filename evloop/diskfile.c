@@ -1,6 +1,6 @@
-/* diskfile: a connection to a file, which only speaks. See connection.h and
- * reader.h. */
-#include "connection.h"
+/* diskfile: a connection to a file, which only speaks. See connection_kind.h
+ * and reader.h. */
+#include "connection_kind.h"
 
 #include "regular.h"
 
@@ -73,14 +73,19 @@ static void drop(struct connection *c)
     c->reading = NULL;
 }
 
-static const struct connection_kind diskfile_kind = {
-    pause_reading, resume_reading, read_arrived, drop};
-
-int diskfile_open(struct connection *c, const char *path)
+static int open_file(struct connection *c, const struct addrinfo *address)
 {
-    c->kind = &diskfile_kind;
-    c->reading = reading_new(path, c->lane->id, on_read, c);
+    (void)address; /* a file has none */
+    c->reading = reading_new(c->target, c->lane->id, on_read, c);
     if (c->reading == NULL)
         return -ENOMEM;
     return reading_next(&c->loop->reader, c->reading);
 }
+
+const struct connection_kind diskfile_kind = {
+    .open = open_file,
+    .pause = pause_reading,
+    .resume = resume_reading,
+    .read_arrived = read_arrived,
+    .drop = drop,
+};

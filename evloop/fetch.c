@@ -1,39 +1,57 @@
 /*
  * fetch-evloop: one thread, one libevent loop, a bufferevent a connection.
- * (Or, with --loops, several of these, which share what is in loops.c.)
+ * (--loops has several of these, each on a thread: loops.c.)
  *
  * Here is what the requests of a loop share: the loop, the places, the turn on
  * standard output, the events that belong to no request. What one request does
  * from connect to its body's end is in request.c. Nothing ever waits; callbacks
  * translate what happened into a step, and touch nothing after it.
  */
+#include "fetch.h"
+
 #include "base.h"
 #include "clock.h"
-#include "model.h"
 #include "request.h"
 
 #include <errno.h>
 #include <event2/event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char model_name[] = "evloop";
-
 /* So many requests are begun in one turn of the loop; then those that are
  * connected may send. Were all begun at once, the first of 10,000 would send
- * when the last is connected, half a second later: answered after one second
- * each, they take 1.11 times as long in that way (8 interleaved rounds: 1.06
- * to 1.5), and 1,000 that are answered after 100 ms 1.04 times (9 rounds: 1.02
- * to 1.14). */
+ * when the last is connected, half a second later. */
 #define TAKE_SHARE 64
+
+/* --- What loops share, if there are several ------------------------------ */
+
+static void lock(struct fetch *fetch)
+{
+    if (fetch->neighbours != NULL)
+        fetch->neighbours->lock(fetch);
+}
+
+static void unlock(struct fetch *fetch)
+{
+    if (fetch->neighbours != NULL)
+        fetch->neighbours->unlock(fetch);
+}
+
+static struct fetch *fetch_of(const struct flier *flier)
+{
+    return ((const struct request *)flier)->arg;
+}
 
 /* --- The turn on standard output ---------------------------------------- */
 
-bool fetch_has_turn(const struct request *r)
+static bool has_turn(const struct request *r)
 {
-    return r->job->id == atomic_load(&r->fetch->loops->turn);
+    struct fetch *fetch = r->arg;
+    lock(fetch);
+    bool has = flight_has_turn(fetch->flight, r->job->id);
+    unlock(fetch);
+    return has;
 }
 
 static void unwatch_output(struct fetch *fetch)
@@ -42,8 +60,9 @@ static void unwatch_output(struct fetch *fetch)
     event_del(&fetch->output_again);
 }
 
-void fetch_watch_output(struct fetch *fetch, bool on)
+static void watch_output(struct request *r, bool on)
 {
+    struct fetch *fetch = r->arg;
     if (!on || run_stopping(fetch->run)) /* then nothing more goes out */
         unwatch_output(fetch);
     else if (fetch->run->output.kind == OUTPUT_DIRECT ||
@@ -51,64 +70,71 @@ void fetch_watch_output(struct fetch *fetch, bool on)
         base_next_turn(&fetch->output_again); /* a file: always ready */
 }
 
+/* The request whose turn it is, if it is one of this loop's. */
+static struct request *first_in_line(struct fetch *fetch)
+{
+    lock(fetch);
+    struct flier *first = fetch->flight->first;
+    bool own = first != NULL && flight_has_turn(fetch->flight, first->id) &&
+               fetch_of(first) == fetch;
+    unlock(fetch);
+    return own ? (struct request *)first : NULL;
+}
+
 static void on_output(evutil_socket_t fd, short what, void *arg)
 {
-    struct fetch *fetch = arg;
+    struct request *r = first_in_line(arg);
     (void)fd;
     (void)what;
-    if (fetch->first != NULL && fetch_has_turn(fetch->first))
-        deliver_may_write(fetch->first);
+    if (r != NULL)
+        request_may_write(r);
+}
+
+/* All before `turn` are finished: the next in line may write. */
+static void pass_turn(struct fetch *fetch, uint64_t turn)
+{
+    lock(fetch);
+    bool moved = flight_pass_turn(fetch->flight, turn);
+    struct flier *first = fetch->flight->first;
+    if (moved && fetch->neighbours != NULL)
+        fetch->neighbours->turn_moved(fetch, first != NULL && first->id == turn
+                                                 ? fetch_of(first)
+                                                 : NULL);
+    unlock(fetch);
+    on_output(-1, 0, fetch);
 }
 
 /* --- Requests in flight ------------------------------------------------- */
 
-static uint64_t first_id(const struct fetch *fetch)
+/* Takes the request out of flight; with its job given back, it starts over
+ * later, with nothing counted. The place is free. */
+static struct job *leave(struct request *r, bool give_back)
 {
-    return fetch->first != NULL ? fetch->first->job->id : NO_ID;
-}
-
-static uint64_t last_id(const struct fetch *fetch)
-{
-    return fetch->last != NULL ? fetch->last->job->id : 0;
-}
-
-void fetch_link(struct request *r)
-{
-    struct fetch *fetch = r->fetch;
-    struct request *before = fetch->last;
-    while (before != NULL && before->job->id > r->job->id)
-        before = before->previous;
-    r->previous = before;
-    r->next = before != NULL ? before->next : fetch->first;
-    *(r->next != NULL ? &r->next->previous : &fetch->last) = r;
-    *(before != NULL ? &before->next : &fetch->first) = r;
-    fetch->in_flight++;
-    run_started(fetch->run, r->job, (int)fetch->number);
-    loops_note(fetch->loops, fetch->number, first_id(fetch), last_id(fetch));
-}
-
-/* Takes the request out of flight. Its place is free once that is told to
- * loops_leave. */
-static struct job *unlink_request(struct request *r)
-{
-    struct fetch *fetch = r->fetch;
-    *(r->next != NULL ? &r->next->previous : &fetch->last) = r->previous;
-    *(r->previous != NULL ? &r->previous->next : &fetch->first) = r->next;
+    struct fetch *fetch = r->arg;
+    struct job *job = request_close(r);
+    if (give_back)
+        run_given_back(fetch->run, job);
+    lock(fetch);
+    flight_leave(fetch->flight, &r->flier);
+    if (give_back)
+        jobs_give_back(&fetch->run->jobs, job);
+    unlock(fetch);
     fetch->in_flight--;
     if (fetch->taking) /* it must not call itself on this turn */
         base_next_turn(&fetch->take);
     else
         event_active(&fetch->take, EV_TIMEOUT, 1);
-    return request_free(r);
+    free(r);
+    return job;
 }
 
-void step_finish(struct request *r)
+/* Step finish: records the result and passes the turn on. */
+static void step_finish(struct request *r)
 {
-    struct fetch *fetch = r->fetch;
+    struct fetch *fetch = r->arg;
     struct outcome *outcome = exchange_outcome(r->x);
-    bool ordered = options_ordered(fetch->run->options);
-    outcome->bytes = ordered ? r->written : r->file.bytes;
-    outcome->peak_buffered = r->peak;
+    outcome->bytes = body_bytes(&r->body);
+    outcome->peak_buffered = r->body.peak;
     outcome->done_us = clock_us();
     r->job->outcome = *outcome;
     trace_step(&r->lane, STEP_FINISH);
@@ -116,116 +142,192 @@ void step_finish(struct request *r)
     unwatch_output(fetch);
     /* For a message about a failure, or a row, nobody waits, unless that goes
      * into a file: then the loop waits for the disk, as in step_deliver. */
-    uint64_t turn = run_finish(fetch->run, unlink_request(r));
-    loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
-                NULL);
-    loops_pass_turn(fetch->loops, fetch->number, turn);
-    on_output(-1, 0, fetch); /* the next in line may write */
+    pass_turn(fetch, run_finish(fetch->run, leave(r, false)));
 }
 
-/* The request starts over later, with nothing counted. */
-static void give_back(struct request *r)
+/* With the lock held. False if the one that is to give way is another loop's:
+ * then that is told. */
+static bool is_own(struct fetch *fetch, struct flier *giver)
 {
-    struct fetch *fetch = r->fetch;
-    struct job *job = unlink_request(r);
-    run_given_back(fetch->run, job);
-    loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
-                job);
+    if (fetch_of(giver) == fetch)
+        return true;
+    fetch->neighbours->ring(fetch_of(giver));
+    return false;
 }
 
-bool fetch_give_way(struct request *r)
+static bool give_way(struct request *r)
 {
-    struct fetch *fetch = r->fetch;
-    bool own;
-    size_t left = r->written > 0
-                      ? 0
-                      : loops_find_newest(fetch->loops, fetch->number, &own);
-    if (left == 0)
+    struct fetch *fetch = r->arg;
+    lock(fetch);
+    struct flier *giver =
+        r->body.written > 0 ? NULL : flight_give_way(fetch->flight, &r->flier);
+    size_t left = fetch->flight->limit;
+    bool own = giver == NULL || is_own(fetch, giver);
+    unlock(fetch);
+    if (giver == NULL)
         return false;
     run_warn_shortage(fetch->run, exchange_outcome(r->x)->cause, left);
-    if (own && fetch->last != r)
-        give_back(fetch->last);
-    give_back(r); /* it is the next that is taken */
+    if (own && giver != &r->flier)
+        (void)leave((struct request *)giver, true);
+    (void)leave(r, true); /* it is the next that is taken */
     return true;
 }
 
+static const struct request_owner request_owner = {has_turn, watch_output,
+                                                   give_way, step_finish};
+
 /* --- Step take ---------------------------------------------------------- */
 
-/* The job fails before it has begun. */
+/* Nothing is in flight that could give back what there is too little of. */
 static void fail_job(struct fetch *fetch, struct job *job)
 {
+    if (job == NULL) {
+        run_fail(fetch->run, "%s", strerror(ENOMEM));
+        return;
+    }
     job->outcome = OUTCOME_NONE;
     outcome_set(&job->outcome, RESULT_NO_RESOURCES, "%s", strerror(ENOMEM));
-    uint64_t turn = run_finish(fetch->run, job);
-    loops_leave(fetch->loops, fetch->number, first_id(fetch), last_id(fetch),
-                NULL);
-    loops_pass_turn(fetch->loops, fetch->number, turn);
+    pass_turn(fetch, run_finish(fetch->run, job));
     base_next_turn(&fetch->take);
 }
 
-/* There is not even the memory to begin. With nothing in flight there is
- * nothing to wait for: the job fails, if there is one. */
+/* There is not even the memory to begin with a job; or (NULL) to get one. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
-    bool has_turn = job != NULL && job->id == atomic_load(&fetch->loops->turn);
-    size_t left = loops_begin_later(fetch->loops, fetch->number,
-                                    first_id(fetch), last_id(fetch), job);
-    /* The first in line never waits for a later one, which may be waiting for
-     * its turn; so it gets that one's place. */
-    if (left > 0 && has_turn &&
-        loops_ask_newest(fetch->loops, fetch->number) && fetch->last != NULL)
-        give_back(fetch->last);
+    struct flier *giver = NULL;
+    lock(fetch);
+    size_t left = fetch->flight->count;
+    if (left > 0 && job != NULL) {
+        jobs_give_back(&fetch->run->jobs, job);
+        giver = flight_make_room(fetch->flight, job->id);
+    }
+    bool own = giver != NULL && is_own(fetch, giver);
+    unlock(fetch);
+    if (own)
+        (void)leave((struct request *)giver, true);
     if (left > 0)
         run_warn_shortage(fetch->run, strerror(ENOMEM), left);
-    else if (job != NULL)
-        fail_job(fetch, job);
     else
-        run_fail(fetch->run, "%s", strerror(ENOMEM));
+        fail_job(fetch, job);
+}
+
+/* Reads --input once. 0 or -ENOMEM. */
+static int read_input(struct fetch *fetch)
+{
+    char text[RUN_INPUT];
+    struct run *run = fetch->run;
+    lock(fetch);
+    int error = jobs_reserve(&run->jobs, sizeof text);
+    unlock(fetch);
+    /* A disk, or a message about it, may take its time. */
+    ssize_t n = error == 0 ? run_take_input(run, text) : -EAGAIN;
+    lock(fetch);
+    if (error == 0)
+        error = run_feed_input(run, text, n);
+    if (fetch->neighbours != NULL)
+        fetch->neighbours->ring_all(fetch);
+    unlock(fetch);
+    return error;
 }
 
 /* For loop 0. Sees to it that --input is read as soon as it has something. A
  * file always has, and is read at once: then true. */
 static bool ask_for_input(struct fetch *fetch)
 {
-    struct run *run = fetch->run;
-    if (run->input == -1 || event_add(&fetch->input, NULL) == 0)
+    if (fetch->run->input == -1 || event_add(&fetch->input, NULL) == 0)
         return false; /* on_input goes on */
-    if (loops_read_input(fetch->loops) != 0)
+    if (read_input(fetch) != 0)
         begin_later(fetch, NULL);
     return true;
+}
+
+/* Takes a job, and a place for it. 1; 0 when there is no place; -EAGAIN when
+ * there is no job for now; -ENOENT when there is none left; -EBUSY when none is
+ * given out before the turn has moved, or a stalled reader goes on; -ENOMEM. */
+static int take_job(struct fetch *fetch, struct request *r, struct job **job)
+{
+    struct run *run = fetch->run;
+    int got = 0;
+    lock(fetch);
+    if (flight_may_enter(fetch->flight, jobs_first(&run->jobs))) {
+        got = run_next(run, job);
+        if (got == 1)
+            flight_enter(fetch->flight, &r->flier, (*job)->id);
+        else if (got == 0)
+            got = jobs_done(&run->jobs) ? -ENOENT : -EAGAIN;
+        fetch->awaits_turn = got == -EBUSY;
+        if (got == -EAGAIN && run->input != -1 && fetch->number != 0)
+            fetch->neighbours->want_input(fetch);
+    }
+    unlock(fetch);
+    return got;
+}
+
+/* Begins with a request, if there is a job and a place. 1, or as take_job. */
+static int begin(struct fetch *fetch)
+{
+    struct job *job = NULL;
+    struct request *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        begin_later(fetch, NULL);
+        return -ENOMEM;
+    }
+    r->owner = &request_owner;
+    r->arg = fetch;
+    r->run = fetch->run;
+    r->loop = &fetch->loop;
+    int got = take_job(fetch, r, &job);
+    if (got == 1 && request_open(r, job) != 0) {
+        lock(fetch);
+        flight_leave(fetch->flight, &r->flier);
+        unlock(fetch);
+        got = -ENOMEM;
+    }
+    if (got != 1)
+        free(r);
+    if (got == -ENOMEM)
+        begin_later(fetch, job);
+    if (got != 1)
+        return got;
+    fetch->in_flight++;
+    run_started(fetch->run, job, (int)fetch->number);
+    request_advance(r);
+    return 1;
+}
+
+/* True if nothing is in flight, and no job will come. */
+static bool all_is_done(struct fetch *fetch)
+{
+    lock(fetch);
+    bool done = fetch->flight->count == 0 && jobs_done(&fetch->run->jobs);
+    if (done && fetch->neighbours != NULL)
+        fetch->neighbours->ring_all(fetch);
+    unlock(fetch);
+    return done;
 }
 
 /* Step take: jobs for all places. --input is read only when a job is missing,
  * so its writer feels back-pressure, too. */
 static void step_take(struct fetch *fetch)
 {
-    struct run *run = fetch->run;
     int left = TAKE_SHARE;
+    int got = 1;
     trace_step(&fetch->lane, STEP_TAKE);
     fetch->taking = true;
-    while (fetch->in_flight < fetch->share && !run_stopping(run)) {
-        struct job *job = NULL;
+    while (got == 1 && fetch->in_flight < fetch->share &&
+           !run_stopping(fetch->run)) {
         if (left-- == 0) {
             base_next_turn(&fetch->take); /* the rest after the others */
             break;
         }
-        int got = loops_take(fetch->loops, fetch->number, &job);
-        if (got == 1)
-            got = request_begin(fetch, job);
-        else if (got == -EAGAIN && fetch->number == 0 && ask_for_input(fetch))
-            continue;
-        else if (got != -ENOMEM) {
-            if (got == -ENOENT)
-                idle_expect(&fetch->loop.idle, fetch->in_flight);
-            break;
-        }
-        if (got == -ENOMEM) {
-            begin_later(fetch, job);
-            break;
-        }
+        got = begin(fetch);
+        if (got == -EAGAIN && fetch->number == 0 && ask_for_input(fetch))
+            got = 1;
     }
+    if (got == -ENOENT)
+        idle_expect(&fetch->loop.idle, fetch->in_flight);
     fetch->taking = false;
-    if (run_stopping(run) || loops_are_done(fetch->loops, fetch->number))
+    if (run_stopping(fetch->run) || all_is_done(fetch))
         event_base_loopbreak(fetch->loop.base);
     trace_step(&fetch->lane, STEP_NONE);
 }
@@ -243,21 +345,34 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     /* -ENOMEM is tried again, but not in vain for ever. */
-    if (loops_read_input(fetch->loops) != 0 && run_in_flight(fetch->run) == 0)
+    if (read_input(fetch) != 0 && run_in_flight(fetch->run) == 0)
         run_fail(fetch->run, "%s", strerror(ENOMEM));
     step_take(fetch);
 }
 
-/* Another loop has done something that concerns this one. */
-static void on_bell(evutil_socket_t fd, short what, void *arg)
+/* The request of this loop that is to give way; or NULL. */
+static struct request *find_giver(struct fetch *fetch)
 {
-    struct fetch *fetch = arg;
-    if (loops_must_give_way(fetch->loops, fetch->number) &&
-        fetch->last != NULL && !fetch_has_turn(fetch->last))
-        give_back(fetch->last);
-    if (fetch->number == 0 && loops_want_input(fetch->loops))
+    lock(fetch);
+    struct flier *at = fetch->flight->givers > 0 ? fetch->flight->last : NULL;
+    while (at != NULL && (!at->gives_way || fetch_of(at) != fetch))
+        at = at->before;
+    unlock(fetch);
+    return (struct request *)at;
+}
+
+void fetch_look_around(struct fetch *fetch)
+{
+    struct request *giver = find_giver(fetch);
+    if (giver != NULL)
+        (void)leave(giver, true);
+    lock(fetch);
+    bool wanted = fetch->input_wanted;
+    fetch->input_wanted = false;
+    unlock(fetch);
+    if (wanted)
         (void)ask_for_input(fetch);
-    on_output(fd, what, fetch);
+    on_output(-1, 0, fetch);
     step_take(fetch);
 }
 
@@ -275,7 +390,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     run_tick(fetch->run);
-    if (loops_want_turn(fetch->loops))
+    lock(fetch);
+    bool refused = fetch->awaits_turn;
+    unlock(fetch);
+    if (refused)
         step_take(fetch); /* perhaps a reader goes on that had stalled */
 }
 
@@ -291,14 +409,12 @@ static void name_lane(struct fetch *fetch)
         trace_add(&fetch->run->trace, &fetch->lane, name);
 }
 
-/* The events that are not a request's. */
+/* The events that are not a request's. 0 or -ENOMEM. */
 static int add_events(struct fetch *fetch)
 {
     struct timeval tick = {.tv_usec = RUN_TICK_MS * 1000L};
     struct run *run = fetch->run;
     struct event_base *base = fetch->loop.base;
-    struct event *bell = &fetch->loops->members[fetch->number].bell;
-    event_assign(bell, base, -1, 0, on_bell, fetch);
     event_assign(&fetch->take, base, -1, 0, on_take, fetch);
     event_assign(&fetch->input, base, run->input, EV_READ, on_input, fetch);
     event_assign(&fetch->stop, base, run->stop_fd, EV_READ, on_stop, fetch);
@@ -308,65 +424,57 @@ static int add_events(struct fetch *fetch)
     event_assign(&fetch->tick, base, -1, EV_PERSIST, on_tick, fetch);
     (void)event_priority_set(&fetch->stop, BASE_FIRST);
     event_active(&fetch->take, EV_TIMEOUT, 1);
-    if (event_add(&fetch->stop, NULL) != 0 ||
-        event_add(&fetch->tick, &tick) != 0)
-        return -ENOMEM; /* step_stop frees it all */
-    loops_set_awake(fetch->loops, fetch->number, true);
-    return 0;
+    bool added = event_add(&fetch->stop, NULL) == 0 &&
+                 event_add(&fetch->tick, &tick) == 0;
+    return added ? 0 : -ENOMEM;
 }
 
-/* The idle connections that a loop may keep: no more than --jobs altogether.
- */
-static size_t idle_share(const struct options *options, size_t loops,
-                         size_t number)
+/* Step start: makes a loop. (An nth of --jobs may be in flight there, and as
+ * many idle connections are kept.) */
+static int step_start(struct fetch *fetch, size_t loops)
 {
-    return options->jobs / loops + (number < options->jobs % loops ? 1 : 0);
-}
-
-/* Step start: makes a loop. */
-static int step_start(struct fetch *fetch, struct loops *loops, size_t number)
-{
-    const struct options *options = loops->run->options;
-    *fetch = (struct fetch){.run = loops->run,
-                            .loops = loops,
-                            .number = number,
-                            .share = (options->jobs + loops->count - 1) /
-                                     loops->count};
+    struct run *run = fetch->run;
+    const struct options *options = run->options;
+    size_t more = fetch->number < options->jobs % loops ? 1 : 0;
+    fetch->share = (options->jobs + loops - 1) / loops;
     name_lane(fetch);
     trace_step(&fetch->lane, STEP_START);
-    struct event_base *base;
-    int error = base_open(&base, options);
+    fetch->loop =
+        (struct loop){.tls = &run->tls,
+                      .trace = &run->trace,
+                      .connect_timeout_us = options->connect_timeout_us};
+    int error = base_open(&fetch->loop.base, options);
     if (error != 0)
         return error;
-    fetch->loop =
-        (struct loop){.base = base,
-                      .tls = &loops->run->tls,
-                      .trace = &loops->run->trace,
-                      .connect_timeout_us = options->connect_timeout_us};
-    error = loop_open(&fetch->loop, idle_share(options, loops->count, number));
+    error = loop_open(&fetch->loop, options->jobs / loops + more);
     if (error == 0)
         return add_events(fetch);
-    event_base_free(base);
+    event_base_free(fetch->loop.base);
     fetch->loop.base = NULL;
     return error;
+}
+
+/* A request of this loop that is in flight; or NULL. */
+static struct request *find_own(struct fetch *fetch)
+{
+    lock(fetch);
+    struct flier *at = fetch->flight->first;
+    while (at != NULL && fetch_of(at) != fetch)
+        at = at->after;
+    unlock(fetch);
+    return (struct request *)at;
 }
 
 /* Step stop: cancels what is in flight and frees the loop. */
 static void step_stop(struct fetch *fetch)
 {
-    struct event *const events[] = {&fetch->loops->members[fetch->number].bell,
-                                    &fetch->take,
-                                    &fetch->input,
-                                    &fetch->stop,
-                                    &fetch->output,
-                                    &fetch->output_again,
-                                    &fetch->tick};
-    if (fetch->loop.base == NULL)
-        return;
+    struct event *const events[] = {&fetch->take,         &fetch->input,
+                                    &fetch->stop,         &fetch->output,
+                                    &fetch->output_again, &fetch->tick};
+    struct request *r;
     trace_step(&fetch->lane, STEP_STOP);
-    loops_set_awake(fetch->loops, fetch->number, false);
-    while (fetch->first != NULL)
-        request_cancel(fetch->first);
+    while ((r = find_own(fetch)) != NULL)
+        request_cancel(r);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)
         event_del(events[i]);
     loop_close(&fetch->loop);
@@ -374,96 +482,25 @@ static void step_stop(struct fetch *fetch)
     trace_step(&fetch->lane, STEP_NONE);
 }
 
-/* What one loop does, from its first turn to its last. */
-static void *dispatch(void *arg)
+int fetch_open(struct fetch *fetch, struct run *run, struct flight *flight,
+               size_t number, size_t count)
 {
-    struct fetch *fetch = arg;
+    *fetch = (struct fetch){.run = run, .flight = flight, .number = number};
+    int error = step_start(fetch, count);
+    if (error != 0)
+        fetch_close(fetch);
+    return error;
+}
+
+void fetch_run(struct fetch *fetch)
+{
     if (event_base_dispatch(fetch->loop.base) == -1)
         run_fail(fetch->run, "the event loop: %s", strerror(EIO));
-    step_stop(fetch);
-    return NULL;
 }
 
-/* A thread for a loop. Signals are the main thread's. */
-static int start_thread(struct fetch *fetch)
+void fetch_close(struct fetch *fetch)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = -pthread_create(&fetch->thread, NULL, dispatch, fetch);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
-/* Makes the loops, as many as can be. All are made before one runs: it might
- * take the descriptors that base_open has just seen, and libevent would end
- * the program. 0 or a negative errno. */
-static int start_loops(struct loops *loops, struct fetch *all, size_t *made)
-{
-    int error = 0;
-    for (*made = 0; *made < loops->count; (*made)++) {
-        error = step_start(&all[*made], loops, *made);
-        if (error != 0) {
-            step_stop(&all[*made]);
-            break;
-        }
-    }
-    return error;
-}
-
-/* Gives each loop its thread, as far as there are any: of those that have none
- * nothing is left. Loop 0 is the calling thread's. 0 or a negative errno. */
-static int start_threads(struct fetch *all, size_t made, size_t *running)
-{
-    int error = 0;
-    for (*running = 1; *running < made; (*running)++) {
-        error = start_thread(&all[*running]);
-        if (error != 0)
-            break;
-    }
-    for (size_t i = *running; i < made; i++)
-        step_stop(&all[i]);
-    return error;
-}
-
-static void run_loops(struct loops *loops, struct fetch *all)
-{
-    size_t made;
-    size_t running;
-    int error = start_loops(loops, all, &made);
-    if (made == 0) {
-        run_fail(loops->run, "the event loop: %s", strerror(-error));
-        return;
-    }
-    int no_thread = start_threads(all, made, &running);
-    if (no_thread != 0)
-        error = no_thread;
-    if (error != 0)
-        run_warn(loops->run, "no more loops than %zu can be made: %s", running,
-                 strerror(-error));
-    (void)dispatch(&all[0]);
-    while (--running > 0)
-        (void)pthread_join(all[running].thread, NULL);
-}
-
-void model_run(struct run *run)
-{
-    struct loops loops;
-    size_t count = run->options->loops;
-    if (count > run->options->jobs)
-        count = run->options->jobs;
-    struct fetch *all = calloc(count, sizeof *all);
-    int error = all != NULL ? base_prepare(count > 1) : -ENOMEM;
-    if (error == 0)
-        error = loops_open(&loops, run, count);
-    if (error == 0) {
-        loops.limit = base_most(run, loops.limit);
-        run_loops(&loops, all);
-        loops_close(&loops);
-    } else {
-        run_fail(run, "%s", strerror(-error));
-    }
-    libevent_global_shutdown();
-    free(all);
+    if (fetch->loop.base != NULL)
+        step_stop(fetch);
+    fetch->loop.base = NULL;
 }

@@ -1,245 +1,199 @@
-/* loops: what the event loops of one run share. See loops.h. */
+/* loops: several event loops, for --loops. See loops.h. */
 #include "loops.h"
+
+#include "base.h"
+#include "fetch.h"
 
 #include <errno.h>
 #include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
-int loops_open(struct loops *loops, struct run *run, size_t count)
+struct member {
+    struct fetch fetch; /* first: one is the other */
+    pthread_t thread;   /* of all but the first, which is the caller's */
+    struct event bell;
+    bool awake; /* behind the lock: the bell is there */
+};
+
+struct loops {
+    pthread_mutex_t lock;
+    struct member *members;
+    size_t count;
+};
+
+/* --- What a loop does because it is not alone --------------------------- */
+
+static void lock(struct fetch *self)
 {
-    *loops = (struct loops){
-        .run = run, .count = count, .limit = run->options->jobs};
-    loops->members = calloc(count, sizeof *loops->members);
-    if (loops->members == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        loops->members[i].first = NO_ID;
-    int error = -pthread_mutex_init(&loops->lock, NULL);
-    if (error != 0)
-        free(loops->members);
-    return error;
+    pthread_mutex_lock(&self->loops->lock);
 }
 
-void loops_close(struct loops *loops)
+static void unlock(struct fetch *self)
 {
-    (void)pthread_mutex_destroy(&loops->lock);
-    free(loops->members);
+    pthread_mutex_unlock(&self->loops->lock);
 }
 
-/* --- Bells -------------------------------------------------------------- */
-
-static void ring_locked(struct loops *loops, size_t number)
+static void ring(struct fetch *other)
 {
-    struct member *member = &loops->members[number];
+    struct member *member = (struct member *)other;
     if (member->awake)
         event_active(&member->bell, EV_TIMEOUT, 1);
 }
 
-static void ring_others_locked(struct loops *loops, size_t self)
+static void ring_all(struct fetch *self)
 {
+    struct loops *loops = self->loops;
     for (size_t i = 0; i < loops->count; i++) {
-        if (i != self)
-            ring_locked(loops, i);
+        if (i != self->number)
+            ring(&loops->members[i].fetch);
     }
 }
 
-void loops_set_awake(struct loops *loops, size_t self, bool awake)
+static void turn_moved(struct fetch *self, struct fetch *whose)
 {
-    pthread_mutex_lock(&loops->lock);
-    loops->members[self].awake = awake;
-    pthread_mutex_unlock(&loops->lock);
-}
-
-/* --- Places ------------------------------------------------------------- */
-
-static void note_locked(struct loops *loops, size_t self, uint64_t first,
-                        uint64_t last)
-{
-    loops->members[self].first = first;
-    loops->members[self].last = last;
-}
-
-/* The job is one of the loop's from here on, and not only when it is linked:
- * who looks for the newest meanwhile would pass it over, and the first in line
- * would wait for a place that it has. */
-static void note_taken_locked(struct loops *loops, size_t self, uint64_t id)
-{
-    struct member *member = &loops->members[self];
-    note_locked(loops, self, id < member->first ? id : member->first,
-                id > member->last ? id : member->last);
-}
-
-/* True if the first in line has given way. It needs no place: all that have
- * one may be waiting for it. */
-static bool first_waits_locked(const struct loops *loops)
-{
-    return jobs_first(&loops->run->jobs) == atomic_load(&loops->turn);
-}
-
-int loops_take(struct loops *loops, size_t self, struct job **job)
-{
-    int got = 0;
-    pthread_mutex_lock(&loops->lock);
-    if (loops->in_flight < loops->limit || first_waits_locked(loops)) {
-        got = run_next(loops->run, job);
-        if (got == 1) {
-            loops->in_flight++;
-            note_taken_locked(loops, self, (*job)->id);
-        }
-        if (got == 0)
-            got = jobs_done(&loops->run->jobs) ? -ENOENT : -EAGAIN;
-        if (got == -EBUSY)
-            loops->turn_wanted = true;
-        if (got == -EAGAIN && loops->run->input != -1 && self != 0) {
-            loops->input_wanted = true;
-            ring_locked(loops, 0);
-        }
-    }
-    pthread_mutex_unlock(&loops->lock);
-    return got;
-}
-
-void loops_note(struct loops *loops, size_t self, uint64_t first,
-                uint64_t last)
-{
-    pthread_mutex_lock(&loops->lock);
-    note_locked(loops, self, first, last);
-    pthread_mutex_unlock(&loops->lock);
-}
-
-void loops_leave(struct loops *loops, size_t self, uint64_t first,
-                 uint64_t last, struct job *returned)
-{
-    pthread_mutex_lock(&loops->lock);
-    loops->in_flight--;
-    note_locked(loops, self, first, last);
-    if (returned != NULL)
-        jobs_give_back(&loops->run->jobs, returned);
-    pthread_mutex_unlock(&loops->lock);
-}
-
-bool loops_are_done(struct loops *loops, size_t self)
-{
-    pthread_mutex_lock(&loops->lock);
-    bool done = loops->in_flight == 0 && jobs_done(&loops->run->jobs);
-    if (done)
-        ring_others_locked(loops, self);
-    pthread_mutex_unlock(&loops->lock);
-    return done;
-}
-
-/* --- The turn ----------------------------------------------------------- */
-
-void loops_pass_turn(struct loops *loops, size_t self, uint64_t turn)
-{
-    pthread_mutex_lock(&loops->lock);
-    /* Of two loops that finish at once, the slower may bring an older turn. */
-    if (turn > atomic_load(&loops->turn)) {
-        atomic_store(&loops->turn, turn);
-        for (size_t i = 0; i < loops->count; i++) {
-            if (i != self &&
-                (loops->turn_wanted || loops->members[i].first == turn))
-                ring_locked(loops, i);
-        }
-        loops->turn_wanted = false;
-    }
-    pthread_mutex_unlock(&loops->lock);
-}
-
-/* --- Shortages ---------------------------------------------------------- */
-
-size_t loops_begin_later(struct loops *loops, size_t self, uint64_t first,
-                         uint64_t last, struct job *job)
-{
-    pthread_mutex_lock(&loops->lock);
-    note_locked(loops, self, first, last);
-    size_t left = loops->in_flight - (job != NULL ? 1 : 0);
-    if (left > 0 && job != NULL) {
-        loops->in_flight--;
-        jobs_give_back(&loops->run->jobs, job);
-    }
-    if (left > 0)
-        loops->limit = left;
-    pthread_mutex_unlock(&loops->lock);
-    return left;
-}
-
-/* The loop that has the newest request is told to give way; true if that is
- * the caller, who is not told but knows. */
-static bool ask_newest_locked(struct loops *loops, size_t self)
-{
-    size_t newest = self;
+    struct loops *loops = self->loops;
     for (size_t i = 0; i < loops->count; i++) {
-        if (loops->members[i].last > loops->members[newest].last)
-            newest = i;
+        struct fetch *other = &loops->members[i].fetch;
+        if (other != self && (other == whose || other->awaits_turn))
+            ring(other);
     }
-    if (newest != self) {
-        loops->members[newest].give_way = true;
-        ring_locked(loops, newest);
-    }
-    return newest == self;
 }
 
-bool loops_ask_newest(struct loops *loops, size_t self)
+static void want_input(struct fetch *self)
 {
-    pthread_mutex_lock(&loops->lock);
-    bool own = ask_newest_locked(loops, self);
-    pthread_mutex_unlock(&loops->lock);
-    return own;
+    struct fetch *reader = &self->loops->members[0].fetch;
+    reader->input_wanted = true;
+    ring(reader);
 }
 
-size_t loops_find_newest(struct loops *loops, size_t self, bool *own)
+static const struct neighbours neighbours = {lock,     unlock,     ring,
+                                             ring_all, turn_moved, want_input};
+
+static void on_bell(evutil_socket_t fd, short what, void *arg)
 {
-    pthread_mutex_lock(&loops->lock);
-    size_t left = loops->in_flight - 1 + (first_waits_locked(loops) ? 1 : 0);
-    if (left > 0) {
-        loops->limit = left;
-        *own = ask_newest_locked(loops, self);
-    }
-    pthread_mutex_unlock(&loops->lock);
-    return left;
+    (void)fd;
+    (void)what;
+    fetch_look_around(arg);
 }
 
-bool loops_must_give_way(struct loops *loops, size_t self)
+static void set_awake(struct member *member, bool awake)
 {
-    pthread_mutex_lock(&loops->lock);
-    bool must = loops->members[self].give_way;
-    loops->members[self].give_way = false;
-    pthread_mutex_unlock(&loops->lock);
-    return must;
+    lock(&member->fetch);
+    member->awake = awake;
+    unlock(&member->fetch);
 }
 
-/* --- Input -------------------------------------------------------------- */
+/* --- Members ------------------------------------------------------------ */
 
-int loops_read_input(struct loops *loops)
+static int open_member(struct loops *loops, struct run *run,
+                       struct flight *flight, size_t number)
 {
-    char text[RUN_INPUT];
-    pthread_mutex_lock(&loops->lock);
-    int error = jobs_reserve(&loops->run->jobs, sizeof text);
-    pthread_mutex_unlock(&loops->lock);
-    /* A disk, or a message about it, may take its time. */
-    ssize_t n = error == 0 ? run_take_input(loops->run, text) : -EAGAIN;
-    pthread_mutex_lock(&loops->lock);
-    if (error == 0)
-        error = run_feed_input(loops->run, text, n);
-    loops->input_wanted = false;
-    ring_others_locked(loops, 0);
-    pthread_mutex_unlock(&loops->lock);
+    struct member *member = &loops->members[number];
+    int error = fetch_open(&member->fetch, run, flight, number, loops->count);
+    if (error != 0)
+        return error;
+    member->fetch.neighbours = &neighbours;
+    member->fetch.loops = loops;
+    event_assign(&member->bell, member->fetch.loop.base, -1, 0, on_bell,
+                 &member->fetch);
+    set_awake(member, true);
+    return 0;
+}
+
+static void close_member(struct member *member)
+{
+    set_awake(member, false);
+    event_del(&member->bell);
+    fetch_close(&member->fetch);
+}
+
+static void *run_member(void *arg)
+{
+    struct member *member = arg;
+    fetch_run(&member->fetch);
+    close_member(member);
+    return NULL;
+}
+
+/* A thread for a loop. Signals are the main thread's. */
+static int start_thread(struct member *member)
+{
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = -pthread_create(&member->thread, NULL, run_member, member);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }
 
-bool loops_want_input(struct loops *loops)
+/* Makes the loops, as many as can be. All are made before one runs: it might
+ * take the descriptors that base_open has just seen, and libevent would end
+ * the program. 0 or the negative errno that the next one met. */
+static int open_members(struct loops *loops, struct run *run,
+                        struct flight *flight)
 {
-    pthread_mutex_lock(&loops->lock);
-    bool wanted = loops->input_wanted;
-    pthread_mutex_unlock(&loops->lock);
-    return wanted;
+    size_t wanted = loops->count;
+    size_t made = 0;
+    int error = 0;
+    while (made < wanted && error == 0) {
+        error = open_member(loops, run, flight, made);
+        made += error == 0;
+    }
+    loops->count = made;
+    return error;
 }
 
-bool loops_want_turn(struct loops *loops)
+/* Starts a thread for each loop but the first. Loops whose thread cannot be
+ * started are freed. 0 or a negative errno. */
+static int start_threads(struct loops *loops, size_t *running)
 {
-    pthread_mutex_lock(&loops->lock);
-    bool wanted = loops->turn_wanted;
-    pthread_mutex_unlock(&loops->lock);
-    return wanted;
+    int error = 0;
+    for (*running = 1; *running < loops->count && error == 0; (*running)++)
+        error = start_thread(&loops->members[*running]);
+    if (error != 0)
+        (*running)--;
+    for (size_t i = *running; i < loops->count; i++)
+        close_member(&loops->members[i]);
+    return error;
+}
+
+static int run_members(struct loops *loops, struct run *run,
+                       struct flight *flight)
+{
+    size_t running;
+    int error = open_members(loops, run, flight);
+    if (loops->count == 0)
+        return error;
+    int no_thread = start_threads(loops, &running);
+    if (no_thread != 0)
+        error = no_thread;
+    if (error != 0)
+        run_warn(run, "no more loops than %zu can be made: %s", running,
+                 strerror(-error));
+    (void)run_member(&loops->members[0]);
+    while (--running > 0)
+        (void)pthread_join(loops->members[running].thread, NULL);
+    return 0;
+}
+
+int loops_run(struct run *run, struct flight *flight, size_t count)
+{
+    struct loops loops = {.count = count};
+    int error = base_prepare(true);
+    if (error != 0)
+        return error;
+    loops.members = calloc(count, sizeof *loops.members);
+    if (loops.members == NULL)
+        return -ENOMEM;
+    error = -pthread_mutex_init(&loops.lock, NULL);
+    if (error == 0) {
+        error = run_members(&loops, run, flight);
+        (void)pthread_mutex_destroy(&loops.lock);
+    }
+    free(loops.members);
+    return error;
 }

@@ -1,35 +1,14 @@
 /*
  * secure: a connection that speaks TLS: libevent's bufferevent over OpenSSL.
- * See connection.h and tls.h.
+ * See socket.h and tls.h.
  *
- * The socket is connected like any other; then this takes it over. What is
- * written goes through the bufferevent alone, and what is read comes through
- * it, but for one case: when a limit has passed, what has arrived is read past
- * it, as over any other connection.
+ * The socket is connected like any other; then this takes it over.
  */
-#include "connection.h"
+#include "socket.h"
 
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    (void)bev;
-    if (!connection_drop_idle(arg))
-        connection_hand_on_input(arg);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-    struct connection *c = arg;
-    int error = (what & BEV_EVENT_ERROR) != 0
-                    ? tls_bufferevent_failure(c->tls, bev)
-                    : 0;
-    connection_ended(c, (what & BEV_EVENT_WRITING) != 0, error);
-}
 
 static void on_handshake_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -38,42 +17,16 @@ static void on_handshake_event(struct bufferevent *bev, short what, void *arg)
                     ? 0
                     : tls_bufferevent_failure(c->tls, bev);
     event_del(&c->event);
-    if (error != 0) {
+    if (error != 0)
         connection_address_failed(c, error);
-        return;
-    }
-    bufferevent_setcb(bev, on_read, NULL, on_event, c);
-    connection_has_stream(c);
+    else
+        socket_is_connected(c);
 }
 
-static void read_arrived(struct connection *c)
+/* The socket is connected: takes it over, and has TLS on it. */
+static void begin(struct connection *c)
 {
-    int arrived = 0;
-    short events;
-    if (ioctl(bufferevent_getfd(c->bev), FIONREAD, &arrived) == -1)
-        arrived = 0;
-    connection_hand_on_input(c);
-    ssize_t left = (ssize_t)arrived + 1; /* the end itself counts as one */
-    while (left > 0 && connection_is_readable(c)) {
-        size_t part = (size_t)left < LOOP_CHUNK ? (size_t)left : LOOP_CHUNK;
-        ssize_t n = tls_read(c->tls, c->loop->chunk, part, &events);
-        if (n == -EAGAIN)
-            return;
-        if (n > 0)
-            c->owner->readable(c->arg, c->loop->chunk, (size_t)n);
-        else
-            c->owner->ended(c->arg, (int)n);
-        left -= n > 0 ? n : left;
-    }
-}
-
-static const struct connection_kind secure_kind = {
-    connection_pause_bufferevent, connection_resume_bufferevent, read_arrived,
-    connection_drop_bufferevent};
-
-void secure_open(struct connection *c, int fd)
-{
-    c->kind = &secure_kind;
+    int fd = connection_detach(c);
     c->state = SECURING;
     /* For the first of a run this loads OpenSSL and reads the certificates: some
      * 10 ms for which the loop waits. */
@@ -95,3 +48,10 @@ void secure_open(struct connection *c, int fd)
     }
     bufferevent_setcb(c->bev, NULL, NULL, on_handshake_event, c);
 }
+
+const struct connection_kind secure_kind = {
+    .looks_up = true,
+    .open = socket_open,
+    .dialled = begin,
+    BUFFEREVENT_KIND,
+};

@@ -49,7 +49,7 @@ const WAITS = {
         deliver: ['its source is paused; nobody sleeps', 'evloop/connection.c',
             'connection_pause'],
         'deliver at the end': ['the source has ended; its stash is written out',
-            'evloop/deliver.c', 'deliver_end'],
+            'evloop/body.c', 'complete_body'],
     },
 };
 

@@ -269,7 +269,7 @@ test('the columns stand side by side, each with its own code', async () => {
                 boxes[1].top === boxes[2].top, 'aligned');
             assert.ok(boxes[0].left < boxes[1].left &&
                 boxes[1].left < boxes[2].left, 'in order');
-            ['threads/fetch.c', 'processes/worker.c', 'evloop/deliver.c']
+            ['threads/fetch.c', 'processes/worker.c', 'evloop/request.c']
                 .forEach((file, i) => {
                     const { code } = definition(file, 'step_deliver');
                     assert.ok(boxes[i].text.includes(code), file);

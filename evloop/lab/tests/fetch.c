@@ -73,7 +73,7 @@ static void one_request(void)
     fetcher_wait(&hint);
     fetcher_expect(0, "ok", &hint);
     lab_check(strcmp(fetcher_said(0, "bytes"), "1000") == 0,
-              "not all of the body was delivered", "step_receive",
+              "not all of the body was delivered", "on_readable",
               "a body of 1000 bytes: the report says %s",
               fetcher_said(0, "bytes"));
     fetcher_expect_status(0, &hint);
@@ -113,7 +113,7 @@ static void check_file(const char *path, const char *expected)
                   memcmp(text, expected, n) == 0,
               "what comes in pieces is one stream of bytes: it may be cut "
               "anywhere",
-              "step_receive: what it does with the rest of what has come",
+              "on_readable: what becomes of the rest of what has come",
               "the file %s has %zu bytes, '%.60s', not the %zu of '%.60s'",
               path, n, text, strlen(expected), expected);
     if (file != NULL)
@@ -124,7 +124,7 @@ static void in_pieces(void)
 {
     static const struct hint hint = {
         "bytes are lost where a piece ends",
-        "step_receive, on_readable, connection_hand_on_input"};
+        "on_readable, connection_hand_on_input"};
     static const char first[] = "HTTP/1.1 200 OK\r\n"
                                 "Transfer-Encoding: chunked\r\n\r\n"
                                 "5\r\nwhole\r\n7\r\n in the\r\n"

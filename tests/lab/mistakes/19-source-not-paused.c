@@ -1,7 +1,7 @@
 /*
  * Mistake 19: the write high-watermark is trusted to pause the source
  * Lab: evloop
- * File: evloop/connection.c
+ * File: evloop/socket.c
  * Caught by: slow_consumer_stops_the_source
  *
  * Symptom: with a consumer that is slow or stands still (`| less`) the

@@ -1,7 +1,7 @@
 /*
  * Mistake 21: paused by the read high-watermark
  * Lab: evloop
- * File: evloop/connection.c
+ * File: evloop/socket.c
  * Caught by: pause_sleeps
  *
  * Symptom: all that is fetched is right, and memory is bounded. But while the

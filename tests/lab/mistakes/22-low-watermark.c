@@ -1,7 +1,7 @@
 /*
  * Mistake 22: a low watermark is taken for the size of a message
  * Lab: evloop
- * File: evloop/connection.c
+ * File: evloop/socket.c
  * Caught by: short_tail
  *
  * Symptom: a large response stands still near its end, and a small one never

@@ -14,11 +14,11 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (clock_us() < exchange_deadline(r->x)) {
-        request_set_timer(r);
+        set_timer(r);
     } else if (exchange_want(r->x) == WANT_WAIT) {
         exchange_waited(r->x, clock_us());
         request_advance(r);
-    } else {
+    } else if (!reads_first(r)) {
         step_expire(r);
     }
 }

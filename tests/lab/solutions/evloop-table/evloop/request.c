@@ -2,6 +2,7 @@
 /* request: one request of the event loop. See request.h. */
 #include "request.h"
 
+#include "base.h"
 #include "clock.h"
 #include "upload.h"
 
@@ -14,24 +15,56 @@
 #define UPLOAD_PIECE ((size_t)64 * 1024)
 #define UPLOAD_SHARE 4
 
-/* --- Step receive ------------------------------------------------------- */
+static void set_timer(struct request *r);
 
-/* Step receive: feeds what has come to the exchange, and delivers the body. */
-static void step_receive(struct request *r, const char *p, size_t n)
+/* --- Steps receive (its reading is the connection's) and deliver --------- */
+
+/* Step deliver: hands a piece of the body on. When more waits there than the
+ * high mark, the connection is paused until it has sunk. */
+static int step_deliver(void *arg, const char *p, size_t n)
 {
-    struct span body = {0};
-    size_t used = n > 0 ? exchange_input(r->x, p, n, &body, clock_us()) : 0;
-    if (used == 0)
-        return; /* all is used, or it is not for this request */
-    if (body.length > 0)
-        step_deliver(r, body);
-    step_receive(r, p + used, n - used);
+    struct request *r = arg;
+    int64_t before = trace_now(&r->lane);
+    int error = body_write(&r->body, p, n);
+    if (error == STREAM_WAITS && r->paused_us < 0) {
+        r->paused_us = clock_us();
+        r->deliver_us = before; /* on_drained says how long it took */
+        connection_pause(r->connection);
+        return 0;
+    }
+    trace_within(&r->lane, STEP_DELIVER, before);
+    return error == STREAM_WAITS ? 0 : error;
+}
+
+/* The body could not be handed on. */
+static void not_delivered(struct request *r, int error)
+{
+    exchange_failed(r->x, result_of_writing(error), strerror(-error),
+                    clock_us());
+}
+
+/* The stash has sunk to the low mark, or standard output is broken. */
+static void on_drained(void *arg, int error)
+{
+    struct request *r = arg;
+    exchange_paused(r->x, clock_us() - r->paused_us);
+    trace_within(&r->lane, STEP_DELIVER, r->deliver_us);
+    r->paused_us = -1;
+    if (error != 0) {
+        not_delivered(r, error);
+        request_advance(r);
+        return;
+    }
+    set_timer(r);
+    connection_resume(r->connection);
 }
 
 static void on_readable(void *arg, const char *p, size_t n)
 {
     struct request *r = arg;
-    step_receive(r, p, n);
+    exchange_feed(r->x, p, n, step_deliver, r, clock_us());
+    if (exchange_deadline(r->x) < r->timer_us)
+        set_timer(r); /* what comes is of no use, and gets less time */
     request_advance(r);
 }
 
@@ -71,7 +104,7 @@ static const struct connection_owner connection_owner = {
 /* Step connect: an idle connection if there is one, else a new one. */
 static void step_connect(struct request *r)
 {
-    struct loop *loop = &r->fetch->loop;
+    struct loop *loop = r->loop;
     const struct url *url = exchange_url(r->x);
     if (exchange_may_reuse(r->x)) {
         r->connection = connection_reuse(loop, url, &connection_owner, r);
@@ -137,7 +170,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
  * piece, when nothing of it is stashed: sent means with the kernel. */
 static int send_piece(struct request *r)
 {
-    const struct options *options = r->fetch->run->options;
+    const struct options *options = r->run->options;
     struct stream *out = r->connection->stream;
     struct upload *upload = r->upload;
     char piece[UPLOAD_PIECE];
@@ -190,7 +223,7 @@ static void send_datagram(struct request *r, const char *p, size_t n)
         exchange_failed(r->x,
                         net_result_of_transfer(-error, exchange_url(r->x)),
                         strerror(-error), clock_us());
-    request_set_timer(r); /* to send it again */
+    set_timer(r); /* to send it again */
 }
 
 /* Step send: the head, all at once, and then what is uploaded. */
@@ -216,17 +249,25 @@ static void step_send(struct request *r)
         not_sent(r, error);
 }
 
-/* Step expire: the limit has passed. What had arrived by then is read first:
- * after a SIGCONT the answer may be here although the time is over. */
+/* True if what had arrived when the limit passed is read first: after a SIGCONT
+ * the answer may be here although the time is over. Then the timer comes back.
+ */
+static bool reads_first(struct request *r)
+{
+    if (r->late || r->connection == NULL || r->connection->state != OPEN)
+        return false;
+    r->late = true;
+    base_next_turn(&r->timer); /* first, for the request may end by this */
+    connection_read_arrived(r->connection);
+    return true;
+}
+
+/* Step expire: the limit has passed, and nothing that had arrived by then is
+ * left to be read. */
 static void step_expire(struct request *r)
 {
-    if (!r->late && r->connection != NULL && r->connection->state == OPEN) {
-        /* It may be finished by that, so: first come back here. */
-        r->late = true;
-        event_active(&r->timer, EV_TIMEOUT, 1);
-        connection_read_arrived(r->connection);
+    if (r->connection != NULL && connection_tells_more(r->connection))
         return;
-    }
     trace_within(&r->lane, STEP_EXPIRE, trace_now(&r->lane));
     exchange_expired(r->x, clock_us());
     request_advance(r);
@@ -241,47 +282,61 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (!paused && !passed)
-        request_set_timer(r); /* it was moved, or we came too early */
+        set_timer(r); /* it was moved, or we came too early */
     if (paused || !passed)
         return;
-    if (exchange_want(r->x) != WANT_WAIT) {
-        step_expire(r);
+    if (exchange_want(r->x) == WANT_WAIT) {
+        exchange_waited(r->x, now);
+        request_advance(r);
         return;
     }
-    exchange_waited(r->x, now);
-    request_advance(r);
+    if (!reads_first(r))
+        step_expire(r);
 }
 
-void request_set_timer(struct request *r)
+static void set_timer(struct request *r)
 {
-    int64_t left = exchange_deadline(r->x) - clock_us();
+    r->timer_us = exchange_deadline(r->x);
+    int64_t left = r->timer_us - clock_us();
     if (left < 0)
         left = 0;
     struct timeval time = {.tv_sec = left / CLOCK_SECOND,
                            .tv_usec = left % CLOCK_SECOND};
     r->late = false;
     if (event_add(&r->timer, &time) != 0)
-        event_active(&r->timer, EV_TIMEOUT, 1);
+        base_next_turn(&r->timer); /* it looks at the clock, and comes back */
 }
 
 /* Step retry: lets the time pass, keeping the place. */
 static void step_retry(struct request *r)
 {
-    sink_abort(&r->fetch->run->sink, &r->file, r->job);
-    request_set_timer(r);
+    body_restart(&r->body);
+    set_timer(r);
 }
 
 /* --- The end of an exchange ---------------------------------------------- */
 
 static void exchange_is_done(struct request *r)
 {
+    int error = 0;
     event_del(&r->timer);
-    const struct outcome *outcome = exchange_outcome(r->x);
-    if (outcome->result == RESULT_OK && deliver_end(r))
+    if (exchange_outcome(r->x)->result == RESULT_OK)
+        error = complete_body(&r->body);
+    if (error == STREAM_WAITS)
         return; /* on_flushed goes on */
-    if (outcome->result == RESULT_NO_RESOURCES && fetch_give_way(r))
-        return;
-    step_finish(r);
+    if (error != 0)
+        not_delivered(r, error);
+    if (exchange_outcome(r->x)->result != RESULT_NO_RESOURCES ||
+        !r->owner->give_way(r))
+        r->owner->finished(r);
+}
+
+static void on_flushed(void *arg, int error)
+{
+    struct request *r = arg;
+    if (error != 0)
+        not_delivered(r, error);
+    r->owner->finished(r);
 }
 
 /* The want has left the connection behind. */
@@ -306,7 +361,7 @@ static void leave_connection(struct request *r)
 
 static bool want_connect(struct request *r)
 {
-    request_set_timer(r);
+    set_timer(r);
     step_connect(r);
     return exchange_want(r->x) != WANT_CONNECT;
 }
@@ -366,56 +421,70 @@ void request_advance(struct request *r)
 
 /* --- Beginning and freeing ---------------------------------------------- */
 
-int request_begin(struct fetch *fetch, struct job *job)
+static bool body_has_turn(void *arg)
 {
-    const struct options *options = fetch->run->options;
+    struct request *r = arg;
+    return r->owner->has_turn(r);
+}
+
+static void body_watches_output(void *arg, bool on)
+{
+    struct request *r = arg;
+    r->owner->watch_output(r, on);
+}
+
+static const struct body_owner body_owner = {
+    body_has_turn, body_watches_output, on_drained, on_flushed};
+
+int request_open(struct request *r, struct job *job)
+{
+    const struct options *options = r->run->options;
     bool uploads = options->upload != NULL;
-    struct request *r = calloc(1, sizeof *r);
-    if (r == NULL)
-        return -ENOMEM;
     r->x = exchange_new(options, job->url, job->url_length, clock_us());
-    if (uploads)
-        r->upload = calloc(1, sizeof *r->upload);
+    r->upload = uploads ? calloc(1, sizeof *r->upload) : NULL;
     if (r->x == NULL || (uploads && r->upload == NULL)) {
         exchange_free(r->x);
         free(r->upload);
-        free(r);
         return -ENOMEM;
     }
-    r->fetch = fetch;
     r->job = job;
-    trace_lend(&fetch->run->trace, &r->lane, "place");
-    trace_about(&r->lane, job->id);
+    trace_lend(&r->run->trace, &r->lane, "place");
     trace_step(&r->lane, STEP_TAKE);
-    r->file = FILE_NONE;
+    trace_about(&r->lane, job->id);
+    body_open(&r->body, &(struct body){.run = r->run,
+                                       .base = r->loop->base,
+                                       .job = job,
+                                       .lane = &r->lane,
+                                       .owner = &body_owner,
+                                       .arg = r});
     r->paused_us = -1;
-    evtimer_assign(&r->timer, fetch->loop.base, on_timer, r);
+    evtimer_assign(&r->timer, r->loop->base, on_timer, r);
     if (r->upload != NULL)
-        evtimer_assign(&r->upload->again, fetch->loop.base, on_again, r);
-    fetch_link(r);
-    request_advance(r);
+        evtimer_assign(&r->upload->again, r->loop->base, on_again, r);
     return 0;
 }
 
-struct job *request_free(struct request *r)
+void request_may_write(struct request *r)
 {
-    struct job *job = r->job;
+    body_may_write(&r->body);
+}
+
+struct job *request_close(struct request *r)
+{
     trace_return(&r->lane);
     event_del(&r->timer);
     if (r->upload != NULL)
         event_del(&r->upload->again);
-    deliver_free(r);
-    sink_abort(&r->fetch->run->sink, &r->file, job); /* if not committed */
+    body_close(&r->body);
     if (r->connection != NULL)
         connection_close(r->connection);
     exchange_free(r->x);
     free(r->upload);
-    free(r);
-    return job;
+    return r->job;
 }
 
 void request_cancel(struct request *r)
 {
     exchange_failed(r->x, RESULT_CANCELLED, "the run ended first", clock_us());
-    step_finish(r);
+    r->owner->finished(r);
 }

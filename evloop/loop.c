@@ -1,0 +1,37 @@
+/* loop: what all connections of one loop share. See connection.h. */
+#include "connection_kind.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const struct connection_kind *const kinds[] = {
+    [SCHEME_HTTP] = &socket_kind,   [SCHEME_HTTPS] = &secure_kind,
+    [SCHEME_TCP] = &socket_kind,    [SCHEME_UDP] = &datagram_kind,
+    [SCHEME_FILE] = &diskfile_kind,
+};
+
+int loop_open(struct loop *loop, size_t idle_limit)
+{
+    loop->kinds = kinds;
+    loop->chunk = malloc(LOOP_CHUNK);
+    if (loop->chunk == NULL)
+        return -ENOMEM;
+    int error = connections_open(loop, idle_limit);
+    if (error != 0)
+        goto no_connections;
+    error = reader_open(&loop->reader, loop->base, loop->trace);
+    if (error == 0)
+        return 0;
+
+    connections_close(loop);
+no_connections:
+    free(loop->chunk);
+    return error;
+}
+
+void loop_close(struct loop *loop)
+{
+    connections_close(loop);
+    reader_close(&loop->reader);
+    free(loop->chunk);
+}

@@ -1,0 +1,276 @@
+/* Style: nothing is read past libevent; small pieces; enabled before it is handed on */
+/*
+ * socket: the kinds of connection that are a bufferevent over a socket: as it
+ * is (tcp and http), or with TLS over it (https, secure.c). See socket.h.
+ *
+ * A bufferevent reads by itself, 4 KiB at a time, tells of it in a callback,
+ * and sends what is in its output when the socket has room: that is the model.
+ * The full model goes past it in three places. It reads on by itself where a
+ * read was full (read_on says why), stream.c sends at once where nothing waits
+ * before it, and closing takes the socket away from the bufferevent first
+ * (detach).
+ */
+#include "socket.h"
+
+#include "base.h"
+#include "clock.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* --- Closing ------------------------------------------------------------ */
+
+/* Frees the bufferevent; its socket, or -1, is the caller's. libevent frees it
+ * on its next turn, and should not find a socket that is closed by then. */
+evutil_socket_t connection_detach(struct connection *c)
+{
+    evutil_socket_t fd = bufferevent_getfd(c->bev);
+    bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
+    bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+    if (fd != -1)
+        (void)bufferevent_setfd(c->bev, -1);
+    bufferevent_free(c->bev);
+    c->bev = NULL;
+    return fd;
+}
+
+/* Closes the socket at once: a descriptor is scarcer than memory. */
+void connection_drop_bufferevent(struct connection *c)
+{
+    if (c->bev == NULL)
+        return;
+    tls_shutdown(c->tls);
+    evutil_socket_t fd = connection_detach(c);
+    if (fd != -1)
+        (void)close(fd);
+    tls_free(c->tls);
+    c->tls = NULL;
+}
+
+/* --- Reading ------------------------------------------------------------ */
+
+/* What libevent has read is taken out of the evbuffer first: the
+ * owner may be done with the connection before `readable` returns, and look
+ * whether anything is left in it. */
+void connection_hand_on_input(struct connection *c)
+{
+    char bytes[2048];
+    for (;;) {
+        struct evbuffer *input =
+            connection_is_readable(c) ? bufferevent_get_input(c->bev) : NULL;
+        size_t n = input != NULL ? evbuffer_get_length(input) : 0;
+        if (n == 0)
+            return;
+        if (n > sizeof bytes)
+            n = sizeof bytes;
+        (void)evbuffer_remove(input, bytes, n);
+        c->owner->readable(c->arg, bytes, n);
+    }
+}
+
+/* Tells the owner of the end: now, or, while it is paused, as soon as it reads
+ * on. Until then the end is latched: an error would be forgotten, for the
+ * socket's next read finds an orderly end. */
+static void tell_end(struct connection *c, int error)
+{
+    if (c->state != OPEN || c->owner == NULL)
+        return;
+    if (!c->has_end) {
+        c->has_end = true;
+        c->end = error;
+    }
+    if (!c->paused)
+        c->owner->ended(c->arg, c->end);
+}
+
+/* Reads without libevent. Bytes; 0 at the end; or a negative errno. */
+static ssize_t read_past_libevent(struct connection *c, char *p, size_t n)
+{
+    short events;
+    ssize_t got;
+    if (c->tls != NULL)
+        return tls_read(c->tls, p, n, &events);
+    do
+        got = recv(bufferevent_getfd(c->bev), p, n, MSG_DONTWAIT);
+    while (got == -1 && errno == EINTR);
+    return got >= 0 ? got : -errno;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    /* What libevent reads is all there is: never past it. */
+    if (!connection_drop_idle(arg))
+        connection_hand_on_input(arg);
+}
+
+void connection_read_arrived_bufferevent(struct connection *c)
+{
+    int arrived = 0;
+    if (ioctl(bufferevent_getfd(c->bev), FIONREAD, &arrived) == -1)
+        arrived = 0;
+    connection_hand_on_input(c);
+    size_t left = (size_t)arrived + 1; /* the end itself counts as one */
+    while (left > 0 && connection_is_readable(c)) {
+        size_t part = left < LOOP_CHUNK ? left : LOOP_CHUNK;
+        ssize_t n = read_past_libevent(c, c->loop->chunk, part);
+        if (n == -EAGAIN)
+            return;
+        if (n > 0)
+            c->owner->readable(c->arg, c->loop->chunk, (size_t)n);
+        else
+            c->owner->ended(c->arg, (int)n);
+        left -= n > 0 ? (size_t)n : left;
+    }
+}
+
+void connection_pause_bufferevent(struct connection *c)
+{
+    if ((bufferevent_get_enabled(c->bev) & EV_READ) != 0)
+        (void)bufferevent_disable(c->bev, EV_READ);
+}
+
+/* Lets the bufferevent read. If it cannot, nothing would be heard any more,
+ * not even the end. */
+static void listen_to(struct connection *c)
+{
+    if (bufferevent_enable(c->bev, EV_READ) != 0)
+        c->owner->ended(c->arg, -ENOMEM);
+}
+
+void connection_resume_bufferevent(struct connection *c)
+{
+    if (c->has_end) {
+        connection_hand_on_input(c);
+        if (connection_is_readable(c))
+            tell_end(c, c->end);
+    } else if (bufferevent_enable(c->bev, EV_READ) != 0) {
+        c->owner->ended(c->arg, -ENOMEM);
+    } else {
+        connection_hand_on_input(c);
+    }
+}
+
+bool connection_keep_bufferevent(struct connection *c)
+{
+    /* It goes on listening: so the end is noticed, and two calls of epoll_ctl
+     * are saved when it is used again. */
+    return evbuffer_get_length(bufferevent_get_input(c->bev)) == 0 &&
+           stream_buffered(c->stream) == 0 && !c->has_end &&
+           (!c->paused || bufferevent_enable(c->bev, EV_READ) == 0);
+}
+
+bool connection_is_quiet_bufferevent(struct connection *c)
+{
+    return net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls);
+}
+
+/* --- The end ------------------------------------------------------------ */
+
+void connection_ended(struct connection *c, bool writing, int error)
+{
+    if (connection_drop_idle(c))
+        return;
+    if (writing) {
+        /* The peer takes no more. It may have answered before; what that was,
+         * and the end, the reading side will see. */
+        stream_lost(c->stream, error != 0 ? error : -EPIPE);
+        if (c->owner != NULL && (error == -ENOBUFS || error == -ENOMEM))
+            c->owner->ended(c->arg, error); /* it never heard us */
+        else if (connection_is_readable(c))
+            listen_to(c);
+        return;
+    }
+    connection_hand_on_input(c);
+    tell_end(c, error);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct connection *c = arg;
+    int error = 0;
+    if ((what & BEV_EVENT_ERROR) != 0)
+        error = c->tls != NULL ? tls_bufferevent_failure(c->tls, bev)
+                               : -EVUTIL_SOCKET_ERROR();
+    connection_ended(c, (what & BEV_EVENT_WRITING) != 0, error);
+}
+
+/* --- Connecting --------------------------------------------------------- */
+
+/* The limit on connecting has passed. */
+static void on_limit(evutil_socket_t fd, short what, void *arg)
+{
+    static const struct timeval at_once = {0, 0};
+    struct connection *c = arg;
+    (void)fd;
+    (void)what;
+    /* After a SIGCONT the answer may be here, and the time over as well: then
+     * libevent, which is given one more turn, will tell first. */
+    bool was_late = c->late;
+    c->late = true;
+    if (!was_late && net_has_news(bufferevent_getfd(c->bev)))
+        (void)event_add(&c->event, &at_once);
+    else
+        connection_address_failed(c, -ETIMEDOUT);
+}
+
+static void on_connect_event(struct bufferevent *bev, short what, void *arg)
+{
+    struct connection *c = arg;
+    (void)bev;
+    if ((what & BEV_EVENT_CONNECTED) != 0) {
+        c->kind->dialled(c);
+        return;
+    }
+    event_del(&c->event);
+    connection_address_failed(c, -EVUTIL_SOCKET_ERROR());
+}
+
+void connection_has_stream(struct connection *c)
+{
+    c->stream = c->tls != NULL ? stream_new_lazy(c->bev) : stream_new(c->bev);
+    if (c->stream == NULL || bufferevent_enable(c->bev, EV_READ) != 0) {
+        c->owner->failed(c->arg, RESULT_NO_RESOURCES, strerror(ENOMEM));
+        return;
+    }
+    connection_is_open(c);
+}
+
+void socket_is_connected(struct connection *c)
+{
+    event_del(&c->event); /* the limit on connecting */
+    bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+    connection_has_stream(c);
+}
+
+int socket_open(struct connection *c, const struct addrinfo *address)
+{
+    struct timeval limit = {c->loop->connect_timeout_us / CLOCK_SECOND,
+                            c->loop->connect_timeout_us % CLOCK_SECOND};
+    evtimer_assign(&c->event, c->loop->base, on_limit, c);
+    c->late = false;
+    int fd = net_socket(address);
+    if (fd < 0)
+        return fd;
+    c->bev = bufferevent_socket_new(c->loop->base, fd, 0);
+    if (c->bev == NULL) {
+        (void)close(fd);
+        return -ENOMEM;
+    }
+    bufferevent_setcb(c->bev, NULL, NULL, on_connect_event, c);
+    if (bufferevent_socket_connect(c->bev, address->ai_addr,
+                                   (int)address->ai_addrlen) != 0)
+        return -EVUTIL_SOCKET_ERROR();
+    return event_add(&c->event, &limit) == 0 ? 0 : -ENOMEM;
+}
+
+const struct connection_kind socket_kind = {
+    .looks_up = true,
+    .open = socket_open,
+    .dialled = socket_is_connected,
+    BUFFEREVENT_KIND,
+};
