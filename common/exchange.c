@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "date.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,42 @@ static bool uploads(const struct exchange *x)
     return x->options->upload != NULL && !x->get_only;
 }
 
+/* What each want says about the rest, as exchange.h has it. In release builds
+ * nothing is checked. */
+static void check(const struct exchange *x)
+{
+    bool sent = x->output_sent == x->output.length;
+    assert(x->output_sent <= x->output.length);
+    assert(!x->judged || x->answered);
+    assert(x->fate == FATE_KEPT || x->judged);
+    assert(!x->complete || x->want == WANT_SEND || x->want == WANT_DONE);
+    switch (x->want) {
+    case WANT_CONNECT:
+        assert(x->output_sent == 0 && x->upload_sent == 0);
+        assert(!x->answered && !x->unsent);
+        assert(x->outcome.attempts > 0);
+        break;
+    case WANT_SEND:
+        assert(!sent || uploads(x) || is_datagram(x));
+        assert(!x->unsent);
+        break;
+    case WANT_SHUT:
+        assert(exchange_url(x)->scheme == SCHEME_TCP && sent);
+        break;
+    case WANT_RECEIVE:
+        assert(!x->complete);
+        break;
+    case WANT_WAIT:
+        assert(x->outcome.attempts > 0);
+        assert(x->outcome.attempts <= x->options->retries);
+        break;
+    case WANT_DONE:
+        break;
+    }
+    (void)sent;
+    (void)x;
+}
+
 static int write_request(struct exchange *x)
 {
     const struct url *url = exchange_url(x);
@@ -176,6 +213,7 @@ struct exchange *exchange_new(const struct options *options, const char *url,
         begin_attempt(x, now);
     else
         finish(x, result, cause);
+    check(x);
     return x;
 }
 
@@ -243,6 +281,7 @@ static void all_sent(struct exchange *x)
 
 void exchange_connected(struct exchange *x, bool reused, int64_t now)
 {
+    assert(x->want == WANT_CONNECT);
     x->reused = x->outcome.reused = reused;
     x->outcome.connected_us = now;
     x->outcome.first_byte_us = -1;
@@ -252,6 +291,7 @@ void exchange_connected(struct exchange *x, bool reused, int64_t now)
     /* A file, and tcp://host:port/, have nothing to say. */
     if (x->output.length == 0 && !is_datagram(x))
         all_sent(x);
+    check(x);
 }
 
 size_t exchange_output(const struct exchange *x, const char **bytes)
@@ -269,16 +309,19 @@ uint64_t exchange_upload(const struct exchange *x, uint64_t *offset)
 void exchange_sent(struct exchange *x, size_t n)
 {
     uint64_t offset;
+    assert(x->want == WANT_SEND);
     if (x->output_sent < x->output.length)
         x->output_sent += n;
     else
         x->upload_sent += n;
     if (x->output_sent == x->output.length && exchange_upload(x, &offset) == 0)
         all_sent(x);
+    check(x);
 }
 
 void exchange_unsendable(struct exchange *x)
 {
+    assert(x->want == WANT_SEND || x->want == WANT_SHUT);
     x->unsent = true;
     if (x->complete)
         finish(x, RESULT_OK, "");
@@ -288,6 +331,7 @@ void exchange_unsendable(struct exchange *x)
 
 void exchange_shut(struct exchange *x)
 {
+    assert(x->want == WANT_SHUT);
     x->want = WANT_RECEIVE;
 }
 
@@ -489,6 +533,7 @@ size_t exchange_input(struct exchange *x, const char *p, size_t n,
     size_t used = 0;
     while (used < n && body->length == 0 && receives(x) && !x->complete)
         used += http_input(x, p + used, n - used, body, now);
+    check(x);
     return used;
 }
 
@@ -631,7 +676,9 @@ int64_t exchange_deadline(const struct exchange *x)
 
 void exchange_waited(struct exchange *x, int64_t now)
 {
+    assert(x->want == WANT_WAIT);
     begin_attempt(x, now);
+    check(x);
 }
 
 void exchange_expired(struct exchange *x, int64_t now)

@@ -51,8 +51,9 @@ static void step_send(struct request *r)
     size_t n = exchange_output(r->x, &p);
     minimal_check(&m, "sending", bufferevent_write(r->source, p, n));
     minimal_check(&m, "reading", bufferevent_enable(r->source, EV_READ));
-    exchange_sent(r->x, n);
-    if (n == 0)
+    if (n > 0)
+        exchange_sent(r->x, n);
+    else
         on_written(r->source, r);
 }
 
