@@ -19,9 +19,9 @@
 
 struct date {
     int year;
-    int month;  /* from 1; 0: there is no date */
-    int day;    /* from 1 */
-    int second; /* of the day */
+    int month;       /* from 1; 0: there is no date */
+    int day;         /* from 1 */
+    int second;      /* of the day */
     bool two_digits; /* of the year, in the form of RFC 850 */
 };
 

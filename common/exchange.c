@@ -265,9 +265,8 @@ struct outcome *exchange_outcome(struct exchange *x)
 /* The whole request is on the wire. */
 static void all_sent(struct exchange *x)
 {
-    /* Thousands may be waiting for their answers now, and this is 270 bytes
-     * of what each takes, 3.6 KiB in the event loop. A datagram may have to be
-     * sent again. */
+    /* Thousands may be waiting for their answers now, each with this memory. A
+     * datagram may have to be sent again. */
     if (!is_datagram(x)) {
         bytes_free(&x->output);
         x->output_sent = 0;

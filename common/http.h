@@ -74,10 +74,10 @@ struct http {
 
     /* The head, once head_complete: */
     int status;
-    int minor;       /* of the HTTP version: 0 or 1 */
-    bool keep_alive; /* the connection may serve another request (9.3) */
-    bool has_length; /* `left` is the length of the whole content */
-    char *location;  /* NULL if there is none; of the parser's memory */
+    int minor;           /* of the HTTP version: 0 or 1 */
+    bool keep_alive;     /* the connection may serve another request (9.3) */
+    bool has_length;     /* `left` is the length of the whole content */
+    char *location;      /* NULL if there is none; of the parser's memory */
     int64_t retry_after; /* in seconds; 0: nothing is asked */
     struct date retry_at;
     struct date date;

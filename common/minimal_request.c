@@ -39,8 +39,8 @@ struct addrinfo *minimal_resolve(struct exchange *x)
     int error = getaddrinfo(url->host, url->port, &hints, &addresses);
     if (error == 0)
         return addresses;
-    exchange_failed(x, net_result_of_lookup(error, errno),
-                    gai_strerror(error), clock_us());
+    exchange_failed(x, net_result_of_lookup(error, errno), gai_strerror(error),
+                    clock_us());
     return NULL;
 }
 

@@ -145,8 +145,8 @@ enum result net_result_of_transfer(int error, const struct url *url)
 static int weight(enum result result)
 {
     static const enum result rising[] = {
-        RESULT_UNREACHABLE,     RESULT_REFUSED, RESULT_RESET,
-        RESULT_CONNECT_TIMEOUT, RESULT_TIMEOUT, RESULT_TLS,
+        RESULT_UNREACHABLE,     RESULT_REFUSED,     RESULT_RESET,
+        RESULT_CONNECT_TIMEOUT, RESULT_TIMEOUT,     RESULT_TLS,
         RESULT_UNSUPPORTED,     RESULT_NO_RESOURCES};
     int i = (int)(sizeof rising / sizeof *rising) - 1;
     while (i >= 0 && rising[i] != result)

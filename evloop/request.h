@@ -46,8 +46,8 @@ struct request_owner {
     void (*finished)(struct request *r);
 };
 
-/* What only a request that uploads needs: for the others 160 bytes of the
- * 3.6 KiB that one takes while it waits for its answer. */
+/* What only a request that uploads needs: apart, because thousands of others
+ * may be waiting for their answers. */
 struct upload {
     size_t piece;                 /* being sent */
     struct stream_waiter sending; /* for its drain */

@@ -381,10 +381,8 @@ void model_run(struct run *run)
         bool taken = jobs_done(&run->jobs);
         if (run_stopping(run) || (taken && fetch.shared.flight.count == 0))
             break;
-        /* Those that no job will come for go now, while others still wait for
-         * their answers, and not with all of them at the end. 1,000 workers
-         * with two jobs each, answered after 100 ms, took 1.29 times as long
-         * before (11 interleaved rounds on a busy machine: 0.85 to 1.64). */
+        /* Workers that will get no more job go now, while others still wait for
+         * their answers, and not all at the end. */
         if (taken)
             pool_retire_idle(&fetch.shared.pool);
         bool soon = run_ticks(run) || fetch.output_unwatchable;

@@ -143,8 +143,6 @@ static pid_t clone_sharing(int *pidfd)
 pid_t nursery_fork(struct nursery *n, int *first, int *second)
 {
     struct crib *crib = &n->cribs[n->next];
-    if (!n->shares)
-        return fork();
     n->next = (n->next + 1) % n->count;
     settle(n, crib);
     put(crib, *first, *second);

@@ -2,29 +2,24 @@
  * nursery: fork, for a parent of thousands.
  *
  * A forked child has a copy of every descriptor of its parent and must close
- * what is not for it: above all the ends of its siblings' pipes. With some
- * thousand siblings that is most of what a fork costs: 10,000 requests at
- * once, each answered after a second, took 15.8 s with fork, and took 6.8 to
- * 7.9 s in this way, with one crib. (With 1,000 workers it gains no time yet,
- * but processor time: 1.04 times as long, 11 interleaved rounds: 0.87 to 1.14;
- * with 0.83 of the work.)
+ * what is not for it: above all the ends of its siblings' pipes. With thousands
+ * of siblings that is most of what a fork costs.
  *
- * So here the child does not get a copy at first: it shares the table with its
- * parent (clone with CLONE_FILES), and then asks for a table of its own that
- * has the low numbers only (close_range with CLOSE_RANGE_UNSHARE). What it is
- * to keep is put there before, in numbers that were reserved when there were
- * few others: a crib. Until that is done the parent leaves those numbers
- * alone, for what either does to a shared table it does to both. It waits for
+ * So here the child gets no copy at first. It shares the table with its parent
+ * (clone with CLONE_FILES), and then asks for a table of its own that has the
+ * low numbers only (close_range with CLOSE_RANGE_UNSHARE). What it is to keep
+ * is put there before, in numbers that were reserved when there were few
+ * others: a crib. Until then the table is shared: a close by either process
+ * affects both, so the parent must not touch these descriptors. It waits for
  * that before it uses the crib again, or sleeps. There are several cribs, so
- * that it need not wait for each child until that has got a processor: 1,000
- * workers with two jobs each, answered after 100 ms, take 0.81 times as long
- * as with one crib (9 interleaved rounds on a busy machine: 0.49 to 1.17).
+ * that it need not wait for each child to get a processor.
  *
- * And fork copies the page tables of all the memory that the parent has, of
- * which a child needs little; then whichever of the two writes to a page gets
- * a copy of that. So most of what the parent keeps for each worker is in
- * memory that children are spared: the same 10,000 took 1.46 times as long
- * before (9 interleaved rounds: 1.28 to 1.91), with 1.24 times the work.
+ * And fork copies the page tables of all the parent's memory, of which a child
+ * needs little; then each page that either writes to is copied. So most of what
+ * the parent keeps for each worker is in memory that children are spared.
+ *
+ * With 10,000 workers this halves the time. With 1,000 it is no faster, but uses
+ * 17% less processor time (tests/bench/MEASURED.md).
  *
  * Where this is not to be had - Linux before 5.9, valgrind, the thread
  * sanitizer, a container that forbids it - a plain fork does the same.
@@ -62,8 +57,9 @@ struct nursery {
 int nursery_open(struct nursery *nursery, const int *kept, int count);
 
 /* Like fork, with two descriptors for the child: there they may have other
- * numbers on return. All signals must be blocked. In the child there may still
- * be others to be closed, but not many. */
+ * numbers on return. Only for a nursery that shares. All signals must be
+ * blocked. In the child there may still be others to be closed, but not many.
+ */
 pid_t nursery_fork(struct nursery *nursery, int *first, int *second);
 
 /* Waits until no child shares the table any more. Before that the parent holds

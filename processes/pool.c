@@ -11,6 +11,12 @@
 /* The largest power of two that fcntl takes for a size. */
 #define PIPE_MOST ((size_t)1 << 30)
 
+static pid_t plain_fork(struct nursery *nursery, int *first, int *second)
+{
+    (void)nursery, (void)first, (void)second;
+    return fork();
+}
+
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
               void (*work)(void *context, int slot, int jobs_fd,
                            int results_fd),
@@ -33,6 +39,7 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
     int error = pool->signal_fd == -1
                     ? -errno
                     : nursery_open(&pool->nursery, kept_fds, POOL_KEPT);
+    pool->fork = pool->nursery.shares ? nursery_fork : plain_fork;
     if (error != 0) {
         if (pool->signal_fd != -1)
             (void)close(pool->signal_fd);
@@ -116,7 +123,7 @@ static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
     sigset_t before;
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = nursery_fork(&pool->nursery, &jobs_fd, &results_fd);
+    pid_t pid = pool->fork(&pool->nursery, &jobs_fd, &results_fd);
     int error = errno;
     if (pid == 0)
         run_child(pool, slot, jobs_fd, results_fd);

@@ -41,6 +41,10 @@ struct pool {
     struct pool_worker *idle;
     struct pool_worker *vacant;
     struct nursery nursery;
+    /* How a child is made: fork; or, where that is to be had, nursery_fork,
+     * which is faster with thousands. In the child the two descriptors that it
+     * keeps may have other numbers. */
+    pid_t (*fork)(struct nursery *nursery, int *first, int *second);
     int signal_fd; /* polls as readable when some worker may have died */
     sigset_t mask; /* the signal mask to go back to */
     /* What a worker does, in the child; it does not return. */

@@ -224,9 +224,9 @@ static bool starts_over(struct worker *w)
     return true;
 }
 
-/* Buffers are got for so many workers at once. Each alone would lie on the
- * heap between the small things of two workers, with pages for each of those:
- * of 10,000 connections each took 14.7 KiB, and takes 11.1. */
+/* Buffers are allocated for so many workers at once. Each alone would lie on
+ * the heap between the small things of two workers, with pages for each of
+ * those (tests/bench/MEASURED.md). */
 #define BUFFERS ((size_t)16)
 
 /* A thread without a buffer would be of no use, and its stack would take the

@@ -27,6 +27,12 @@ static void ring(int number)
     errno = saved;
 }
 
+static pid_t plain_fork(struct nursery *nursery, int *first, int *second)
+{
+    (void)nursery, (void)first, (void)second;
+    return fork();
+}
+
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
               void (*work)(void *context, int slot, int jobs_fd,
                            int results_fd),
@@ -43,6 +49,7 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
         goto failed;
     int error = nursery_open(&pool->nursery, kept_fds, POOL_KEPT);
+    pool->fork = pool->nursery.shares ? nursery_fork : plain_fork;
     if (error == 0) {
         struct sigaction action = {.sa_handler = ring,
                                    .sa_flags = SA_RESTART | SA_NOCLDSTOP};
@@ -122,7 +129,7 @@ static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
     sigset_t before;
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = nursery_fork(&pool->nursery, &jobs_fd, &results_fd);
+    pid_t pid = pool->fork(&pool->nursery, &jobs_fd, &results_fd);
     int error = errno;
     if (pid == 0)
         run_child(pool, slot, jobs_fd, results_fd);
