@@ -24,6 +24,7 @@
 struct channel {
     struct idle_node node; /* first, so that one is the other */
     int fd;
+    bool is_file;
     struct ssl_st *tls; /* NULL: none */
     bool drained;       /* the last read left nothing: wait before the next */
     short events;       /* ... for these */
@@ -40,10 +41,12 @@ void blocking_prepare(void)
     (void)sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
-int blocking_wait(struct blocking *b, int fd, short events, int64_t deadline)
+/* --- What waits --------------------------------------------------------- */
+
+static int plain_wait(struct blocking *b, int fd, short events,
+                      int64_t deadline)
 {
     struct pollfd poll_fd = {.fd = fd, .events = events};
-    b->busy = 0;
     for (;;) {
         struct timespec left;
         int ms = clock_poll_ms(deadline);
@@ -59,6 +62,42 @@ int blocking_wait(struct blocking *b, int fd, short events, int64_t deadline)
         if (ready == 0 && clock_poll_ms(deadline) == 0)
             return 0;
     }
+}
+
+static void plain_call(struct blocking *b, void (*f)(void *arg), void *arg)
+{
+    (void)b;
+    f(arg);
+}
+
+static char *plain_take_buffer(struct blocking *b)
+{
+    return b->buffer;
+}
+
+static void plain_put_buffer(struct blocking *b, char *buffer)
+{
+    (void)b;
+    (void)buffer;
+}
+
+static const struct blocking_waits plain = {
+    .wait = plain_wait,
+    .call = plain_call,
+    .take_buffer = plain_take_buffer,
+    .put_buffer = plain_put_buffer,
+    .may_look_up = true,
+};
+
+static const struct blocking_waits *waits(const struct blocking *b)
+{
+    return b->waits != NULL ? b->waits : &plain;
+}
+
+int blocking_wait(struct blocking *b, int fd, short events, int64_t deadline)
+{
+    b->busy = 0;
+    return waits(b)->wait(b, fd, events, deadline);
 }
 
 bool blocking_is_told(struct blocking *b)
@@ -97,10 +136,38 @@ static struct channel *channel_new(int fd, const struct url *url)
     return channel;
 }
 
+/* What a call that may wait for a disk is about, and what came of it. */
+struct disk {
+    struct blocking *blocking;
+    struct channel *channel;
+    char *p;
+    size_t n;
+    ssize_t got;
+};
+
+static void read_disk(void *arg)
+{
+    struct disk *disk = arg;
+    disk->got = read(disk->channel->fd, disk->p, disk->n);
+    if (disk->got == -1)
+        disk->got = -errno;
+}
+
+static ssize_t file_read(struct blocking *b, struct channel *channel, char *p,
+                         size_t n)
+{
+    struct disk disk = {.channel = channel, .p = p, .n = n};
+    waits(b)->call(b, read_disk, &disk);
+    return disk.got;
+}
+
 /* Like read, but errors are negative. */
-static ssize_t channel_read(struct channel *channel, char *p, size_t n)
+static ssize_t channel_read(struct blocking *b, struct channel *channel,
+                            char *p, size_t n)
 {
     ssize_t got;
+    if (channel->is_file)
+        return file_read(b, channel, p, n); /* it is never drained */
     channel->events = POLLIN;
     if (channel->tls != NULL) {
         /* What is left inside of the session, poll does not see. */
@@ -163,11 +230,21 @@ static int connect_socket(struct blocking *b, const struct addrinfo *address,
     return error;
 }
 
+/* The first session loads OpenSSL and the certificates of the system. */
+static void begin_tls(void *arg)
+{
+    struct disk *disk = arg;
+    struct channel *channel = disk->channel;
+    disk->got = tls_begin(disk->blocking->tls, channel->node.host, channel->fd,
+                          &channel->tls);
+}
+
 /* Has TLS over the connection. 0 or a negative errno. */
 static int secure(struct blocking *b, struct channel *channel, int64_t limit)
 {
-    int error =
-        tls_begin(b->tls, channel->node.host, channel->fd, &channel->tls);
+    struct disk disk = {.blocking = b, .channel = channel};
+    waits(b)->call(b, begin_tls, &disk);
+    int error = (int)disk.got;
     if (error != 0)
         return error;
     for (;;) {
@@ -223,7 +300,7 @@ static struct lookup *look_up(struct blocking *b)
     struct lookup *lookup;
     int error;
     do
-        error = lookup_begin(exchange_url(x), true, &lookup);
+        error = lookup_begin(exchange_url(x), waits(b)->may_look_up, &lookup);
     while (error != 0 && idle_drop(b->idle));
     if (error != 0) {
         exchange_failed(x, RESULT_NO_RESOURCES, strerror(-error), clock_us());
@@ -287,17 +364,25 @@ static struct channel *dial_host(struct blocking *b)
     return channel;
 }
 
+static void open_disk(void *arg)
+{
+    struct disk *disk = arg;
+    uint64_t size;
+    disk->got = regular_open(exchange_url(disk->blocking->x)->target, &size);
+}
+
 /* A file is a connection that only speaks. NULL when the exchange has failed.
  */
 static struct channel *open_file(struct blocking *b)
 {
     struct exchange *x = b->x;
-    uint64_t size;
+    struct disk disk = {.blocking = b};
     int fd;
-    do
-        fd = regular_open(exchange_url(x)->target, &size);
-    while (fd < 0 && regular_result(fd) == RESULT_NO_RESOURCES &&
-           idle_drop(b->idle));
+    do {
+        waits(b)->call(b, open_disk, &disk);
+        fd = (int)disk.got;
+    } while (fd < 0 && regular_result(fd) == RESULT_NO_RESOURCES &&
+             idle_drop(b->idle));
     if (fd < 0) {
         exchange_failed(x, regular_result(fd), regular_fault(fd), clock_us());
         return NULL;
@@ -305,6 +390,8 @@ static struct channel *open_file(struct blocking *b)
     struct channel *channel = channel_new(fd, exchange_url(x));
     if (channel == NULL)
         exchange_failed(x, RESULT_NO_RESOURCES, "out of memory", clock_us());
+    else
+        channel->is_file = true;
     return channel;
 }
 
@@ -332,7 +419,7 @@ static struct channel *step_connect(struct blocking *b)
         channel = dial_host(b);
     if (channel == NULL)
         return NULL;
-    channel->drained = tls_is_quiet(channel->tls);
+    channel->drained = tls_is_quiet(channel->tls) && !channel->is_file;
     channel->events = POLLIN;
     channel->grace = -1;
     exchange_connected(x, reused, clock_us());
@@ -386,6 +473,16 @@ static bool may_receive(struct blocking *b, struct channel *channel, bool late)
     return ready > 0;
 }
 
+/* Something to read into; NULL when the exchange has failed. */
+static char *take_buffer(struct blocking *b)
+{
+    char *buffer = waits(b)->take_buffer(b);
+    if (buffer == NULL)
+        exchange_failed(b->x, RESULT_NO_RESOURCES, "out of memory",
+                        clock_us());
+    return buffer;
+}
+
 /* Step receive: reads what there is, or waits until there is something, and
  * feeds it to the exchange. */
 static void step_receive(struct blocking *b, struct channel *channel)
@@ -402,17 +499,21 @@ static void step_receive(struct blocking *b, struct channel *channel)
     if (late && (uint64_t)channel->grace < size &&
         exchange_url(x)->scheme != SCHEME_UDP) /* which comes whole or cut */
         size = (size_t)channel->grace;
-    ssize_t n = channel_read(channel, b->buffer, size);
+    char *buffer = take_buffer(b);
+    if (buffer == NULL)
+        return;
+    ssize_t n = channel_read(b, channel, buffer, size);
     if (late && n > 0)
         channel->grace -= n < channel->grace ? n : channel->grace;
     if (n > 0)
-        exchange_feed(x, b->buffer, (size_t)n, deliver, b, clock_us());
+        exchange_feed(x, buffer, (size_t)n, deliver, b, clock_us());
     else if (n == 0)
         exchange_eof(x, clock_us());
     else if (n == -EAGAIN && late)
         step_expire(b);
     else if (n != -EAGAIN && n != -EINTR)
         broken(b, channel, (int)n);
+    waits(b)->put_buffer(b, buffer);
 }
 
 /* Waits until the peer takes more or says something, which is then read.
@@ -444,32 +545,52 @@ static void not_sent(struct blocking *b, const struct channel *channel,
         exchange_unsendable(x);
 }
 
+/* Sends, or waits until it is time for that. */
+static void send_piece(struct blocking *b, struct channel *channel,
+                       const char *p, size_t n)
+{
+    ssize_t sent = channel_send(channel, p, n);
+    if (sent >= 0)
+        exchange_sent(b->x, (size_t)sent);
+    else if (sent == -EAGAIN)
+        (void)may_send(b, channel);
+    else if (sent != -EINTR)
+        not_sent(b, channel, (int)sent);
+}
+
+static void read_upload(void *arg)
+{
+    struct disk *disk = arg;
+    struct blocking *b = disk->blocking;
+    disk->got = (ssize_t)upload_read(b->options, b->x, disk->p, disk->n);
+}
+
+/* Sends a piece of what is uploaded. What the socket has no room for is read
+ * once more: simpler than to keep it, and in the page cache by then. */
+static void send_upload(struct blocking *b, struct channel *channel)
+{
+    char *buffer = take_buffer(b);
+    if (buffer == NULL)
+        return;
+    struct disk disk = {.blocking = b, .p = buffer, .n = BLOCKING_CHUNK};
+    waits(b)->call(b, read_upload, &disk);
+    if (disk.got > 0)
+        send_piece(b, channel, buffer, (size_t)disk.got);
+    waits(b)->put_buffer(b, buffer);
+}
+
 /* Step send: the head, at once; then what is uploaded, as it is taken. The
  * socket's full buffer is its drain: while the server does not read, nor do
  * we read the file. */
 static void step_send(struct blocking *b, struct channel *channel)
 {
-    struct exchange *x = b->x;
     const char *p;
-    size_t n = exchange_output(x, &p);
+    size_t n = exchange_output(b->x, &p);
     uint64_t offset;
-    if (n == 0 && exchange_upload(x, &offset) > 0) {
-        if (!may_send(b, channel))
-            return;
-        /* What the socket has no room for is read once more: simpler than
-         * to keep it, and in the page cache by then. */
-        p = b->buffer;
-        n = upload_read(b->options, x, b->buffer, BLOCKING_CHUNK);
-        if (n == 0)
-            return;
-    }
-    ssize_t sent = channel_send(channel, p, n);
-    if (sent >= 0)
-        exchange_sent(x, (size_t)sent);
-    else if (sent == -EAGAIN)
-        (void)may_send(b, channel);
-    else if (sent != -EINTR)
-        not_sent(b, channel, (int)sent);
+    if (n > 0 || exchange_upload(b->x, &offset) == 0)
+        send_piece(b, channel, p, n);
+    else if (may_send(b, channel))
+        send_upload(b, channel);
 }
 
 /* Step send, its end: the peer learns that no more comes. An error is the

@@ -1,13 +1,16 @@
 /*
  * blocking: one request at a time, waiting for each step.
  *
- * This is what a worker does, be it a thread or a process: it drives an
- * exchange to its end, and sleeps in one place only, blocking_wait. Straight
- * from top to bottom - no callbacks, no states but those of the exchange.
+ * This is what a worker does, be it a thread, a process or a coroutine: it
+ * drives an exchange to its end, and sleeps in one place only, blocking_wait.
+ * Straight from top to bottom - no callbacks, no states but those of the
+ * exchange.
  *
- * The five steps that the two blocking models share are here, under the names
- * that the event loop has them under too: connect, send, receive, expire,
- * retry. What becomes of the body is the model's: `deliver`.
+ * The five steps that these models share are here, under the names that the
+ * event loop has them under too: connect, send, receive, expire, retry. What
+ * becomes of the body is the model's: `deliver`. And so is what it means to
+ * wait: struct blocking_waits. A thread and a process wait in the kernel,
+ * which is the plain way; a coroutine lets its loop wait.
  *
  * A struct blocking belongs to one worker. Only `told` may be set by others.
  */
@@ -36,15 +39,36 @@ enum told {
  * enough that what is in hand beyond the high mark does not. */
 #define BLOCKING_CHUNK ((size_t)64 * 1024)
 
+struct blocking;
+
+/* All that can hold a worker up. */
+struct blocking_waits {
+    /* As blocking_wait, which see. */
+    int (*wait)(struct blocking *blocking, int fd, short events,
+                int64_t deadline);
+    /* Calls f(arg), which may wait for a disk, or is long at work; returns
+     * when that has. */
+    void (*call)(struct blocking *blocking, void (*f)(void *arg), void *arg);
+    /* A buffer of BLOCKING_CHUNK bytes, the worker's own until it is put
+     * back. NULL: memory is short. */
+    char *(*take_buffer)(struct blocking *blocking);
+    void (*put_buffer)(struct blocking *blocking, char *buffer);
+    /* When no helper thread can be made, getaddrinfo may be called here. */
+    bool may_look_up;
+};
+
 struct blocking {
     const struct options *options;
+    const struct blocking_waits *waits; /* NULL: the plain way */
     struct idle *idle;
     struct tls *tls;
     struct lane lane;   /* of --trace */
-    char *buffer;       /* BLOCKING_CHUNK bytes, the caller's */
     struct exchange *x; /* blocking_fetch drives it now */
 
-    /* The mask to wait with. Whoever sets `told` then sends a signal that is
+    /* For the plain way: BLOCKING_CHUNK bytes, the caller's. */
+    char *buffer;
+
+    /* ... and the mask to wait with. Whoever sets `told` then sends a signal that is
      * blocked everywhere but in this mask, so it is seen in blocking_wait:
      * at once, or when it is next called, but never missed in between. */
     sigset_t wait_mask;

@@ -1,4 +1,4 @@
-# Bash completion for the three fetchers. The options are taken from --help, so
+# Bash completion for the fetchers. The options are taken from --help, so
 # that there is nothing here to fall behind.
 
 _triptych_fetch()
@@ -39,4 +39,4 @@ _triptych_fetch()
 }
 
 complete -o filenames -F _triptych_fetch \
-    fetch-threads fetch-processes fetch-evloop
+    fetch-threads fetch-processes fetch-evloop fetch-coroutines

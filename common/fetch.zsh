@@ -1,5 +1,5 @@
-#compdef fetch-threads fetch-processes fetch-evloop
-# Zsh completion for the three fetchers; what takes a file is said here, and
+#compdef fetch-threads fetch-processes fetch-evloop fetch-coroutines
+# Zsh completion for the fetchers; what takes a file is said here, and
 # the other options zsh reads from --help.
 
 _arguments '*:URL:_urls' \

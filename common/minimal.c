@@ -169,7 +169,7 @@ struct job *minimal_next(struct minimal *m)
 void minimal_read(struct minimal *m)
 {
     char text[16384];
-    minimal_sleep(m->input, POLLIN, CLOCK_NEVER); /* it may be non-blocking */
+    minimal_wait(m, m->input, POLLIN, CLOCK_NEVER); /* it may not block */
     ssize_t n = read(m->input, text, sizeof text);
     if (n > 0) {
         int error = jobs_feed(&m->jobs, text, (size_t)n, clock_us());
@@ -203,7 +203,7 @@ void minimal_write_all(struct minimal *m, const char *p, size_t n)
     while (n > 0) {
         size_t written = minimal_write(m, p, n);
         if (written == 0)
-            minimal_sleep(m->output.fd, POLLOUT, CLOCK_NEVER);
+            minimal_wait(m, m->output.fd, POLLOUT, CLOCK_NEVER);
         p += written;
         n -= written;
     }
@@ -257,7 +257,7 @@ int minimal_check(struct minimal *m, const char *what, int result)
 void minimal_ok(struct minimal *m, int error)
 {
     if (error != 0)
-        minimal_fail(m, "a thread", error);
+        minimal_fail(m, "a worker", error);
 }
 
 void *minimal_made(struct minimal *m, void *made)
@@ -265,6 +265,15 @@ void *minimal_made(struct minimal *m, void *made)
     if (made == NULL)
         minimal_fail(m, "memory", ENOMEM);
     return made;
+}
+
+void minimal_wait(const struct minimal *m, int fd, short events,
+                  int64_t deadline)
+{
+    if (m->await != NULL)
+        m->await(fd, events, deadline);
+    else
+        minimal_sleep(fd, events, deadline);
 }
 
 void minimal_sleep(int fd, short events, int64_t deadline)

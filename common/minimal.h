@@ -1,8 +1,8 @@
 /*
  * minimal: what the minimal programs share.
  *
- * threads/minimal.c, processes/minimal.c and evloop/minimal.c are a first
- * reading of the three models. Their command line, their list of URLs, their
+ * threads/minimal.c, processes/minimal.c, evloop/minimal.c and
+ * evloop/coroutines/minimal.c are a first reading of the models. Their command line, their list of URLs, their
  * messages and their exit status are made here, and their connections.
  *
  * What fails for lack of memory, descriptors and the like ends the program, by
@@ -36,6 +36,9 @@ struct minimal {
     void (*stop)(int);    /* see minimal_open */
     struct output output; /* standard output */
     atomic_int status;    /* the exit status so far */
+    /* Waits as minimal_sleep does, in its place. NULL: each thread and process
+     * sleeps for itself, and sockets block. */
+    void (*await)(int fd, short events, int64_t deadline);
 
     /* Of the thread that called minimal_open: */
     struct options options;
@@ -80,8 +83,8 @@ struct exchange *minimal_exchange(struct minimal *m, const struct job *job);
 struct addrinfo *minimal_resolve(struct exchange *x);
 
 /* Looks the host up and connects to one of its addresses; sleeps for both. A
- * blocking socket, whose sleeps end after the time limit with EAGAIN; or -1
- * when the exchange has failed. */
+ * blocking socket, whose sleeps end after the time limit with EAGAIN (with
+ * m->await: one that does not block); or -1 when the exchange has failed. */
 int minimal_connect(struct exchange *x, const struct minimal *m);
 
 /* Closes the socket, unless it is -1. */
@@ -89,7 +92,7 @@ void minimal_disconnect(int fd);
 
 /* Sends the request, and shuts the writing side if that is wanted; sleeps
  * while the socket is full. Nothing, if the exchange does not want to send. */
-void minimal_send(struct exchange *x, int fd);
+void minimal_send(struct exchange *x, int fd, const struct minimal *m);
 
 /* Shuts the writing side of the connection if that is wanted. */
 void minimal_shut(struct exchange *x, int fd);
@@ -125,8 +128,8 @@ int minimal_check(struct minimal *m, const char *what, int result);
 /* Returns `made`, or ends the program if that is NULL: memory is short. */
 void *minimal_made(struct minimal *m, void *made);
 
-/* Ends the program if `error`, which a function of pthreads has returned, is
- * not 0. */
+/* Ends the program if `error`, which is positive, of a worker's making or
+ * ending, is not 0. */
 void minimal_ok(struct minimal *m, int error);
 
 /*
@@ -143,5 +146,9 @@ void minimal_crashed(struct outcome *outcome, int status);
 /* Sleeps until the descriptor polls as ready for `events`, or the deadline; a
  * signal may end it early. */
 void minimal_sleep(int fd, short events, int64_t deadline);
+
+/* The same, or m->await. */
+void minimal_wait(const struct minimal *m, int fd, short events,
+                  int64_t deadline);
 
 #endif

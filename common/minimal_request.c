@@ -45,13 +45,14 @@ struct addrinfo *minimal_resolve(struct exchange *x)
 }
 
 /* Connects to one address, in time. A socket, or a negative errno. */
-static int dial(const struct addrinfo *address, int64_t until)
+static int dial(const struct addrinfo *address, const struct minimal *m,
+                int64_t until)
 {
     int fd = net_connect(address);
     if (fd < 0)
         return fd;
     while (!net_has_news(fd) && clock_us() < until)
-        minimal_sleep(fd, POLLOUT, until);
+        minimal_wait(m, fd, POLLOUT, until);
     int error = net_has_news(fd) ? net_connect_result(fd) : -ETIMEDOUT;
     if (error == 0)
         return fd;
@@ -79,9 +80,11 @@ int minimal_connect(struct exchange *x, const struct minimal *m)
     int fd = -ETIMEDOUT;
     for (struct addrinfo *at = addresses; at != NULL && fd < 0;
          at = at->ai_next)
-        fd = dial(at, clock_us() + m->options.connect_timeout_us);
+        fd = dial(at, m, clock_us() + m->options.connect_timeout_us);
     freeaddrinfo(addresses);
-    int error = fd < 0 ? fd : let_block(fd, m->options.timeout_us);
+    int error = fd < 0 ? fd : 0;
+    if (error == 0 && m->await == NULL)
+        error = let_block(fd, m->options.timeout_us);
     if (error != 0) {
         minimal_disconnect(fd);
         minimal_ended(x, -error);
@@ -106,14 +109,17 @@ void minimal_shut(struct exchange *x, int fd)
     exchange_shut(x);
 }
 
-void minimal_send(struct exchange *x, int fd)
+void minimal_send(struct exchange *x, int fd, const struct minimal *m)
 {
+    int64_t until = clock_us() + m->options.timeout_us;
     while (exchange_want(x) == WANT_SEND) {
         const char *p;
         size_t n = exchange_output(x, &p);
         ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
         if (sent >= 0)
             exchange_sent(x, (size_t)sent);
+        else if (errno == EAGAIN && m->await != NULL && clock_us() < until)
+            m->await(fd, POLLOUT, until);
         else if (errno != EINTR)
             exchange_unsendable(x); /* receiving meets the error */
     }

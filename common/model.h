@@ -1,9 +1,9 @@
 /*
  * model: the interface that a model of concurrency implements.
  *
- * main.c is linked three times, each time with one model behind these two
- * names. A model takes jobs, drives an exchange for each, hands bodies to
- * their destination and every finished job to run_finish. It returns when
+ * main.c is linked once for each model, with that behind these two names. A
+ * model takes jobs, drives an exchange for each, hands bodies to their
+ * destination and every finished job to run_finish. It returns when
  * run_stopping says so, or when all jobs are done; then every thread it made
  * is joined and every child reaped.
  */
@@ -12,7 +12,8 @@
 
 struct run;
 
-/* "threads", "processes" or "evloop": fetch-NAME is the program. */
+/* "threads", "processes", "evloop" or "coroutines": fetch-NAME is the
+ * program. */
 extern const char model_name[];
 
 /* Makes all requests of the run. What makes it impossible to go on is told by

@@ -44,7 +44,7 @@ static const struct option_row {
     int code; /* its letter, or one of the above */
     const char *name;
     const char *argument; /* NULL: takes none */
-    const char *models;   /* NULL: all three have it */
+    const char *models;   /* NULL: all have it */
     bool of_tls;          /* only where that is to be had */
     const char *help;
 } table[] = {
@@ -73,7 +73,8 @@ static const struct option_row {
      "... and go on at so much (64K, 16K; none)"},
     {O_SPAWN, "spawn", "pool|each", "threads processes", false,
      "workers made once, or for each request"},
-    {O_BACKEND, "backend", "NAME", "evloop", false, "epoll, poll or select"},
+    {O_BACKEND, "backend", "NAME", "evloop coroutines", false,
+     "epoll, poll or select"},
     {O_LOOPS, "loops", "N", "evloop", false, "loops, a thread each (1)"},
     {O_CACERT, "cacert", "FILE", NULL, true,
      "https: trust the certificates in FILE"},
@@ -479,6 +480,6 @@ void options_help(const char *model, FILE *out)
     fprintf(out,
             "\nBYTES take the suffixes K, M, G. Exit status: 0 all requests "
             "were ok, 1 some\nwere not, 2 usage, 3 could not go on, 128 + N "
-            "signal N. See fetch-%s(1).\n",
+            "signal N.\nSee fetch-%s(1).\n",
             model);
 }

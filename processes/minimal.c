@@ -41,7 +41,7 @@ static _Noreturn void work(struct worker *w)
     struct exchange *x = minimal_exchange(&m, w->job);
     while (exchange_want(x) == WANT_CONNECT) { /* again: a redirect */
         int fd = minimal_connect(x, &m);       /* sleeps */
-        minimal_send(x, fd); /* sleeps while the socket is full */
+        minimal_send(x, fd, &m); /* sleeps while the socket is full */
         while (exchange_want(x) == WANT_RECEIVE)
             step_receive(x, fd);
         minimal_disconnect(fd);

@@ -91,7 +91,7 @@ static void *work(void *unused)
         struct exchange *x = minimal_exchange(&m, job);
         while (exchange_want(x) == WANT_CONNECT) { /* again: a redirect */
             int fd = minimal_connect(x, &m);       /* sleeps */
-            minimal_send(x, fd); /* sleeps while the socket is full */
+            minimal_send(x, fd, &m); /* sleeps while the socket is full */
             while (exchange_want(x) == WANT_RECEIVE)
                 step_receive(x, fd, job);
             minimal_disconnect(fd);

@@ -106,6 +106,18 @@ static void free_stack(struct stack *stack)
     free(stack);
 }
 
+bool coroutines_trim(struct coroutines *all)
+{
+    bool any = all->stacks != NULL;
+    while (all->stacks != NULL) {
+        struct stack *stack = all->stacks;
+        all->stacks = stack->next;
+        free_stack(stack);
+    }
+    all->kept = 0;
+    return any;
+}
+
 static void give_stack_back(struct coroutines *all, struct stack *stack)
 {
     if (all->kept == STACKS_KEPT) {
@@ -467,10 +479,6 @@ void coroutines_close(struct coroutines *all)
     if (all == NULL)
         return;
     (void)event_del(&all->turn);
-    while (all->stacks != NULL) {
-        struct stack *stack = all->stacks;
-        all->stacks = stack->next;
-        free_stack(stack);
-    }
+    (void)coroutines_trim(all);
     free(all);
 }

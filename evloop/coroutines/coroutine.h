@@ -68,7 +68,7 @@ struct coroutine;
 struct coroutines;
 struct event_base;
 
-#define COROUTINE_STACK ((size_t)256 * 1024)
+#define COROUTINE_STACK ((size_t)128 * 1024)
 #define COROUTINE_NEVER INT64_MAX
 #define STACKS_KEPT     ((size_t)64)
 
@@ -91,6 +91,9 @@ int coroutines_open(struct coroutines **coroutines, struct event_base *base);
  * to be called by a coroutine. */
 int coroutines_run(struct coroutines *coroutines, int (*f)(void *arg),
                    void *arg);
+
+/* Unmaps the stacks that are kept: memory is short. True if there were any. */
+bool coroutines_trim(struct coroutines *coroutines);
 
 /* Gives the memory back. After coroutines_run no coroutine is left. */
 void coroutines_close(struct coroutines *coroutines);

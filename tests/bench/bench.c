@@ -1,5 +1,5 @@
 /*
- * triptych-bench: the three models, side by side, measured from outside.
+ * triptych-bench: the models, side by side, measured from outside.
  *
  *     triptych-bench [OPTION]... [WORKLOAD]...
  *     triptych-bench report DIR
@@ -13,6 +13,7 @@
 #include "page.h"
 #include "results.h"
 #include "session.h"
+#include "switch.h"
 #include "table.h"
 #include "workload.h"
 
@@ -198,7 +199,8 @@ static int usage(FILE *out, int status)
         "Usage: triptych-bench [OPTION]... [WORKLOAD]...\n"
         "       triptych-bench report DIR\n"
         "       triptych-bench compare OLD.tsv NEW.tsv\n"
-        "Measure the three fetchers side by side: a table for each workload, "
+        "       triptych-bench switch [ROUNDS]\n"
+        "Measure the four fetchers side by side: a table for each workload, "
         "and in the\ndirectory of --output each run in results.tsv and all of "
         "it in report.html.\n\n"
         "  -q, --quick        fewer requests, 3 rounds: two minutes\n"
@@ -292,6 +294,18 @@ static int read_options(int argc, char **argv, struct session *session)
     return status;
 }
 
+/* The price of a hand-over in each model. */
+static int measure_switches(const char *text)
+{
+    unsigned rounds = 9;
+    if (text != NULL && !read_number(text, 1000, &rounds))
+        return refuse("not a number of rounds:", text);
+    int error = switch_run(stdout, rounds);
+    if (error != 0)
+        fprintf(stderr, "triptych-bench: %s\n", strerror(-error));
+    return error == 0 ? 0 : 3;
+}
+
 int main(int argc, char **argv)
 {
     static struct session session = {.out = "bench-results",
@@ -302,6 +316,8 @@ int main(int argc, char **argv)
         return argc == 4 ? compare(argv[2], argv[3]) : usage(stderr, 2);
     if (argc >= 2 && strcmp(argv[1], "report") == 0)
         return argc == 3 ? report_again(argv[2]) : usage(stderr, 2);
+    if (argc >= 2 && strcmp(argv[1], "switch") == 0)
+        return argc <= 3 ? measure_switches(argv[2]) : usage(stderr, 2);
     int status = read_options(argc, argv, &session);
     if (status != -1)
         return status;

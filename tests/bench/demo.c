@@ -1,5 +1,5 @@
 /*
- * triptych-demo: the main job, three times, side by side.
+ * triptych-demo: the main job, four times, side by side.
  *
  * Starts the practice server on a free port, has each fetcher fetch the same
  * list - many small bodies, some slow answers, a few large bodies - with 32 in
@@ -108,9 +108,12 @@ static void print_reading(const struct measure all[MODELS])
            "slept %ld times.\n",
            threads->threads, threads->voluntary, processes->processes,
            processes->voluntary, evloop->voluntary);
+    printf("     The coroutines read like threads, and slept %ld times: they "
+           "wait as the\n     loop does.\n",
+           all[3].voluntary);
     printf("  2. Look at the memory: a process takes %.0f KiB here, a thread "
            "%.0f KiB, and\n     the loop's requests share one stack; but all "
-           "three stay small beside the\n     %.0f MB that went through them: "
+           "four stay small beside the\n     %.0f MB that went through them: "
            "what cannot be handed on is not read yet.\n",
            (double)processes->peak_pss / 1024 / processes->processes,
            (double)threads->peak_pss / 1024 / threads->threads,
@@ -137,7 +140,7 @@ static int race(const char *directory, const char *list, unsigned total,
                               (char *)JOBS, (char *)"-i", (char *)"-",
                               NULL};
         struct measure_setting setting = {.input = list};
-        printf("  fetch-%-10s %u URLs, %s in flight ... ", versus_models[i],
+        printf("  fetch-%-11s %u URLs, %s in flight ... ", versus_models[i],
                total, JOBS);
         (void)fflush(stdout);
         int error = measure_run(argv, &setting, &all[i]);
@@ -177,7 +180,7 @@ static int demo(const char *directory, const char *origin)
         bool written = fclose(list.file) == 0;
         content_init();
         (void)for_each_request(add_body, &wanted);
-        printf("\n  The same list, fetched three ways from %s:\n  ", base);
+        printf("\n  The same list, fetched four ways from %s:\n  ", base);
         for (size_t k = 0; k < KINDS; k++)
             printf("%u %s%s", kinds[k].count, kinds[k].what,
                    k + 1 < KINDS ? ", " : "\n\n");
@@ -196,7 +199,7 @@ static int demo(const char *directory, const char *origin)
 static int usage(FILE *out, int status)
 {
     fprintf(out, "Usage: triptych-demo [DIRECTORY ORIGIN]\n"
-                 "Races the three fetchers of DIRECTORY against the practice "
+                 "Races the four fetchers of DIRECTORY against the practice "
                  "server, which is the\nprogram ORIGIN; without them, those "
                  "beside this program.\n\n"
                  "  --help     print this help\n"

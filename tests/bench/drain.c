@@ -2,7 +2,7 @@
  * triptych-drain: what back-pressure does to memory.
  *
  * Sixteen large bodies are fetched into a consumer that reads 20 MB/s, by each
- * of the three fetchers with its watermarks and without (--high-water none),
+ * of the four fetchers with its watermarks and without (--high-water none),
  * all six at once. The memory of each is sampled, and so is, apart from that,
  * the stash of one stream of evloop/stream between its marks. Both series go
  * to files for a plot; the peaks, beside the bound that they are to keep, to
@@ -71,9 +71,11 @@ static struct lane lanes[] = {
     {.model = "threads", .bounded = true},
     {.model = "processes", .bounded = true},
     {.model = "evloop", .bounded = true},
+    {.model = "coroutines", .bounded = true},
     {.model = "threads"},
     {.model = "processes"},
     {.model = "evloop"},
+    {.model = "coroutines"},
 };
 
 #define LANES (sizeof lanes / sizeof *lanes)
@@ -327,7 +329,7 @@ static int usage(FILE *out, int status)
 {
     fprintf(out,
             "Usage: triptych-drain [OPTION]... [DIRECTORY ORIGIN] OUT\n"
-            "Fetch 16 sources into slow consumers, with the three fetchers of "
+            "Fetch 16 sources into slow consumers, with the four fetchers of "
             "DIRECTORY, with\nwatermarks and without, from the practice "
             "server ORIGIN; without these two, from\nand with the programs "
             "beside this one. Print the peaks of memory; write the "

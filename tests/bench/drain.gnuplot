@@ -13,6 +13,7 @@ teeth = data.'/teeth.tsv'
 threads = '#0072B2'
 processes = '#D55E00'
 evloop = '#009E73'
+coroutines = '#CC79A7'
 
 # The lines' points are mixed in the file: skip those of others, unbroken.
 set datafile missing NaN
@@ -33,13 +34,15 @@ set ylabel "MiB, all processes"
 set xlabel "seconds" offset 0,0.6
 set logscale y 10
 set yrange [0.2:30000]
-set key top right maxrows 3 samplen 2 spacing 1.1
-plot memory using ($2):($1==3 ? $3 : NaN) with lines lw 2 dt 2 lc rgb threads   title "threads, none", \
-     memory using ($2):($1==4 ? $3 : NaN) with lines lw 2 dt 2 lc rgb processes title "processes, none", \
-     memory using ($2):($1==5 ? $3 : NaN) with lines lw 2 dt 2 lc rgb evloop    title "evloop, none", \
+set key top right maxrows 4 samplen 2 spacing 1.1
+plot memory using ($2):($1==4 ? $3 : NaN) with lines lw 2 dt 2 lc rgb threads   title "threads, none", \
+     memory using ($2):($1==5 ? $3 : NaN) with lines lw 2 dt 2 lc rgb processes title "processes, none", \
+     memory using ($2):($1==6 ? $3 : NaN) with lines lw 2 dt 2 lc rgb evloop    title "evloop, none", \
+     memory using ($2):($1==7 ? $3 : NaN) with lines lw 2 dt 2 lc rgb coroutines title "coroutines, none", \
      memory using ($2):($1==0 ? $3 : NaN) with lines lw 2.5 lc rgb threads   title "threads, 64K", \
      memory using ($2):($1==1 ? $3 : NaN) with lines lw 2.5 lc rgb processes title "processes, 64K", \
-     memory using ($2):($1==2 ? $3 : NaN) with lines lw 2.5 lc rgb evloop    title "evloop, 64K"
+     memory using ($2):($1==2 ? $3 : NaN) with lines lw 2.5 lc rgb evloop    title "evloop, 64K", \
+     memory using ($2):($1==3 ? $3 : NaN) with lines lw 2.5 lc rgb coroutines title "coroutines, 64K"
 
 # --- One stream between its marks --------------------------------------------
 

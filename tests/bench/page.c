@@ -3,6 +3,7 @@
 
 #include "plot.h"
 #include "table.h"
+#include "versus.h"
 #include "workload.h"
 
 #include <errno.h>
@@ -10,14 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const models[] = {"threads", "processes", "evloop"};
-
 /* The colours are told apart also by those who do not see all (Okabe and Ito);
  * those of the models are in plot.c, too. */
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width\">\n"
-    "<title>triptych-bench: three models side by side</title>\n<style>\n"
+    "<title>triptych-bench: the models side by side</title>\n<style>\n"
     ":root { color-scheme: light dark; --ink: #1a1a1a; --paper: #fdfdfb; "
     "--line: #d0d0c8; --soft: #5a5a55; --bad: #a40000; }\n"
     "@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e0; "
@@ -218,20 +217,20 @@ static void put_knee(FILE *out, const struct results *results,
     fputs("<p><b>The knee:</b> four fifths of what Little's law allows are "
           "kept",
           out);
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < MODELS; m++) {
         unsigned knee = 0;
         for (int i = 0; workload->jobs[i] != 0; i++) {
             unsigned jobs = workload->jobs[i];
-            struct summary rate = results_summary(results, workload->name,
-                                                  jobs, models[m], C_RATE);
+            struct summary rate = results_summary(
+                results, workload->name, jobs, versus_models[m], C_RATE);
             if (rate.median * workload->delay_ms >= .8 * 1000 * jobs)
                 knee = jobs;
         }
         fprintf(out, "%s ", m > 0 ? "," : "");
         if (knee > 0)
-            fprintf(out, "up to %u in flight by %s", knee, models[m]);
+            fprintf(out, "up to %u in flight by %s", knee, versus_models[m]);
         else
-            fprintf(out, "nowhere by %s", models[m]);
+            fprintf(out, "nowhere by %s", versus_models[m]);
     }
     fputs(".</p>\n", out);
 }
@@ -241,13 +240,13 @@ static void put_knee(FILE *out, const struct results *results,
 static void put_memory(FILE *out, const struct results *results)
 {
     bool begun = false;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < MODELS; i++) {
         struct summary peak =
-            results_summary(results, "c10k", 10000, models[i], C_PSS);
+            results_summary(results, "c10k", 10000, versus_models[i], C_PSS);
         struct summary one =
-            results_summary(results, "latency", 1, models[i], C_PSS);
-        struct summary requests =
-            results_summary(results, "c10k", 10000, models[i], C_REQUESTS);
+            results_summary(results, "latency", 1, versus_models[i], C_PSS);
+        struct summary requests = results_summary(
+            results, "c10k", 10000, versus_models[i], C_REQUESTS);
         if (peak.rounds == 0 || one.rounds == 0)
             continue;
         if (!begun)
@@ -259,7 +258,7 @@ static void put_memory(FILE *out, const struct results *results)
                   out);
         begun = true;
         fprintf(out, "<tr><th scope=\"row\">%s</th><td>%.2f</td></tr>\n",
-                models[i],
+                versus_models[i],
                 (peak.median - one.median) / 1024 / requests.median);
     }
     if (begun)
@@ -355,11 +354,12 @@ static void put_waterfalls(FILE *out, const char *directory)
         fprintf(out, "<span><i class=\"%s\"></i> %s</span>", steps[i],
                 steps[i]);
     fputs("</p>\n", out);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < MODELS; i++) {
         char path[PATH_MAX];
-        snprintf(path, sizeof path, "%s/trace-%s.json", directory, models[i]);
-        fprintf(out, "<h3>%s</h3>\n", models[i]);
-        plot_waterfall(out, path, models[i]);
+        snprintf(path, sizeof path, "%s/trace-%s.json", directory,
+                 versus_models[i]);
+        fprintf(out, "<h3>%s</h3>\n", versus_models[i]);
+        plot_waterfall(out, path, versus_models[i]);
     }
 }
 

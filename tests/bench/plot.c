@@ -13,10 +13,8 @@ static const struct {
     const char *program;
     const char *colour;
 } colours[] = {
-    {"threads", "#0072B2"},
-    {"processes", "#D55E00"},
-    {"evloop", "#009E73"},
-    {"floor", "#888888"},
+    {"threads", "#0072B2"},    {"processes", "#D55E00"}, {"evloop", "#009E73"},
+    {"coroutines", "#CC79A7"}, {"floor", "#888888"},
 };
 
 #define COLOURS (sizeof colours / sizeof *colours)

@@ -1,5 +1,5 @@
 /*
- * triptych-race: the three models side by side, while they run.
+ * triptych-race: the models side by side, while they run.
  *
  *     triptych-race [OPTION]... [WORKLOAD]
  *
@@ -40,10 +40,10 @@ static int usage(FILE *out, int status)
 {
     fputs(
         "Usage: triptych-race [OPTION]... [WORKLOAD]\n"
-        "Race the three fetchers on one screen: a lane for each, a tile for "
+        "Race the four fetchers on one screen: a lane for each, a tile for "
         "each\nrequest, and the table at the end. The workload is 'tail' "
         "unless you say so.\n\n"
-        "  -t, --turns         one after the other, not all three at once\n"
+        "  -t, --turns         one after the other, not all at once\n"
         "  -n, --requests N    requests each (what the workload says)\n"
         "  -j, --jobs N        in flight at once (what the workload says)\n"
         "  -p, --plain         lines, no screen; so it is without a terminal\n"

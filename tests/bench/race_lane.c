@@ -1,4 +1,4 @@
-/* race_lane: one of the three in a race. See race_lane.h. */
+/* race_lane: one of the four in a race. See race_lane.h. */
 #include "race_lane.h"
 
 #include "contestant.h"

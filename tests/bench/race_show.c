@@ -142,7 +142,7 @@ static int wait_a_moment(struct race *race)
     return error;
 }
 
-/* Starts all three, or one after the other, and returns when all have ended,
+/* Starts all, or one after the other, and returns when all have ended,
  * or were told to. 0 or a negative errno. */
 static int run_all(struct race *race)
 {

@@ -274,7 +274,7 @@ void view_draw(struct screen *screen, const struct view *view)
     }
     screen_put(screen, 0, 1, STYLE_BOLD, "%s: %u requests, %u in flight, %s",
                workload->name, view->task->requests, view->task->jobs,
-               view->turns ? "in turn" : "all three at once");
+               view->turns ? "in turn" : "all at once");
     if (view->is_over && view->waits)
         screen_put(screen, 0, screen->width - 12, STYLE_BOLD, "press a key");
     screen_put(screen, 1, 1, STYLE_PLAIN, "%s", workload->shows);

@@ -15,7 +15,7 @@
 
 /* The least that it can be drawn in. */
 #define VIEW_WIDTH  76
-#define VIEW_HEIGHT 16
+#define VIEW_HEIGHT 19
 
 struct view {
     const struct race_task *task;

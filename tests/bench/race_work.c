@@ -16,7 +16,7 @@ const struct race_work race_works[] = {
                   .slow_every = 12,
                   .slow_ms = 2000}},
     {.workload = {.name = "latency",
-                  .shows = "Each answer takes 0.4 s: all three are equally "
+                  .shows = "Each answer takes 0.4 s: all are equally "
                            "good at waiting.",
                   .path = "bytes/100?delay=400&seed=",
                   .requests = 96,

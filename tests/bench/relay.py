@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.parse
 
-MODELS = ("threads", "processes", "evloop")
+MODELS = ("threads", "processes", "evloop", "coroutines")
 
 
 def relay(command):

@@ -1,12 +1,12 @@
 /* table: the results on a terminal. See table.h. */
 #include "table.h"
 
+#include "versus.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *const models[] = {"threads", "processes", "evloop"};
 
 /* --- Progress ----------------------------------------------------------- */
 
@@ -142,9 +142,9 @@ static size_t find_best(const struct results *results, const char *workload,
 {
     double least = 0;
     size_t n = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < MODELS; i++) {
         struct summary s =
-            results_summary(results, workload, jobs, models[i], column);
+            results_summary(results, workload, jobs, versus_models[i], column);
         if (s.rounds == 0)
             continue;
         if (n++ == 0 || s.median < least) {
@@ -163,25 +163,26 @@ void table_verdict(const struct results *results, const char *workload,
     out[0] = '\0';
     if (find_best(results, workload, jobs, column, &best) < 2)
         return;
-    snprintf(out, size, "%s least", models[best]);
-    for (int i = 0; i < 3; i++) {
-        struct summary ratio = results_ratio(results, workload, jobs,
-                                             models[i], models[best], column);
+    snprintf(out, size, "%s least", versus_models[best]);
+    for (int i = 0; i < MODELS; i++) {
+        struct summary ratio =
+            results_ratio(results, workload, jobs, versus_models[i],
+                          versus_models[best], column);
         struct outcome outcome =
-            results_outcome(results, workload, jobs, models[i]);
+            results_outcome(results, workload, jobs, versus_models[i]);
         size_t used = strlen(out);
         if (i == best || outcome.runs == 0)
             continue;
         differs |= ratio.rounds == 0 || summary_differs(&ratio);
         if (ratio.rounds == 0)
-            snprintf(out + used, size - used, "; %s failed", models[i]);
+            snprintf(out + used, size - used, "; %s failed", versus_models[i]);
         else if (summary_differs(&ratio))
             snprintf(out + used, size - used,
-                     "; %s %.2f (%.2f-%.2f) times as much", models[i],
+                     "; %s %.2f (%.2f-%.2f) times as much", versus_models[i],
                      ratio.median, ratio.least, ratio.most);
         else
             snprintf(out + used, size - used, "; %s: no difference",
-                     models[i]);
+                     versus_models[i]);
     }
     if (!differs)
         snprintf(out, size, "no difference");
@@ -191,16 +192,17 @@ void table_completed(const struct results *results, const char *workload,
                      unsigned jobs, char *out, size_t size)
 {
     out[0] = '\0';
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < MODELS; i++) {
         struct summary ok =
-            results_summary(results, workload, jobs, models[i], C_OK);
-        struct summary all =
-            results_summary(results, workload, jobs, models[i], C_REQUESTS);
+            results_summary(results, workload, jobs, versus_models[i], C_OK);
+        struct summary all = results_summary(results, workload, jobs,
+                                             versus_models[i], C_REQUESTS);
         size_t used = strlen(out);
         if (ok.rounds == 0)
             continue;
         snprintf(out + used, size - used, "%s%s %.0f of %.0f",
-                 used > 0 ? "; " : "", models[i], ok.median, all.median);
+                 used > 0 ? "; " : "", versus_models[i], ok.median,
+                 all.median);
         used = strlen(out);
         if (ok.least < ok.most)
             snprintf(out + used, size - used, " (%.0f-%.0f)", ok.least,
@@ -324,7 +326,7 @@ static void compare_program(FILE *out, const struct results *before,
         enum column column;
         const char *name;
     } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}, {C_OK, "done"}};
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < MODELS; m++) {
         enum column column = measures[m].column;
         struct summary was = results_summary(before, row->workload, row->jobs,
                                              row->program, column);

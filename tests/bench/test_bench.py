@@ -21,7 +21,7 @@ BIN = os.path.abspath(os.environ.get(
     "TRIPTYCH_BIN",
     os.path.join(os.path.dirname(__file__), "../../build/dev")))
 BENCH = os.path.join(BIN, "tests/triptych-bench")
-MODELS = ("threads", "processes", "evloop")
+MODELS = ("threads", "processes", "evloop", "coroutines")
 PATIENCE = 120
 
 # A small real run, which several cases look at.
@@ -134,6 +134,21 @@ def case_usage_errors(_):
               and not done.stdout, f"{arguments}: {done}")
 
 
+def case_switch(_):
+    """What a wait costs: a line for each way, least to most."""
+    done = bench("switch", "3")
+    check(done.returncode == 0, f"{done}")
+    lines = re.findall(r"^  (\w+): .* ([\d.]+) +([\d.]+) +([\d.]+)$",
+                       done.stdout, re.M)
+    check([line[0] for line in lines] ==
+          ["threads", "processes", "loop", "coroutines", "coroutines"],
+          done.stdout)
+    for _, median, least, most in lines:
+        check(0 < float(least) <= float(median) <= float(most), done.stdout)
+    for arguments in (["switch", "0"], ["switch", "1", "2"]):
+        check(bench(*arguments).returncode == 2, f"{arguments}")
+
+
 def case_output_cannot_be_written(directory):
     path = os.path.join(directory, "file")
     with open(path, "w", encoding="ascii"):
@@ -199,7 +214,7 @@ def check_page(directory):
         check("black" not in page.source, "black text in a picture")
     falls = [attrs for tag, attrs in page.tags
              if tag == "svg" and attrs.get("class") == "fall"]
-    check(len(falls) == 3, f"{len(falls)} waterfalls")
+    check(len(falls) == len(MODELS), f"{len(falls)} waterfalls")
     check(all(attrs.get("aria-label") for attrs in plots + falls),
           "a picture without a name")
     for wanted in ("Time:", "Memory:", "Requests done:", "missing: curl",
@@ -305,7 +320,7 @@ def write_results(path, factor=1.0, requests=100):
     with open(path, "w", encoding="ascii") as file:
         file.write("# made by hand\n" + "\t".join(HEAD) + "\n")
         for number in range(3):
-            for program, wall in zip(MODELS, (1.0, 1.5, 0.7)):
+            for program, wall in zip(MODELS, (1.0, 1.5, 0.7, 0.8)):
                 values = dict.fromkeys(HEAD, "-")
                 values.update(
                     workload="small", jobs="64", program=program,
@@ -323,11 +338,11 @@ def case_compare(directory):
     write_results(other, 2, 50)
     done = bench("compare", old, old)
     check(done.returncode == 0 and
-          done.stdout == "0 of 9 figures differ beyond their spread.\n",
+          done.stdout == "0 of 16 figures differ beyond their spread.\n",
           f"{done}")
     done = bench("compare", old, new)
-    check(done.returncode == 0 and done.stdout.count("2.00 times as much") == 3
-          and done.stdout.count("MORE") == 3
+    check(done.returncode == 0 and done.stdout.count("2.00 times as much") == 4
+          and done.stdout.count("MORE") == 4
           and done.stdout.endswith(
               "3 of 9 figures differ beyond their spread.\n"), f"{done}")
     done = bench("compare", new, old)

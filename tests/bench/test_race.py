@@ -22,7 +22,7 @@ BIN = os.path.abspath(os.environ.get(
     "TRIPTYCH_BIN",
     os.path.join(os.path.dirname(__file__), "../../build/dev")))
 RACE = os.path.join(BIN, "tests/triptych-race")
-MODELS = ("threads", "processes", "evloop")
+MODELS = ("threads", "processes", "evloop", "coroutines")
 
 # One that is over soon, and one that lasts until it is ended.
 SHORT = ["--hold=0", "-n60", "-j4", "small"]
@@ -50,7 +50,7 @@ def tiles(lines):
     """The letters of the tiles, as one text for each lane."""
     found = []
     for line in lines[2:-1]:
-        if re.match(r" (threads|processes|evloop) .* of \d+ done", line):
+        if re.match(r" (threads|processes|evloop|coroutines) .* of \d+ done", line):
             found.append("")
         elif found and not line.startswith(" memory"):
             found[-1] += line.replace(" ", "")
@@ -65,7 +65,7 @@ def check_table(text):
 
 def check_all_done(terminal, requests):
     screen = terminal.screen
-    check(tiles(screen.last) == ["+" * requests] * 3, f"{screen.last}")
+    check(tiles(screen.last) == ["+" * requests] * len(MODELS), f"{screen.last}")
     for model in MODELS:
         check(any(re.match(f" {model} +{requests} of {requests} done", line)
                   for line in screen.last), f"{model}: {screen.last}")
@@ -108,12 +108,12 @@ def wait_for(condition, what):
 
 
 def check_gone(pids):
-    check(len(pids) >= 5, f"a server and three fetchers? {pids}")
+    check(len(pids) >= 6, f"a server and four fetchers? {pids}")
     wait_for(lambda: not any(map(name_of, pids)), f"the end of {pids}")
 
 
 def is_under_way(lines):
-    """All three have requests done, and others in flight."""
+    """All have requests done, and others in flight."""
     return len(tiles(lines)) == 3 and \
         all("+" in lane or "w" in lane for lane in tiles(lines))
 
@@ -165,7 +165,7 @@ def case_whole_race(directory):
             check(terminal.finish() == 0, f"{terminal.screen.lines()}")
             check_all_done(terminal, 60)
             check(terminal.screen.has_colours(), "no colours")
-            check(("in turn" if more else "all three at once")
+            check(("in turn" if more else "all at once")
                   in terminal.screen.last[0], f"{terminal.screen.last}")
     check_scratch(directory)
 
@@ -174,8 +174,8 @@ def case_many_requests_share_tiles(directory):
     with on_terminal(directory, "--hold=0", "-n1000", "small") as terminal:
         check(terminal.finish() == 0, f"{terminal.screen.lines()}")
         lanes = tiles(terminal.screen.last)
-        check(len(lanes) == 3 and
-              all(re.fullmatch(r"\+{200,400}", lane) for lane in lanes),
+        check(len(lanes) == len(MODELS) and
+              all(re.fullmatch(r"\+{100,400}", lane) for lane in lanes),
               f"{lanes}")
 
 
@@ -183,8 +183,8 @@ def case_bytes_are_held(directory):
     """Into the slow reader: early bodies wait, and are seen to."""
     with on_terminal(directory, "--hold=0", "-n400", "slow-sink") as terminal:
         terminal.wait_for(
-            lambda lines: sum("d" in lane for lane in tiles(lines)) == 3 and
-            sum(bool(re.search(r"held [1-9]", line)) for line in lines) == 3,
+            lambda lines: sum("d" in lane for lane in tiles(lines)) == 4 and
+            sum(bool(re.search(r"held [1-9]", line)) for line in lines) == 4,
             "bytes that are held")
         terminal.type(b"\x03")
         check(terminal.finish() == 130, "status")
@@ -226,7 +226,7 @@ def case_a_server_that_dies(directory):
         check(all("X" in lane for lane in tiles(terminal.screen.last)),
               f"{terminal.screen.last}")
         text = terminal.screen.text
-        check(text.count("ended with status 1") == 3 and
+        check(text.count("ended with status 1") == len(MODELS) and
               "fetch-threads: http://" in text, text)
     check_scratch(directory)
 
@@ -347,7 +347,7 @@ def case_plain_lines_while_it_runs(directory):
         try:
             line = process.stdout.readline()
             check(re.fullmatch(r" +\d+\.\d s   threads \d+/9000  processes "
-                               r"\d+/9000  evloop \d+/9000\n", line), line)
+                               r"\d+/9000  evloop \d+/9000  coroutines \d+/9000\n", line), line)
             children = family(process.pid)
             process.send_signal(signal.SIGINT)
             check(process.wait(PATIENCE) == 130, "status")

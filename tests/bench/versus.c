@@ -1,9 +1,10 @@
-/* versus: the three models in one table. See versus.h. */
+/* versus: the models in one table. See versus.h. */
 #include "versus.h"
 
 #include <string.h>
 
-const char *const versus_models[MODELS] = {"threads", "processes", "evloop"};
+const char *const versus_models[MODELS] = {"threads", "processes", "evloop",
+                                           "coroutines"};
 
 /* What is better: less of it, more of it, or neither. */
 enum better { LESS, MORE, NEITHER };
@@ -44,7 +45,7 @@ static void print_row(FILE *out, const struct row *row,
         snprintf(text[i], sizeof text[i], row->format, row->values[i]);
         differ = differ || strcmp(text[i], best) != 0;
     }
-    fprintf(out, "  %-28s", row->name);
+    fprintf(out, "  %-21s", row->name);
     for (int i = 0; i < MODELS; i++) {
         bool is_best = row->better != NEITHER && differ &&
                        all[i].status == 0 && strcmp(text[i], best) == 0;
@@ -68,15 +69,15 @@ static void print_row(FILE *out, const struct row *row,
 void versus_print(FILE *out, const struct versus *versus, bool colours)
 {
     const unsigned *done = versus->done;
-    fprintf(out, "\n  %s%-28s", colours ? "\033[1m" : "", "");
+    fprintf(out, "\n  %s%-21s", colours ? "\033[1m" : "", "");
     for (int i = 0; i < MODELS; i++)
         fprintf(out, "%14s", versus_models[i]);
     fprintf(out, "%s\n", colours ? "\033[0m" : "");
-    if (done[0] != done[1] || done[1] != done[2]) {
-        struct row row = {
-            "requests done", "%.0f", NEITHER, {done[0], done[1], done[2]}};
-        print_row(out, &row, versus->all, colours);
-    }
+    bool differ = false;
+    for (int i = 1; i < MODELS; i++)
+        differ = differ || done[i] != done[0];
+    if (differ)
+        ROW("requests done", m != NULL ? done[i] : 0, "%.0f", NEITHER);
     ROW("wall time, s", m->wall, "%.2f", LESS);
     ROW("requests/s", done[i] / m->wall, "%.0f", MORE);
     ROW("MB/s", (double)m->bytes / 1e6 / m->wall, "%.1f", MORE);

@@ -1,5 +1,5 @@
 /*
- * versus: the three models beside each other in one table, as the demo and the
+ * versus: the models beside each other in one table, as the demo and the
  * race end in it.
  */
 #ifndef TRIPTYCH_VERSUS_H
@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define MODELS 3
+#define MODELS 4
 
 /* Wall times of which none is so many times as long as another are level. */
 #define VERSUS_LEVEL 1.03
 
-/* "threads", "processes", "evloop": the order of every row. */
+/* "threads", "processes", "evloop", "coroutines": the order of every row. */
 extern const char *const versus_models[MODELS];
 
 /* The runs to be compared. A run has failed if its status is not 0; then it is

@@ -14,7 +14,8 @@ import threading
 import time
 import tty
 
-from harness import (BIN, PATIENCE, Origin, Running, Server, Skip, Workplace, case,
+from harness import (BIN, MODELS, PATIENCE, Origin, Running, Server, Skip,
+                     Workplace, case,
                      check, content, copy_program, equal, expect, main, run,
                      state, wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
@@ -368,7 +369,7 @@ def stall_free(model, reader, writer, jobs, count, n):
 
 # --- ./run drain -----------------------------------------------------------
 
-@case(models=("evloop",))  # it runs all three itself
+@case(models=("evloop",))  # it runs them all itself
 def the_picture_of_it(model):
     """What the table says, with small sources and a fast consumer."""
     del model
@@ -384,7 +385,7 @@ def the_picture_of_it(model):
                           r"+(\S+)$", child.stdout, re.M)
         equal([row[:2] for row in rows],
               [(m, marks) for marks in ("64K", "none")
-               for m in ("threads", "processes", "evloop")], child.stdout)
+               for m in MODELS], child.stdout)
         for name, marks, held, most in rows:
             if marks == "none":
                 check(float(held) > 16, f"{name} held {held} of 48 MiB")

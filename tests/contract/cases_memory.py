@@ -64,7 +64,7 @@ def nothing_is_kept_of_what_is_discarded(model):
 
 
 # The parent of processes hears of a failure when it is that request's turn.
-@case(models=("threads", "evloop"))
+@case(models=("threads", "evloop", "coroutines"))
 def nothing_is_kept_of_what_fails(model):
     grown = growth(model)
     check(grown <= SLACK * 1024 * CHECKED, f"{grown} bytes more")

@@ -14,12 +14,13 @@ from harness import (MODELS, Server, case, check, content, equal, main, state,
 SOURCE = os.path.join(os.path.dirname(__file__), "../..")
 STEPS = "take connect send receive deliver finish stop".split()
 # As wc counts them: a screen or two. The loop's needs more.
-MOST = {"threads": 130, "processes": 130, "evloop": 200}
+MOST = {"threads": 130, "processes": 130, "evloop": 200, "coroutines": 130}
+ROOM = {"coroutines": "evloop/coroutines"}
 MIB = 1 << 20
 
 
 def source(model):
-    with open(os.path.join(SOURCE, model, "minimal.c"),
+    with open(os.path.join(SOURCE, ROOM.get(model, model), "minimal.c"),
               encoding="ascii") as file:
         return file.read()
 
@@ -38,6 +39,45 @@ def short_and_with_the_same_steps(model):
     check(set(own) <= set(STEPS), f"steps: {own}")
     check({"take", "receive", "deliver", "finish"} <= set(own),
           f"steps: {own}")
+
+
+@case(models=("coroutines",))
+def without_a_stack(_):
+    """stackless.c: bodies in order whatever comes first, a redirect, failures,
+    more requests than places."""
+    path = os.path.join(SOURCE, "evloop/coroutines/stackless.c")
+    with open(path, encoding="ascii") as file:
+        check(len(file.read().splitlines()) <= 80, "more than 80 lines")
+    last = threading.Event()
+
+    def script(c):
+        head = c.request()
+        if b"/first" in head:
+            last.wait(harness.PATIENCE)
+        if b"/moved" in head:
+            c.send(b"HTTP/1.1 302 Found\r\nLocation: /here\r\n"
+                   b"Content-Length: 0\r\n\r\n")
+        elif b"/reset" in head:
+            c.reset()
+        else:
+            c.ok(content(70000) + head.split()[1])
+            if b"/last" in head:
+                last.set()
+    with Server(script) as server:
+        names = ["first", "moved", "reset", "4", "5", "last", "7", "8"]
+        done = subprocess.run(
+            [os.path.join(harness.BIN, "stackless"), "-j", "6", "ftp://x/",
+             *(f"{server.http}/{name}" for name in names)],
+            capture_output=True, check=False, timeout=harness.PATIENCE)
+    equal(done.returncode, 1, done.stderr)
+    equal(done.stderr.decode().splitlines(),
+          ["stackless: ftp://x/: unsupported: no such scheme is spoken here",
+           f"stackless: {server.http}/reset: reset: "
+           "Connection reset by peer"], "messages")
+    check(done.stdout == b"".join(
+        content(70000) + b"/" + name.encode()
+        for name in ["first", "here", "4", "5", "last", "7", "8"]),
+        f"{len(done.stdout)} bytes")
 
 
 @case

@@ -51,7 +51,7 @@ def usage_errors(model):
 @case
 def options_of_another_model_name_it(model):
     owners = {"--spawn=pool": ("threads", "processes"),
-              "--backend=epoll": ("evloop",), "--loops=1": ("evloop",)}
+              "--backend=epoll": ("evloop", "coroutines"), "--loops=1": ("evloop",)}
     for option, models in owners.items():
         r = run(model, option, "http://127.0.0.1:1/", report=False)
         equal(r.status, 2 if model not in models else r.status, option)
@@ -590,7 +590,7 @@ def completion_in_bash(model):
     equal(complete("--progress", "a"), ["auto", "always"], "a value")
     equal(complete("ht"), ["http://", "https://"], "a scheme")
     equal(complete("-d", "/us"), ["/usr"], "a directory")
-    ours = "--backend" if model == "evloop" else "--spawn"
+    ours = "--backend" if model in ("evloop", "coroutines") else "--spawn"
     equal(complete(ours[:-2]), [ours], "an option of the model's own")
 
 

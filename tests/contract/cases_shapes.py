@@ -24,6 +24,7 @@ SHAPES = {
     "evloop": (["--backend", "epoll"], ["--backend", "poll"],
                ["--backend", "select"], ["--loops", "2"],
                ["--loops", "5", "--backend", "poll"]),
+    "coroutines": (["--backend", "epoll"], ["--backend", "select"]),
 }
 
 
@@ -137,6 +138,10 @@ def workers_of_one_request_are_killed(model):
     equal(sorted(r.column("attempts")), ["1"] * 6 + ["2"] * 3, "attempts")
 
 
+OWNERS = {"--spawn": ("threads", "processes"),
+          "--backend": ("evloop", "coroutines"), "--loops": ("evloop",)}
+
+
 @case
 def values_that_will_not_do(model):
     for option, value in (("--spawn", "none"), ("--spawn", ""),
@@ -144,7 +149,7 @@ def values_that_will_not_do(model):
                           ("--loops", "0"), ("--loops", "2000")):
         r = run(model, option, value, "http://127.0.0.1:9/")
         equal(r.status, 2, f"{option} {value}: exit status")
-        ours = (option != "--spawn") == (model == "evloop")
+        ours = model in OWNERS[option]
         words = f"{option} {value}: not a value it can have" if ours else \
             f"{option} is an option of fetch-"
         check(words in r.err, r.err)
@@ -232,7 +237,7 @@ def loops_in_a_shortage(model):
 
 # --- Limits ----------------------------------------------------------------
 
-@case(models=("evloop",))
+@case(models=("evloop", "coroutines"))
 def select_has_a_limit(model):
     """1,500 at once would need descriptors beyond what select can hold: one
     warning, fewer in flight, and all are done."""

@@ -13,6 +13,7 @@ SHAPES = {
     "threads": ([], ["--spawn", "each"]),
     "processes": ([], ["--spawn", "each"]),
     "evloop": ([], ["--loops", "3"]),
+    "coroutines": ([],),
 }
 STEPS = ("start take connect send receive deliver finish expire retry "
          "stop").split()
@@ -152,6 +153,7 @@ def a_mixed_run(model):
         equal(kinds, {"threads": {"job"},
                       "processes": {"job", "body", "result"},
                       "evloop": {"body"},
+                      "coroutines": {"job"},
                       }[model], "what is handed over")
         finished = {e["args"]["id"]: e["args"]
                     for e in of_kind(events, "X") if "url" in e["args"]}

@@ -17,7 +17,7 @@ import socket
 import ssl
 
 from authority import Authority, say_goodbye, slam
-from harness import CASES, Server, check, equal, main, run
+from harness import CASES, MODELS, Server, check, equal, main, run
 
 OK = b"HTTP/1.1 200 OK\r\n"
 FINE = b"this is fine"
@@ -404,9 +404,9 @@ def make_tls_case(name, act, word):
 
 
 for row in ROWS:
-    CASES.append((make_case(*row), ("threads", "processes", "evloop")))
+    CASES.append((make_case(*row), MODELS))
 for row in TLS_ROWS:
-    CASES.append((make_tls_case(*row), ("threads", "processes", "evloop")))
+    CASES.append((make_tls_case(*row), MODELS))
 
 if __name__ == "__main__":
     check(len({row[0] for row in ROWS + TLS_ROWS}) ==

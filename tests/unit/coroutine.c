@@ -173,17 +173,20 @@ static int sleep_until(void *arg)
 COROUTINE_TEST(time_passes)
 {
     (void)unused;
+    int64_t unit = 5 * MS;
     bool late;
     do { /* on a busy machine all may be over before the last has begun */
         int64_t now = coroutine_now();
+        unit *= 2;
         struct sleeper s[] = {
-            {"c", now + 30 * MS}, {"a", now + 10 * MS}, {"b", now + 20 * MS}};
+            {"c", now + 3 * unit}, {"a", now + unit}, {"b", now + 2 * unit}};
         struct coroutine *c[3];
         story[0] = '\0';
         for (int i = 0; i < 3; i++)
             c[i] = start(sleep_until, &s[i]);
         ck_assert_int_eq(await_others(), 0);
-        late = coroutine_now() >= now + 10 * MS;
+        ck_assert_int_eq(await_others(), 0);
+        late = coroutine_now() >= now + unit;
         for (int i = 0; i < 3; i++)
             ck_assert_int_eq(end_of(c[i]), 0);
     } while (late);
@@ -197,7 +200,7 @@ COROUTINE_TEST(not_before_the_time)
 {
     (void)unused;
     ck_assert_int_eq(await_others(), 0);
-    while (usleep(30000) != 0)
+    while (usleep(150000) != 0)
         ;
     int64_t until = coroutine_now() + 40 * MS;
     ck_assert_int_eq(await_time(until), 0);
@@ -600,9 +603,9 @@ static int use_stack(void *arg)
 {
     char here_is[16] = {0};
     *(void **)arg = here_is;
-    ck_assert_int_ge(deep(100), 0);
+    ck_assert_int_ge(deep(40), 0);
     ck_assert_int_eq(await_others(), 0);
-    ck_assert_int_ge(deep(90), 0);
+    ck_assert_int_ge(deep(30), 0);
     return 0;
 }
 
@@ -703,8 +706,9 @@ START_TEST(guard_page)
 }
 END_TEST
 
-/* As many as the thread sanitizer has room for, or ten thousand. */
-#define MANY (SANITIZED ? 1000 : 10000)
+/* As many as the thread sanitizer has room for, and valgrind time, or ten
+ * thousand. */
+#define MANY (SANITIZED || getenv("CK_FORK") != NULL ? 1000 : 10000)
 
 static int sleep_a_little(void *arg)
 {
@@ -734,7 +738,7 @@ static int start_too_many(void *unused)
     (void)unused;
     ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
     struct rlimit little = before;
-    little.rlim_cur = (rlim_t)32 * 1024 * 1024;
+    little.rlim_cur = (rlim_t)16 * 1024 * 1024;
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &little), 0);
     while (n < 200 && (c[n] = coroutine_start(thrice, "")) != NULL)
         n++;

@@ -35,7 +35,7 @@ static inline int run_first_of_loop(int (*f)(void *arg), void *arg)
 /* Lets everything happen that needs no time to pass. */
 static inline void settle(void)
 {
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 12; i++)
         ck_assert_int_eq(await_others(), 0);
 }
 
