@@ -115,13 +115,17 @@ static void read_content_length(struct http *http, struct span value)
     }
 }
 
-/* 6.1: chunked must be there once, at the end; we ask for no other coding. */
+/* 6.1: chunked must be there once, at the end; we ask for no other coding.
+ * "identity" says that there is none, so it says as much as an empty value. It
+ * is no name of a coding any more (RFC 7230, A.2), but there are servers that
+ * send it. */
 static void read_transfer_encoding(struct http *http, struct span value)
 {
     struct span member;
     http->coded = true;
     while (next_member(&value, &member)) {
-        if (member.length == 0)
+        if (member.length == 0 ||
+            (equals(member, "identity") && !http->chunked))
             continue;
         if (http->chunked || !equals(member, "chunked"))
             http->other_coding = true;

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +69,8 @@ int sink_open(struct sink *sink, const struct options *options)
         .directory = -1, .sync = options->sync, .owner = getpid()};
     if (options->directory == NULL)
         return 0;
+    if (getentropy(&sink->key, sizeof sink->key) == -1)
+        return -errno;
     int error = make_directories(options->directory, options->sync);
     if (error != 0)
         return error;
@@ -85,8 +89,8 @@ void sink_close(struct sink *sink)
 static void temporary_name(const struct sink *sink, const struct job *job,
                            char name[TEMPORARY_SIZE])
 {
-    snprintf(name, TEMPORARY_SIZE, ".fetch-%ld-%llu.part", (long)sink->owner,
-             (unsigned long long)job->id);
+    snprintf(name, TEMPORARY_SIZE, ".fetch-%016" PRIx64 "-%" PRIu64 ".part",
+             sink->key, job->id);
 }
 
 static int open_temporary(struct sink *sink, struct file *file,
@@ -97,13 +101,9 @@ static int open_temporary(struct sink *sink, struct file *file,
     if (strlen(job->name) > NAME_MAX)
         return -ENAMETOOLONG;
     temporary_name(sink, job, name);
-    int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    file->fd = openat(sink->directory, name, flags, 0666);
-    if (file->fd == -1 && errno == EEXIST) {
-        /* Left by a process of the same number that was killed. */
-        (void)unlinkat(sink->directory, name, 0);
-        file->fd = openat(sink->directory, name, flags, 0666);
-    }
+    file->fd =
+        openat(sink->directory, name,
+               O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
     return file->fd == -1 ? -errno : 0;
 }
 

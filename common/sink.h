@@ -4,8 +4,11 @@
  * (Standard output is not here: how its order is kept is where the three
  * models differ.) A body in the directory appears under its name only when it
  * is whole: it is written to a file beside it and renamed. The name of that
- * file follows from the process that made the sink and the job's id, so that
- * the parent of a killed worker can remove what it left.
+ * file follows from a random number of the sink and the job's id, so that the
+ * parent of a killed worker can remove what it left. Nobody else hits upon that
+ * name: not the name of another body, which a server's page may have chosen,
+ * and not another run in this directory, whose process may have the same
+ * number, in another container.
  *
  * A struct sink may be used by any thread; a struct file by one at a time.
  */
@@ -23,6 +26,7 @@ struct sink {
     int directory; /* descriptor; -1 when bodies are discarded */
     bool sync;     /* file and name are on the disk before it counts */
     pid_t owner;   /* the process that made it */
+    uint64_t key;  /* random */
 };
 
 /* One body on its way. Start from FILE_NONE. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,10 @@
 /* An event is no longer than this; a URL is cut so that it fits. */
 #define EVENT_MOST 1024
 #define URL_MOST   300
+
+/* The reader of a trace that is a pipe is waited for so long; then there is no
+ * trace any more. A run that is interrupted must end within a second. */
+#define STALLED_MS 300
 
 static const char *const step_words[] = {
     [STEP_START] = "start",     [STEP_TAKE] = "take",
@@ -38,16 +43,32 @@ static bool is_on(const struct lane *lane)
 
 /* --- Writing ------------------------------------------------------------ */
 
+/* Writes one event. The descriptor does not block: a reader that is slow is
+ * waited for, but one that has stalled is not. */
+static ssize_t write_event(struct trace *trace, const char *event,
+                           size_t length)
+{
+    struct pollfd room = {.fd = trace->fd, .events = POLLOUT};
+    ssize_t written;
+    int ready = 1;
+    do {
+        written = write(trace->fd, event, length);
+        if (written == -1 && errno == EAGAIN) {
+            ready = poll(&room, 1, STALLED_MS);
+            errno = EAGAIN;
+        }
+    } while (written == -1 &&
+             (errno == EINTR || (errno == EAGAIN && ready == 1)));
+    return written;
+}
+
 /* Appends one event, at once or not at all. */
 static void emit(struct trace *trace, const char *event, size_t length)
 {
-    ssize_t written;
     int none = 0;
     if (atomic_load(&trace->error) != 0)
         return;
-    do
-        written = write(trace->fd, event, length);
-    while (written == -1 && errno == EINTR);
+    ssize_t written = write_event(trace, event, length);
     if (written == (ssize_t)length)
         return;
     int error = written == -1 ? -errno : -ENOSPC;
@@ -111,6 +132,9 @@ int trace_open(struct trace *trace, const char *file, const char *program,
             file, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
         error = trace->fd == -1 ? -errno : 0;
     }
+    /* Only now: a named pipe is to wait for its reader to open it. */
+    if (error == 0)
+        (void)fcntl(trace->fd, F_SETFL, O_APPEND | O_NONBLOCK);
     if (error == 0) {
         emit(trace, head, sizeof head - 1);
         print(trace, 'M', 0,

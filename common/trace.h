@@ -11,8 +11,8 @@
  *
  * Every event is one write to a file opened for appending. So threads and
  * processes need no lock between them, and a worker that is killed takes only
- * the step that it was at with it. That costs some microseconds an event: a
- * traced run is not one to measure.
+ * the step that it was at with it. That costs some microseconds an event, for
+ * which a worker or a loop waits: a traced run is not one to measure.
  *
  * Any thread may write to the trace; a lane belongs to one at a time. Without
  * --trace (a struct of zeroes) nothing is done and nothing is asked of the

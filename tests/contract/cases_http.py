@@ -795,6 +795,22 @@ def retries_after_the_time_asked_for(model):
 
 
 @case
+def a_redirect_is_followed_at_once(model):
+    """RFC 9110, 10.2.3, would have a Retry-After on a redirect waited for; curl
+    and the browsers do not, and nor do we."""
+    def script(c):
+        while head := c.request():
+            if head.startswith(b"GET /there"):
+                c.ok(b"there")
+            else:
+                c.send(b"HTTP/1.1 302 Found\r\nLocation: /there\r\n"
+                       b"Retry-After: 3600\r\nContent-Length: 0\r\n\r\n")
+    r, _ = fetch(model, script, "--retries", "2")
+    equal(r.column("attempts"), ["1"], "attempts")
+    return expect(r, ["ok"], b"there")
+
+
+@case
 def retries_after_what_a_cut_answer_asked_for(model):
     """The head has said when to come back; that the content was cut makes no
     difference."""

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 import tty
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from harness import (PATIENCE, Origin, Reading, Running, Server, Skip,
                      Workplace, case, check, content, copy_program, equal,
-                     expect, main, run, wait_for)
+                     expect, main, program, read_files, run, wait_for)
 
 
 def make(place, name, data):
@@ -411,6 +412,83 @@ def synced(model, *tampering):
               "folder" if path.endswith("/d") else path, came)
              for name, path, came in calls]
     return r, kinds
+
+
+class Halves(Server):
+    """Sends half of each body, and the rest when it is told."""
+
+    def __init__(self):
+        self.go = {}
+        super().__init__(self.speak)
+
+    def speak(self, c):
+        name = c.request().split()[1][1:]
+        go = self.go[name] = threading.Event()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n"
+               + name * 1000)
+        go.wait(PATIENCE)
+        c.send(name * 1000)
+        c.close()
+
+    def hold(self, name):
+        return lambda: name in self.go
+
+
+def size_of_files(directory):
+    return sum(os.path.getsize(os.path.join(directory, name))
+               for name in os.listdir(directory))
+
+
+@case
+def two_programs_with_one_number(model):
+    """Two runs in one directory, each the first process of a container of its
+    own, must not take each other's files in flight for their own."""
+    apart = ["unshare", "-p", "-f", *(["-r"] if os.geteuid() else [])]
+    if subprocess.run([*apart, "true"], stderr=subprocess.DEVNULL,
+                      check=False).returncode != 0:
+        raise Skip("no namespaces here")
+    with Workplace() as place, Halves() as server:
+        directory = place.join("d")
+        runs = []
+        for number, name in enumerate((b"a", b"b"), 1):
+            runs.append(subprocess.Popen(
+                [*apart, program(model), "-q", "-d", directory,
+                 f"{server.http}/{name.decode()}"]))
+            wait_for(server.hold(name), "the request")
+            wait_for(lambda n=number: os.path.isdir(directory) and
+                     size_of_files(directory) == 1000 * n, "the half")
+        for name, process in zip((b"a", b"b"), runs):
+            server.go[name].set()
+            equal(process.wait(PATIENCE), 0, "exit status")
+        equal(read_files(directory), {"a": b"a" * 2000, "b": b"b" * 2000},
+              "files")
+
+
+@case
+def a_file_in_flight_is_not_to_be_named(model):
+    """Its name beside the others cannot be guessed, and so not be asked for by
+    a list that somebody else has written."""
+    listed, writer = os.pipe()
+    with Workplace() as place, Halves() as server:
+        directory = place.join("d")
+        with Running(model, "-d", directory, "-j", "2", "-i", "-",
+                     stdin=listed) as running:
+            os.close(listed)
+            os.write(writer, f"{server.http}/a\n".encode())
+            wait_for(lambda: os.path.isdir(directory) and
+                     size_of_files(directory) == 1000, "the half")
+            guess = f".fetch-{running.pid}-0.part"
+            os.write(writer, f"{server.http}/b\t{guess}\n".encode())
+            os.close(writer)
+            wait_for(server.hold(b"b"), "the request")
+            server.go[b"b"].set()
+            wait_for(lambda: os.path.exists(os.path.join(directory, guess)) and
+                     size_of_files(directory) == 3000, "the second file")
+            server.go[b"a"].set()
+            r = running.finish()
+        equal(r.words, ["ok", "ok"], r.err)
+        equal(read_files(directory), {"a": b"a" * 2000, guess: b"b" * 2000},
+              "files")
 
 
 @case

@@ -181,6 +181,26 @@ def interrupted_while_both_are_stalled(model):
 
 
 @case
+def interrupted_while_the_trace_is_stalled(model):
+    with Workplace() as place, Server(refuse) as server:
+        fifo = Fifo(place)
+        with subprocess.Popen(
+                [program(model), "-q", "-n", "-j2", "--trace", fifo.path,
+                 *[f"{server.http}/ok{i}" for i in range(20)]],
+                stderr=subprocess.PIPE) as process:
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            try:
+                _, err = process.communicate(timeout=SOON)
+            finally:
+                process.kill()
+        os.close(fifo.fd)
+        os.close(fifo.reader)
+        check(process.returncode in (3, 143), f"{process.returncode}: {err}")
+        check(b"/fifo: " in err, err)
+
+
+@case
 def a_reader_that_leaves(model):
     """Of standard error: its messages are lost, and nothing else. Of the
     report: the program cannot go on."""

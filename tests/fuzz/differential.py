@@ -17,6 +17,7 @@ Anything else fails, and is printed.
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -115,7 +116,8 @@ def announces_content(lines):
     name = b"content-length"
     members = b",".join(line[len(name) + 1:] for line in lines[1:]
                          if named(line, name)).split(b",")
-    return bool(values(lines, b"transfer-encoding")) or (
+    return any(coding.lower() != b"identity"
+               for coding in values(lines, b"transfer-encoding")) or (
         has(lines, name) and
         any(member.strip(BLANKS).strip(b"0") or not member.strip(BLANKS)
             for member in members))
@@ -158,6 +160,18 @@ def both_framings(lines):
     return lines
 
 
+def identity(lines):
+    """RFC 7230, A.2: as a coding it says that there is none."""
+    members = values(lines, b"transfer-encoding")
+    rest = list(itertools.dropwhile(lambda m: m.lower() == b"identity",
+                                    members))
+    if rest == members:
+        return lines
+    lines = without(lines, b"transfer-encoding")
+    return lines + [b"Transfer-Encoding: " + b", ".join(rest)] if rest \
+        else lines
+
+
 def chunked_in_1_0(lines):
     """9112, 6.1: nobody knew of it then, so the connection is done with."""
     if lines[0].startswith(b"HTTP/1.0") and has(lines, b"transfer-encoding"):
@@ -182,7 +196,7 @@ def close_wins(lines):
 
 
 FORGIVEN = [folds, minor_versions, controls, no_content, lists, lengths,
-            both_framings, chunked_in_1_0, close_wins, interim]
+            both_framings, identity, chunked_in_1_0, close_wins, interim]
 
 
 def take_section(data):

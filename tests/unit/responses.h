@@ -99,6 +99,18 @@ static const struct response responses[] = {
      B("HTTP/1.1 200 OK\r\nTransfer-Encoding: ,\r\nContent-Length: "
        "1\r\n\r\nabc"),
      true, RESULT_OK, 200, B("abc"), false},
+    {"so does identity",
+     B("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: "
+       "identity\r\n\r\nabc"),
+     true, RESULT_OK, 200, B("abc"), false},
+    {"identity says nothing about chunks",
+     B("HTTP/1.1 200 OK\r\nTransfer-Encoding: Identity, chunked\r\n\r\n"
+       "1\r\na\r\n0\r\n\r\n"),
+     false, RESULT_OK, 200, B("a"), true},
+    {"chunks come last, even before identity",
+     B("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, identity\r\n\r\n"
+       "1\r\na\r\n0\r\n\r\n"),
+     false, RESULT_PROTOCOL, 0, B(""), false},
     {"204 has no body, whatever its empty Transfer-Encoding says",
      B("HTTP/1.1 204 No Content\r\nTransfer-Encoding:\r\n\r\n"), false,
      RESULT_OK, 204, B(""), true},
