@@ -65,7 +65,7 @@ by the mistakes that they must catch."
   PACKAGE_ARCHITECTURE all
   PACKAGE_SHLIBDEPS OFF
   PACKAGE_DEPENDS "python3 (>= 3.11), gcc, libc6-dev, binutils, cmake, \
-ninja-build, pkg-config, libevent-dev, check, gdb, iproute2"
+ninja-build, pkgconf, libevent-dev, check, gdb, iproute2"
   PACKAGE_SUGGESTS "triptych, clang")
 
 foreach(library ${TRIPTYCH_LIBRARIES})

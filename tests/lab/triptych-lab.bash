@@ -5,7 +5,7 @@ _triptych_lab()
 {
     local word=${COMP_WORDS[COMP_CWORD]} words
     if ((COMP_CWORD == 1)); then
-        words=$("$1" --help 2>/dev/null | sed -n 's/^    \([a-z]\+\).*/\1/p')
+        words=$("$1" --help 2>/dev/null | sed -n 's/^    \([a-z-]\+\).*/\1/p')
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
     elif [[ $word == -* ]]; then
         words=$("$1" "${COMP_WORDS[1]}" --help 2>/dev/null |

@@ -94,7 +94,7 @@ def case_man_pages(directory):
         done = subprocess.run([os.path.join(prefix, "bin", program), "--help"],
                               capture_output=True, text=True, check=False)
         wanted = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", done.stdout))
-        wanted |= set(re.findall(r"^    ([a-z][a-z-]+)  ", done.stdout,
+        wanted |= set(re.findall(r"^    ([a-z][a-z-]+)(?:  |$)", done.stdout,
                                  re.MULTILINE) if "-lab" in program else ())
         missing = [word for word in wanted if word not in text]
         check(not missing, f"{program}: its man page lacks {missing}")
