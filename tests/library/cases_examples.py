@@ -114,6 +114,13 @@ def memory(process):
     raise AssertionError("no VmRSS")
 
 
+def processor_time(process):
+    """Seconds."""
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def descriptors(process):
     return len(os.listdir(f"/proc/{process.pid}/fd"))
 
@@ -220,6 +227,9 @@ def case_relay_slow_side(_):
             left = {one: memoryview(data(64 << 20, first))}
             one.setblocking(False)
             fill([one], left)
+            used = processor_time(process)
+            time.sleep(0.2)
+            check(processor_time(process) - used < 0.1, "it does not sleep")
             check(len(left[one]) > 16 << 20, "the sender was not stopped")
             grown = memory(process) - before
             check(sanitized("relay") or grown < 4 * (HIGH + READING),
@@ -277,6 +287,9 @@ def case_relay_without_descriptors(_):
                          (descriptors(process) + 2,) * 2)
         one = pair(listener, port)
         others = [connect(port) for _ in range(3)]
+        before = processor_time(process)
+        time.sleep(0.5)
+        check(processor_time(process) - before < 0.1, "it asks all the time")
         for s in one:
             s.close()
         for s in others:
