@@ -675,6 +675,50 @@ def case_gradescope_package(_):
                   f"{script}: {done.stdout}{done.stderr}")
         result = json.loads((home / "results/results.json").read_text())
         check(result["score"] == 100, f"{result['score']}: {result['output']}")
+        # The tests and the solution lie there, and what others got.
+        for name in ("source", "results"):
+            mode = (home / name).stat().st_mode & 0o777
+            check(mode == 0o700, f"{name}: others may look: {mode:o}")
+
+
+def packed(place, *arguments):
+    """A package for Gradescope, unpacked."""
+    tool("package", "gradescope", *arguments, "--output", place / "a.zip")
+    with zipfile.ZipFile(place / "a.zip") as package:
+        package.extractall(place / "source")
+    return place / "source"
+
+
+def case_packages_have_the_mistakes_that_they_need(_):
+    """The skeleton of one lab has a mistake in it: what is not handed in is
+    graded as that. A hunt's mistake is packed; the others are not."""
+    with tempfile.TemporaryDirectory(prefix="autograder-") as place:
+        home = Path(place)
+        home.chmod(0o755)
+        source = packed(home, "--hunt", "4")
+        mine = sorted(p.name[:2] for p in source.rglob("mistakes/*.c"))
+        check(mine == ["04", "36"], str(mine))
+        check("--hunt 4 " in (source / "run_autograder").read_text(),
+              "it does not grade the hunt")
+        packed_tool = source / "triptych/tests/lab/triptych-lab"
+        packed_tool.chmod(0o755)
+        (home / "empty").mkdir()
+        for what in ("--lab", "threads"), ("--hunt", "4"):
+            done = subprocess.run(
+                [packed_tool, "grade", home / "empty", *what, "--base", BASE,
+                 "--format", "json", "--test", labs.mistake(4).caught_by],
+                capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                timeout=PATIENCE, check=False)
+            check(done.returncode == 0, f"{what}: {done.stderr}")
+            result = json.loads(done.stdout)
+            check(result["score"] == 0 and "not handed in" in result["note"],
+                  f"{what}: {result['score']}: {result['note']}")
+    done = tool("package", "gradescope", "evloop", "--hunt", "4", status=2)
+    check("mistake 4 is one of the lab threads" in done.stderr, done.stderr)
+    done = tool("package", "autolab", "--hunt", "4", status=2)
+    check("a bug hunt can be packed for" in done.stderr, done.stderr)
+    check("name a lab" in tool("package", "gradescope", status=2).stderr,
+          "no lab was named")
 
 
 def case_classroom50_package(_):

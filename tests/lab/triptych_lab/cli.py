@@ -85,7 +85,11 @@ def parser():
     one.add_argument("kind", choices=package.KINDS,
                      help="the service: gradescope (a zip), classroom50 (one "
                      "Python file), autolab (a tar), prairielearn (a zip)")
-    one.add_argument("lab", metavar="LAB", help=LAB)
+    one.add_argument("lab", metavar="LAB", nargs="?",
+                     help=f"{LAB}; with --hunt it need not be named")
+    one.add_argument("--hunt", type=int, metavar="N",
+                     help="pack the bug hunt of mistake N, for gradescope or "
+                     "classroom50")
     one.add_argument("--output", metavar="FILE", type=Path,
                      help="where it goes (LAB-gradescope.zip, "
                      "LAB-classroom50/autograder.py, LAB-autolab.tar, "
@@ -189,12 +193,19 @@ def what_to_grade(arguments):
         if name is None:
             raise labs.Unknown(f"{arguments.folder} does not say which lab it "
                                "is of: please name it with --lab")
+    return lab_of(name, hunted)
+
+
+def lab_of(name, hunted):
+    """The lab of a name, or of a hunt, or of both; and the hunt."""
     if hunted is not None:
         hunted_in = labs.mistake(hunted).lab
         if name not in (None, hunted_in):
             raise labs.Unknown(f"mistake {hunted} is one of the lab "
                                f"{hunted_in}, not of {name}")
         name = hunted_in
+    if name is None:
+        raise labs.Unknown("please name a lab, or a mistake with --hunt")
     return labs.lab(name), hunted
 
 
@@ -283,10 +294,16 @@ def do_prepare(arguments):
 
 def do_package(arguments):
     make, name = package.KINDS[arguments.kind]
-    lab = labs.lab(arguments.lab)
-    path = arguments.output or Path(name.format(lab=lab.name))
+    lab, hunted = lab_of(arguments.lab, arguments.hunt)
+    more, title = {}, lab.name
+    if hunted is not None:
+        if arguments.kind not in package.HUNTS:
+            raise labs.Unknown("a bug hunt can be packed for "
+                               f"{' and '.join(sorted(package.HUNTS))}")
+        more, title = {"hunted": hunted}, f"hunt-{hunted}"
+    path = arguments.output or Path(name.format(lab=title))
     path.parent.mkdir(parents=True, exist_ok=True)
-    make(lab, path, arguments.hidden)
+    make(lab, path, arguments.hidden, **more)
     say(f"Made {path}")
     return 0
 

@@ -38,7 +38,7 @@ RUN = f"""#!/bin/sh
 cd "${{AUTOGRADER_HOME:-/autograder}}"
 mkdir -p results
 chmod 700 results source  # the tests and the solution are in the source
-exec source/triptych/{TOOL} grade submission --lab @LAB@ \\
+exec source/triptych/{TOOL} grade submission @WHAT@ \\
     --base source/base --format gradescope --hidden @HIDDEN@ \\
     --output results/results.json
 """
@@ -80,7 +80,7 @@ def main():
             tree.extractall(folder)
         return subprocess.run(
             [sys.executable, folder + "/tests/lab/triptych-lab", "grade", ".",
-             "--lab", "@LAB@", "--format", "classroom50", "--output",
+             *"@WHAT@".split(), "--format", "classroom50", "--output",
              "result.json", "--text"], check=False).returncode
 
 
@@ -92,8 +92,21 @@ sys.exit(main())
 '''
 
 
-def tree(lab, root):
-    """The files that grading the lab needs, as (path, bytes, mode)."""
+def needed_mistakes(lab, hunted):
+    """Those that the skeleton has in it, or that is hunted."""
+    return {n for part in lab.parts for n in part.broken.values()} | \
+        ({hunted} if hunted is not None else set())
+
+
+def filled(text, lab, hunted):
+    what = f"--lab {lab.name}" if hunted is None else f"--hunt {hunted}"
+    return text.replace("@LAB@", lab.name).replace("@WHAT@", what) \
+        .replace("@NEEDED@", NEEDED)
+
+
+def tree(lab, root, hunted=None):
+    """The files that grading the lab, or a bug hunt of it, needs, as (path,
+    bytes, mode)."""
     names = {str(p.relative_to(root)) for p in lab.folder.rglob("*")
              if p.is_file()}
     if lab.kind == "programs":
@@ -103,7 +116,9 @@ def tree(lab, root):
               and p.suffix != ".pyc"
               and not str(p.relative_to(root)).startswith(labs.SOLUTIONS)}
     # What proves the graders is not needed for grading.
-    names -= {n for n in names if n.startswith(
+    keep = {str(labs.mistake(n, root).path.relative_to(root))
+            for n in needed_mistakes(lab, hunted)}
+    names -= {n for n in names - keep if n.startswith(
         (labs.MISTAKES, "tests/lab/attacks/", "tests/lab/explorer/tests/",
          "tests/lab/test_", "tests/lab/MATRIX", "tests/lab/equivalent"))
         or n.endswith("/test_check.py")}
@@ -112,25 +127,25 @@ def tree(lab, root):
         yield name, path.read_bytes(), path.stat().st_mode & 0o777
 
 
-def gradescope(lab, path, hidden="visible", root=labs.ROOT):
-    run = RUN.replace("@LAB@", lab.name).replace("@HIDDEN@", hidden)
+def gradescope(lab, path, hidden="visible", hunted=None, root=labs.ROOT):
+    run = filled(RUN, lab, hunted).replace("@HIDDEN@", hidden)
     path.write_bytes(zip_of([
-        ("setup.sh", SETUP.replace("@LAB@", lab.name).encode(), 0o755),
+        ("setup.sh", filled(SETUP, lab, hunted).encode(), 0o755),
         ("run_autograder", run.encode(), 0o755),
         *((f"triptych/{name}", data, mode)
-          for name, data, mode in tree(lab, root))]))
+          for name, data, mode in tree(lab, root, hunted))]))
 
 
-def classroom50(lab, path, _=None, root=labs.ROOT):
+def classroom50(lab, path, _=None, hunted=None, root=labs.ROOT):
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w:xz") as package:
-        for name, data, mode in tree(lab, root):
+        for name, data, mode in tree(lab, root, hunted):
             info = tarfile.TarInfo(name)
             info.size, info.mode = len(data), mode
             package.addfile(info, io.BytesIO(data))
     coded = base64.b85encode(memory.getvalue()).decode()
     lines = "\n".join(coded[i:i + 76] for i in range(0, len(coded), 76))
-    text = AUTOGRADER.replace("@LAB@", lab.name).replace("@NEEDED@", NEEDED)
+    text = filled(AUTOGRADER, lab, hunted)
     folder.write_one(path, text.replace("@TREE@", lines), 0o755)
 
 
@@ -316,3 +331,4 @@ KINDS = {"gradescope": (gradescope, "{lab}-gradescope.zip"),
          "classroom50": (classroom50, "{lab}-classroom50/autograder.py"),
          "autolab": (autolab, "{lab}-autolab.tar"),
          "prairielearn": (prairielearn, "{lab}-prairielearn.zip")}
+HUNTS = {"gradescope", "classroom50"}  # these can pack a bug hunt
