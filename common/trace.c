@@ -200,7 +200,8 @@ void trace_add(struct trace *trace, struct lane *lane, const char *name)
     trace_name(trace, lane, (int)trace->limit + added, "%s", name);
 }
 
-void trace_lend(struct trace *trace, struct lane *lane, const char *name)
+void trace_lend(struct trace *trace, struct lane *lane, const char *name,
+                uint64_t id)
 {
     size_t number = 1;
     *lane = (struct lane){.trace = trace};
@@ -215,6 +216,7 @@ void trace_lend(struct trace *trace, struct lane *lane, const char *name)
     lane->number = (int)number;
     if (is_new)
         trace_name(trace, lane, (int)number, "%s %zu", name, number - 1);
+    trace_begin(lane, STEP_TAKE, id);
 }
 
 void trace_return(struct lane *lane)
@@ -268,12 +270,41 @@ void trace_step(struct lane *lane, enum step step)
     lane->since_us = now;
 }
 
+void trace_begin(struct lane *lane, enum step step, uint64_t id)
+{
+    trace_step(lane, step);
+    lane->id = id;
+}
+
+void trace_get(struct lane *lane, enum step step, enum parcel parcel,
+               uint64_t id)
+{
+    trace_begin(lane, step, id);
+    trace_take_over(lane, parcel, id);
+}
+
+void trace_put(struct lane *lane, enum step step, enum parcel parcel,
+               uint64_t id)
+{
+    trace_begin(lane, step, id);
+    trace_hand_over(lane, parcel, id);
+}
+
+void trace_moment(struct lane *lane, enum step step, uint64_t id)
+{
+    lane->id = id;
+    trace_within(lane, step, trace_now(lane));
+}
+
 void trace_finish(struct lane *lane, const struct job *job)
 {
     char url[URL_MOST];
     char more[URL_MOST + 120];
     if (!is_on(lane))
         return;
+    if (lane->id == job->id && lane->at != STEP_NONE)
+        trace_step(lane, STEP_FINISH);
+    lane->id = job->id;
     bool is_at = lane->at == STEP_FINISH;
     escape(job->url, job->url_length, url, sizeof url);
     snprintf(

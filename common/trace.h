@@ -88,8 +88,10 @@ void trace_name(struct trace *trace, struct lane *lane, int number,
 /* A lane below those of the requests, for another thread. */
 void trace_add(struct trace *trace, struct lane *lane, const char *name);
 
-/* For requests without a worker: the first lane that nobody has. */
-void trace_lend(struct trace *trace, struct lane *lane, const char *name);
+/* For request `id`, which has no worker: the first lane that nobody has, at
+ * step take. */
+void trace_lend(struct trace *trace, struct lane *lane, const char *name,
+                uint64_t id);
 void trace_return(struct lane *lane);
 
 /* Ends the step that the lane is at, and begins another, unless it is the
@@ -99,8 +101,16 @@ void trace_step(struct lane *lane, enum step step);
 /* The same with the step that the want is dealt with in. */
 void trace_want(struct lane *lane, enum want want);
 
-/* Ends step finish, and tells what came of the request; within another step
- * if the lane is not at finish. */
+/* The same, and from now on the lane is about request `id`; which is handed to
+ * it, or which it hands over. */
+void trace_begin(struct lane *lane, enum step step, uint64_t id);
+void trace_get(struct lane *lane, enum step step, enum parcel parcel,
+               uint64_t id);
+void trace_put(struct lane *lane, enum step step, enum parcel parcel,
+               uint64_t id);
+
+/* Step finish: it ends the step that the lane is at, if that is about this
+ * request, and tells what came of it. Else it stands within that step. */
 void trace_finish(struct lane *lane, const struct job *job);
 
 /* The moment, for trace_within. 0 when nothing is traced. */
@@ -108,6 +118,9 @@ int64_t trace_now(const struct lane *lane);
 
 /* A step within the one that the lane is at: from then to now. */
 void trace_within(const struct lane *lane, enum step step, int64_t from_us);
+
+/* The same, of no length, and about request `id` from now on. */
+void trace_moment(struct lane *lane, enum step step, uint64_t id);
 
 /* From now on the lane is about this request, until it goes to step take. */
 void trace_about(struct lane *lane, uint64_t id);

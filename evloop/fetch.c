@@ -137,7 +137,6 @@ static void step_finish(struct request *r)
     outcome->peak_buffered = r->body.peak;
     outcome->done_us = clock_us();
     r->job->outcome = *outcome;
-    trace_step(&r->lane, STEP_FINISH);
     trace_finish(&r->lane, r->job);
     unwatch_output(fetch);
     /* For a message about a failure, or a row, nobody waits, unless that goes

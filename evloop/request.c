@@ -267,7 +267,7 @@ static void step_expire(struct request *r)
 {
     if (r->connection != NULL && connection_tells_more(r->connection))
         return;
-    trace_within(&r->lane, STEP_EXPIRE, trace_now(&r->lane));
+    trace_moment(&r->lane, STEP_EXPIRE, r->job->id);
     exchange_expired(r->x, clock_us());
     request_advance(r);
 }
@@ -414,9 +414,7 @@ int request_open(struct request *r, struct job *job)
         return -ENOMEM;
     }
     r->job = job;
-    trace_lend(&r->run->trace, &r->lane, "place");
-    trace_step(&r->lane, STEP_TAKE);
-    trace_about(&r->lane, job->id);
+    trace_lend(&r->run->trace, &r->lane, "place", job->id);
     body_open(&r->body, &(struct body){.run = r->run,
                                        .base = r->loop->base,
                                        .job = job,

@@ -149,8 +149,7 @@ static bool give_out(struct fetch *fetch, struct job *job)
 {
     struct pool *pool = &fetch->shared.pool;
     struct pool_worker *worker = NULL;
-    trace_step(&fetch->shared.lane, STEP_TAKE);
-    trace_about(&fetch->shared.lane, job->id);
+    trace_begin(&fetch->shared.lane, STEP_TAKE, job->id);
     prepare(fetch, job);
     int error = pool_get(pool, &worker);
     warn_of_capacity(fetch);

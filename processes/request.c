@@ -98,7 +98,6 @@ static void step_finish(struct request *r)
         run_count(r->shared->run, outcome->bytes);
     }
     outcome->attempts += r->job->crashes;
-    trace_about(&r->shared->lane, r->job->id);
     trace_finish(&r->shared->lane, r->job);
     flight_leave(&r->shared->flight, &r->flier);
     uint64_t turn = run_finish(r->shared->run, r->job);
@@ -139,8 +138,7 @@ static void abandon(struct request *r, enum result result, const char *cause)
 static void retry_crashed(struct request *r, int status)
 {
     char cause[60];
-    trace_about(&r->shared->lane, r->job->id);
-    trace_within(&r->shared->lane, STEP_RETRY, trace_now(&r->shared->lane));
+    trace_moment(&r->shared->lane, STEP_RETRY, r->job->id);
     if (r->written == 0 && r->job->crashes == 0) {
         r->job->crashes++;
         start_over(r);
@@ -207,9 +205,7 @@ static void take_result(struct request *r, const struct frame *frame)
     struct outcome outcome;
     memcpy(&outcome, frame->at, sizeof outcome);
     r->job->outcome = outcome;
-    trace_about(&r->shared->lane, r->job->id);
-    trace_step(&r->shared->lane, STEP_FINISH);
-    trace_take_over(&r->shared->lane, PARCEL_RESULT, r->job->id);
+    trace_get(&r->shared->lane, STEP_FINISH, PARCEL_RESULT, r->job->id);
     if (outcome.result != RESULT_NO_RESOURCES ||
         !starts_over(r, outcome.cause))
         step_finish(r);

@@ -74,6 +74,21 @@ static void trace_pipe(struct worker *w)
         trace_in_pipe(&w->blocking.lane, (size_t)bytes);
 }
 
+/* Sends a piece of the body up the pipe. Sleeps here while the parent does not
+ * read it. */
+static int send_body(struct worker *w, const char *p, size_t n)
+{
+    struct lane *lane = &w->blocking.lane;
+    if (!w->has_sent)
+        trace_hand_over(lane, PARCEL_BODY, w->job.id);
+    w->has_sent = true;
+    trace_buffered(lane, n);
+    int error = frame_write(w->setting->results_fd, FRAME_BODY, p, n);
+    trace_buffered(lane, 0);
+    trace_pipe(w);
+    return error;
+}
+
 static int step_deliver(struct blocking *blocking, const char *p, size_t n)
 {
     struct worker *w = (struct worker *)blocking;
@@ -82,16 +97,9 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
         w->peak = n;
     if (!options_ordered(setting->options))
         return sink_write(setting->sink, &w->file, &w->job, p, n);
-    /* Sleeps here while the parent does not read. When it never will again -
-     * it is stopping, or dead - there is nothing left to do. */
-    if (!w->has_sent)
-        trace_hand_over(&blocking->lane, PARCEL_BODY, w->job.id);
-    w->has_sent = true;
-    trace_buffered(&blocking->lane, n);
-    int error = frame_write(setting->results_fd, FRAME_BODY, p, n);
-    trace_buffered(&blocking->lane, 0);
-    trace_pipe(w);
-    /* SIGTERM may have come while it slept; write does not let it in. */
+    int error = send_body(w, p, n);
+    /* The parent will never read again: it is stopping, or dead. Or SIGTERM has
+     * come while we slept; write does not let it in. */
     if (error == -EPIPE || (error == 0 && blocking_is_told(blocking)))
         return -ECANCELED;
     return error;
@@ -142,8 +150,7 @@ static bool go(struct worker *w)
     } else {
         outcome_set(&outcome, RESULT_NO_RESOURCES, "out of memory");
     }
-    trace_step(&w->blocking.lane, STEP_FINISH);
-    trace_hand_over(&w->blocking.lane, PARCEL_RESULT, w->job.id);
+    trace_put(&w->blocking.lane, STEP_FINISH, PARCEL_RESULT, w->job.id);
     int error = frame_write(w->setting->results_fd, FRAME_RESULT, &outcome,
                             sizeof outcome);
     trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
@@ -195,8 +202,7 @@ static bool step_take(struct worker *w)
                           .url = w->strings,
                           .url_length = fixed.url_length,
                           .name = fixed.name_length > 0 ? name : NULL};
-    trace_about(&w->blocking.lane, fixed.id);
-    trace_take_over(&w->blocking.lane, PARCEL_JOB, fixed.id);
+    trace_get(&w->blocking.lane, STEP_TAKE, PARCEL_JOB, fixed.id);
     return true;
 }
 

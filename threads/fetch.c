@@ -65,11 +65,19 @@ static bool ordered(const struct worker *w)
     return options_ordered(w->fetch->run->options);
 }
 
+/* So many body bytes are in hand. */
+static void in_hand(struct worker *w, size_t n)
+{
+    if (w->peak < n)
+        w->peak = n;
+    trace_buffered(&w->blocking.lane, n);
+}
+
 static void forget_body(struct worker *w)
 {
     sink_abort(&w->fetch->run->sink, &w->file, w->job);
     bytes_free(&w->held);
-    trace_buffered(&w->blocking.lane, 0);
+    in_hand(w, 0);
 }
 
 /* --- Step deliver ------------------------------------------------------- */
@@ -83,7 +91,7 @@ static int write_out(struct worker *w, const char *p, size_t n)
         struct iovec part = {(void *)p, n};
         if (run_stopping(run)) /* perhaps by the body before this one */
             return -ECANCELED;
-        trace_buffered(&w->blocking.lane, n);
+        in_hand(w, n);
         ssize_t sent = output_send(&run->output, &part, 1);
         if (sent == -EAGAIN) {
             int ready = blocking_wait(&w->blocking, run->output.fd, POLLOUT,
@@ -100,7 +108,7 @@ static int write_out(struct worker *w, const char *p, size_t n)
             n -= (size_t)sent;
         }
     }
-    trace_buffered(&w->blocking.lane, 0);
+    in_hand(w, 0);
     return 0;
 }
 
@@ -119,8 +127,7 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
 {
     struct worker *w = (struct worker *)blocking;
     struct run *run = w->fetch->run;
-    if (w->peak < w->held.length + n)
-        w->peak = w->held.length + n;
+    in_hand(w, w->held.length + n);
     if (!ordered(w)) {
         int error = sink_write(&run->sink, &w->file, w->job, p, n);
         if (error == 0)
@@ -129,10 +136,8 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
     }
     /* Up to the high mark a body may run ahead of its turn. */
     size_t room = run->options->high_water - w->held.length;
-    if (n <= room && !place_has_turn(&w->place)) {
-        trace_buffered(&w->blocking.lane, w->held.length + n);
+    if (n <= room && !place_has_turn(&w->place))
         return bytes_append(&w->held, p, n);
-    }
     int error = flush_held(w);
     return error == 0 ? write_out(w, p, n) : error;
 }
@@ -190,7 +195,6 @@ static void go(struct worker *w)
 /* Step finish: records the result and passes the turn on. */
 static void step_finish(struct worker *w)
 {
-    trace_step(&w->blocking.lane, STEP_FINISH);
     trace_finish(&w->blocking.lane, w->job);
     uint64_t turn = run_finish(w->fetch->run, w->job);
     place_leave(&w->place, turn);
@@ -269,9 +273,7 @@ static void work(struct pool_thread *thread, void *item, void *context)
     if (w->fetch == NULL)
         make_ready(w, fetch, (int)thread->slot);
     w->job = item;
-    trace_step(&w->blocking.lane, STEP_TAKE);
-    trace_about(&w->blocking.lane, w->job->id);
-    trace_take_over(&w->blocking.lane, PARCEL_JOB, w->job->id);
+    trace_get(&w->blocking.lane, STEP_TAKE, PARCEL_JOB, w->job->id);
     run_started(fetch->run, w->job, (int)thread->slot);
     do {
         if (!place_enter(&w->place, w->job->id) || run_stopping(fetch->run)) {
@@ -349,8 +351,7 @@ static struct job *step_take(struct fetch *fetch)
         uint64_t turn = run_turn(run);
         int got = run_next(run, &job);
         if (got == 1) {
-            trace_about(&fetch->lane, job->id);
-            trace_hand_over(&fetch->lane, PARCEL_JOB, job->id);
+            trace_put(&fetch->lane, STEP_TAKE, PARCEL_JOB, job->id);
             return job;
         }
         if (got == 0 && jobs_done(&run->jobs))
