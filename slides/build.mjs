@@ -6,7 +6,8 @@
 // (figures.mjs) and from runs of the programs in --bin. Each module of pages/
 // makes one kind of page:
 //
-//     export const section = {title, href, folder, order}   in the navigation
+//     export const section = {title, href, folder, order}   in the navigation;
+//         `also` are pages of it that are in no folder
 //     export function wanted(site)                          may be left out
 //     export async function make(site)
 //     export const slow                     made last, if all else is right

@@ -7,9 +7,9 @@ const THEME = `try{var t=localStorage.getItem('theme');
 if(t)document.documentElement.dataset.theme=t}catch(e){}`;
 
 function navigation(site, page, up) {
-    const links = site.sections.map(({ title, href, folder }) => {
+    const links = site.sections.map(({ title, href, folder, also }) => {
         const here = page === href ? ' aria-current="page"'
-            : folder && page.startsWith(folder) ? ' aria-current="true"' : '';
+            : (folder && page.startsWith(folder)) || also?.includes(page) ? ' aria-current="true"' : '';
         return `<li><a href="${up}${href}"${here}>${escape(title)}</a></li>`;
     });
     return `<nav aria-label="The site"><ul>${links.join('')}</ul></nav>`;

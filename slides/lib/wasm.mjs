@@ -2,8 +2,11 @@
 // and the compiler's runtime for it (Debian's lld, wasi-libc,
 // libclang-rt-14-dev-wasm32).
 //
-//     compiled(root, 'slides/parser/parser.c', ['common/http.c', ...])
+//     compiled(root, ['slides/parser/parser.c', 'common/http.c', ...],
+//         ['common'])
 //         -> {bytes} or {missing: 'why it cannot be had'}
+//
+// Headers are looked for in the folders, before those of the system.
 //
 // An error of the C itself is thrown.
 import { spawnSync } from 'node:child_process';
@@ -26,8 +29,8 @@ function clang(...args) {
 
 const caches = new Map();
 
-export function compiled(root, main, sources) {
-    const key = [root, main, ...sources].join(' ');
+export function compiled(root, sources, folders) {
+    const key = [root, ...sources].join(' ');
     if (caches.has(key))
         return caches.get(key);
     const folder = mkdtempSync(path.join(tmpdir(), 'triptych-wasm-'));
@@ -42,10 +45,11 @@ export function compiled(root, main, sources) {
         if (tried.status === 0) {
             const { status, stderr } = clang(...TARGET, '-flto', '-Wall',
                 '-Wextra', '-Werror', '-DTRIPTYCH_VERSION="page"',
-                '-Wl,--strip-all', `-I${path.join(root, 'common')}`, '-o', out,
-                ...[main, ...sources].map((f) => path.join(root, f)));
+                '-Wl,--strip-all', ...folders.map((f) =>
+                    `-I${path.join(root, f)}`), '-o', out,
+                ...sources.map((f) => path.join(root, f)));
             if (status !== 0)
-                throw new Missing(`${main} does not compile: ${stderr}`);
+                throw new Missing(`${sources[0]} does not compile: ${stderr}`);
             found = { bytes: readFileSync(out) };
         } else {
             found = { missing: tried.stderr.trim().split('\n')[0] };

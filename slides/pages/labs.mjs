@@ -36,6 +36,7 @@ const BEFORE = {
         links: [['start.html#non-blocking', 'Panel 7: EAGAIN'],
             ['start.html#epoll', 'Panel 8: epoll'],
             ['columns/deliver.html', 'Step deliver'],
+            ['backpressure.html', 'Back-pressure, to be operated'],
             ['timelines/watermark.html', 'Timeline: the marks']] },
     comparison: { hours: '4 to 6', hard: 'to predict before you look',
         know: 'a spreadsheet, or pencil and paper',

@@ -6,12 +6,13 @@ import { definition } from '../lib/source.mjs';
 import { compiled } from '../lib/wasm.mjs';
 
 const PAGE = 'parser.html';
-export const MAIN = 'slides/parser/parser.c';
-export const SOURCES = ['bytes', 'date', 'exchange', 'http', 'result', 'url']
-    .map((name) => `common/${name}.c`);
 
-export const section = { title: 'Parser', href: PAGE, order: 35,
-    says: 'the source’s own parser in the page: feed it byte by byte' };
+// {bytes} or {missing}: wasm.mjs.
+export function parserOf(root) {
+    return compiled(root, ['slides/parser/parser.c', ...['bytes', 'date',
+        'exchange', 'http', 'result', 'url'].map((name) => `common/${name}.c`)],
+    ['common']);
+}
 
 // [{name, text, closes}] of examples.txt.
 export function examples(root) {
@@ -78,13 +79,14 @@ data-is="${name}"></dd>`).join('')}</dl></div></div>
 }
 
 export async function make(site) {
-    const { bytes, missing } = compiled(site.root, MAIN, SOURCES);
+    const { bytes, missing } = parserOf(site.root);
     if (missing)
         site.say(`The parser's page is left out: ${missing}`);
     const up = '';
     site.page({ page: PAGE, title: 'The parser, byte by byte',
         kind: 'parser-page', scripts: missing ? []
             : ['script/parser_core.js', 'script/parser.js'], body: `
+<p class="crumbs"><a href="try.html">Try it</a></p>
 <h1>The parser, byte by byte</h1>
 <div class="lead"><p>TCP has no messages: a response arrives in pieces of any
 size. This is the source’s own parser,

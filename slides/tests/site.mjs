@@ -14,12 +14,12 @@ import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
 import { checkLinks } from '../lib/links.mjs';
 import { diff } from '../lib/mistakes.mjs';
-import { MAIN, SOURCES, examples } from '../pages/parser.mjs';
+import { simulatorOf } from '../pages/backpressure.mjs';
+import { examples, parserOf } from '../pages/parser.mjs';
 import '../script/parser_core.js';
 import { panels, printed } from '../pages/start.mjs';
 import { letters, missing } from './letters.mjs';
 import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
-import { compiled } from '../lib/wasm.mjs';
 
 const SLIDES = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const ROOT = path.dirname(SLIDES);
@@ -53,7 +53,8 @@ const kinds = ['index.html', 'start.html', 'glossary.html',
     'source/index.html', 'source/threads/queue.c.html',
     'source/evloop/connection.h.html', 'timelines/index.html',
     'timelines/head.html', 'timelines/condition.html', 'labs/index.html',
-    'labs/threads.html', 'race.html', 'parser.html',
+    'labs/threads.html', 'race.html', 'parser.html', 'backpressure.html',
+    'try.html',
     pages.find((p) => /^mistakes\/\d/.test(p))].filter(exists);
 
 let browser;
@@ -442,7 +443,7 @@ test('the picture of the front page moves when it may, and by hand', async () =>
 
 // --- The parser, as WebAssembly ---------------------------------------------
 
-const wasm = compiled(ROOT, MAIN, SOURCES);
+const wasm = parserOf(ROOT);
 const withoutWasm = wasm.missing && `no compiler for WebAssembly: ${wasm.missing}`;
 
 const bytesOf = (text) => Buffer.from(text.replaceAll('|', '').replace(
@@ -554,6 +555,102 @@ test('the parser is fed by hand', { skip: withoutWasm }, async () => {
     });
 });
 
+// The simulator in both builds: over libevent, and over the page's own world.
+function simulated(lines) {
+    const c = new WebAssembly.Instance(new WebAssembly.Module(
+        simulatorOf(ROOT).bytes), {}).exports;
+    c._initialize();
+    const out = [];
+    let sources = 0;
+    for (const line of lines) {
+        const [word, ...rest] = line.split(' ');
+        const n = rest.map(Number);
+        if (word === 'step') {
+            for (let k = 0; k < n[0]; k++) {
+                c.simulator_step();
+                const all = [c.simulator_pipe(), c.simulator_taken(),
+                    c.simulator_drained(), c.simulator_turn()];
+                for (let i = 0; i < sources; i++)
+                    all.push(c.simulator_socket(i), c.simulator_stash(i),
+                        c.simulator_paused(i));
+                out.push(all.join(' '));
+            }
+            continue;
+        }
+        [sources] = word === 'begin' ? n : [sources];
+        c[`simulator_${word}`](...n);
+    }
+    return out;
+}
+
+test('the page has the program\'s streams: both builds go the same way',
+    { skip: withoutWasm }, () => {
+        let seed = 12345;
+        const random = (most) => {
+            seed = (seed * 1103515245 + 12345) % 2 ** 31;
+            return Math.floor(seed / 2 ** 31 * most);
+        };
+        const lines = [];
+        for (let run = 0; run < 20; run++) {
+            const low = random(100_000);
+            lines.push(`set ${random(9000)} ${random(20_000)} ${
+                1 + random(2_000_000)} ${run % 5 === 4 ? 1 : 0}`,
+            `begin ${1 + random(8)} ${low + random(100_000)} ${low}`);
+            for (let k = 0; k < 20; k++) {
+                const next = random(60_000);
+                lines.push(`step ${random(40)}`, [`limits ${
+                    next + random(50_000)} ${next}`, `set ${random(9000)} ${
+                    random(20_000)} ${1 + random(500_000)} 0`][random(2)]);
+            }
+        }
+        const native = spawnSync(path.join(BIN, 'tests/simulated'),
+            { input: `${lines.join('\n')}\n`, encoding: 'utf8',
+                maxBuffer: 1 << 28 });
+        assert.equal(native.status, 0, native.stderr);
+        const theirs = native.stdout.trimEnd().split('\n');
+        assert.ok(theirs.length > 5000, `${theirs.length} steps`);
+        assert.deepEqual(simulated(lines), theirs);
+    });
+
+test('memory is flat with drain, and grows when it is forgotten',
+    { skip: withoutWasm }, async () => {
+        await withContext({ ...WIDE, reducedMotion: 'reduce' },
+            async (context) => {
+                const { tab } = await open(context, 'backpressure.html');
+                const is = (name) => tab.locator(`[data-is="${name}"]`);
+                const kib = async (name) => {
+                    const [, value, unit] = (await is(name).innerText())
+                        .match(/([\d.]+) ([KM])iB$/);
+                    return Number(value) * (unit === 'M' ? 1024 : 1);
+                };
+                const run = async (times) => {
+                    for (let i = 0; i < times; i++)
+                        await is('ten').click();
+                };
+                await run(30);
+                const most = await kib('bound');
+                assert.ok(await kib('memory') <= most, 'within the bound');
+                assert.ok(await tab.locator('.levels .paused').count() >= 3);
+                const few = await is('drained').innerText();
+                await is('forgotten').check();
+                await is('begin').click();
+                await run(30);
+                assert.ok(await kib('memory') > most * 3, 'it grows');
+                assert.equal(await tab.locator('.levels .paused').count(), 0);
+                // With marks that are one it goes on and off all the time.
+                await is('forgotten').uncheck();
+                await is('begin').click();
+                await is('equal').check();
+                await run(30);
+                assert.ok(parseInt(await is('drained').innerText(), 10) >
+                    parseInt(few, 10) * 2, few);
+                assert.ok(await kib('memory') <= most);
+                await is('sources').focus();
+                await tab.keyboard.press('ArrowRight');
+                assert.equal(await tab.locator('.levels tbody tr').count(), 5);
+            });
+    });
+
 test('without a compiler for WebAssembly there is a site, which says so', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'triptych-path-'));
     try {
@@ -562,7 +659,7 @@ test('without a compiler for WebAssembly there is a site, which says so', () => 
             { mode: 0o755 });
         const script = `import { compiled } from '${
             path.join(SLIDES, 'lib/wasm.mjs')}'; console.log(compiled('${
-            ROOT}', '${MAIN}', []).missing)`;
+            ROOT}', ['x.c'], []).missing)`;
         assert.equal(spawnSync(process.execPath, ['--input-type=module', '-e',
             script], { encoding: 'utf8', env: { ...process.env,
             PATH: `${folder}:${process.env.PATH}` } }).stdout, 'no target\n');
