@@ -171,7 +171,7 @@ function helpOf(name, root) {
     return helps.get(name);
 }
 
-const OURS = /^(?:build\/\w+\/(?:tests\/)?|\.\/|tests\/lab\/)?(fetch-(?:threads|processes|evloop)|triptych-[a-z]+|digest-(?:threads|processes|evloop))$/;
+const OURS = /^(?:build\/\w+\/(?:tests\/)?|\.\/|tests\/lab\/)?(fetch-(?:threads|processes|evloop|coroutines)|triptych-[a-z]+|digest-(?:threads|processes|evloop|coroutines))$/;
 const SHELL = new Set(`cd export for while if do done then fi wait kill ulimit
 time true false set read echo exit fg bg jobs umask trap alias .
 source`.split(/\s+/));
@@ -240,7 +240,7 @@ function commandProblem(line, root) {
         .map((w) => `${ours[1]} has no option ${w}`)[0];
 }
 
-const ALL_OURS = ['fetch-threads', 'fetch-processes', 'fetch-evloop',
+const ALL_OURS = ['fetch-threads', 'fetch-processes', 'fetch-evloop', 'fetch-coroutines',
     'triptych-origin', 'triptych-bench', 'triptych-lab', 'triptych-race',
     'triptych-drain'];
 
@@ -279,7 +279,8 @@ export function spanProblem(text, root = ROOT) {
         isCommand(first, root) && !tree(root).words.has(text))
         return undefined;
     if (/^[\w.-]+\.(c|h|md|py|svg|tsv|toml|html|mjs)$/.test(text)) {
-        const here = [...['', 'common', 'threads', 'processes', 'evloop']
+        const here = [...['', 'common', 'threads', 'processes', 'evloop',
+            'evloop/coroutines']
             .map((f) => path.join(root, f, text))];
         return here.some((p) => existsSync(p)) ? undefined
             : namesProblem(text, root) && `there is no file ${text}`;

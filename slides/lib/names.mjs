@@ -1,5 +1,6 @@
 // names: where each name of the source is defined, seen from a file, and which
 // files call which.
+import path from 'node:path';
 import { ROOMS, ROOT, allFiles, read, tokens } from './source.mjs';
 
 const RANK = { function: 0, struct: 0, enum: 0, union: 0, macro: 0, typedef: 0,
@@ -43,7 +44,13 @@ export function idOf(item) {
 }
 
 export function roomOf(file) {
-    return file.split('/')[0];
+    return file.startsWith('evloop/coroutines/') ? 'coroutines'
+        : file.split('/')[0];
+}
+
+// Where else a room's names may be from.
+function neighboursOf(room) {
+    return room === 'coroutines' ? ['common', 'evloop'] : ['common'];
 }
 
 // The definition that NAME means in `file`: its own, its room's, common's. A
@@ -58,7 +65,8 @@ export function resolve(file, name, kinds, root = ROOT) {
     }
     return list.find((e) => e.file === file) ??
         list.find((e) => !e.isStatic && roomOf(e.file) === roomOf(file)) ??
-        list.find((e) => !e.isStatic && roomOf(e.file) === 'common');
+        list.find((e) => !e.isStatic &&
+            neighboursOf(roomOf(file)).includes(roomOf(e.file)));
 }
 
 export function sourceHref(entry) {
@@ -74,13 +82,13 @@ const VALUES = ['function', 'macro', 'variable', 'prototype', 'constant',
 export function linker(file, up, self, root = ROOT) {
     return (word, before, after, type) => {
         if (type === 'string') {
-            const target = `${roomOf(file)}/${word.slice(1, -1)}`;
             const name = word.slice(1, -1);
             if (!/^"[\w.]+\.h"$/.test(word))
                 return undefined;
             const files = allFiles(root);
-            const found = [target, `common/${name}`].find((f) =>
-                files.includes(f));
+            const found = [path.dirname(file),
+                ...neighboursOf(roomOf(file))].map((room) => `${room}/${name}`)
+                .find((f) => files.includes(f));
             return found && `${up}source/${found}.html`;
         }
         // A field (`>` is of `->`), the item itself, or what guards a header.

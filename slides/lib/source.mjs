@@ -16,7 +16,9 @@ export const ROOT = process.env.TRIPTYCH_ROOT
     ? path.resolve(process.env.TRIPTYCH_ROOT)
     : path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-export const ROOMS = ['common', 'threads', 'processes', 'evloop'];
+export const ROOMS = ['common', 'threads', 'processes', 'evloop', 'coroutines'];
+// Where a room is, if not in a folder of its name.
+const FOLDERS = { coroutines: 'evloop/coroutines' };
 export const MODELS = ['threads', 'processes', 'evloop'];
 
 const KEYWORDS = new Set(`auto break case char const continue default do double
@@ -248,7 +250,8 @@ export function has(file, name, root = ROOT) {
 
 // The C files of a room, headers before sources of the same name.
 export function filesOf(room, root = ROOT) {
-    const folder = path.join(root, room);
+    const below = FOLDERS[room] ?? room;
+    const folder = path.join(root, below);
     if (!existsSync(folder))
         throw new Missing(`there is no folder ${room}`);
     return readdirSync(folder)
@@ -257,7 +260,7 @@ export function filesOf(room, root = ROOT) {
             const [x, y] = [a, b].map((n) => n.replace(/\.[ch]$/, ''));
             return x === y ? (a.endsWith('.h') ? -1 : 1) : (x < y ? -1 : 1);
         })
-        .map((name) => `${room}/${name}`);
+        .map((name) => `${below}/${name}`);
 }
 
 export function allFiles(root = ROOT) {

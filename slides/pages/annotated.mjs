@@ -22,6 +22,7 @@ const ROOM_SAYS = {
     threads: 'a bounded queue, a pool of workers, a turn',
     processes: 'a pool of forked workers, frames over pipes, reaping',
     evloop: 'one libevent loop, a connection each, streams with drain',
+    coroutines: 'straight code on that loop: a stack each, groups, a switch',
 };
 
 // --- Prose -----------------------------------------------------------------
@@ -353,7 +354,7 @@ function makeIndex(site) {
             'script/search.js'],
         body: `
 <h1>The annotated source</h1>
-<p class="lead">Every file of the four rooms, its comments beside its code. A
+<p class="lead">Every file of the five rooms, its comments beside its code. A
 name leads to where it is defined; a map on each page shows who calls whom.</p>
 <form id="search" role="search" hidden><label for="query">Search names and
 comments</label> <input id="query" type="search" autocomplete="off"

@@ -114,8 +114,8 @@ export function stepsOf(site, mistake) {
 }
 
 // Every step_NAME of the three models must be shown. The minimal programs are
-// short, and read as a whole.
-const APART = /\/minimal(_steps)?\.c$/;
+// short, and read as a whole; coroutines have the threads' steps.
+const APART = /\/minimal(_steps)?\.c$|^evloop\/coroutines\//;
 
 function checkComplete(site) {
     const shown = new Set(steps(site).flatMap((step) => itemsOf(step)

@@ -114,7 +114,7 @@ def check_gone(pids):
 
 def is_under_way(lines):
     """All have requests done, and others in flight."""
-    return len(tiles(lines)) == 3 and \
+    return len(tiles(lines)) == len(MODELS) and \
         all("+" in lane or "w" in lane for lane in tiles(lines))
 
 

@@ -1,0 +1,60 @@
+// diff: threads/minimal.c and evloop/coroutines/minimal.c, line by line. What
+// differs is who waits.
+import { escape } from '../lib/highlight.mjs';
+import { read } from '../lib/source.mjs';
+
+const PAGE = 'columns/await.html';
+const OLD = 'threads/minimal.c';
+const NEW = 'evloop/coroutines/minimal.c';
+
+// [sign, line]: the longest run of lines that both have stays.
+export function diff(a, b) {
+    const longest = Array.from({ length: a.length + 1 }, () =>
+        new Array(b.length + 1).fill(0));
+    for (let i = a.length - 1; i >= 0; i--) {
+        for (let j = b.length - 1; j >= 0; j--)
+            longest[i][j] = a[i] === b[j] ? longest[i + 1][j + 1] + 1
+                : Math.max(longest[i + 1][j], longest[i][j + 1]);
+    }
+    const out = [];
+    let [i, j] = [0, 0];
+    while (i < a.length || j < b.length) {
+        if (i < a.length && j < b.length && a[i] === b[j])
+            out.push([' ', a[i++], j++]);
+        else if (j === b.length ||
+            (i < a.length && longest[i + 1][j] >= longest[i][j + 1]))
+            out.push(['-', a[i++]]);
+        else
+            out.push(['+', b[j++]]);
+    }
+    return out;
+}
+
+// The code alone: what their first comments say they say of themselves.
+function code(file, root) {
+    const { text } = read(file, root);
+    return text.slice(text.indexOf('*/') + 3).trimEnd().split('\n');
+}
+
+export async function make(site) {
+    const up = site.up(PAGE);
+    const lines = diff(code(OLD, site.root), code(NEW, site.root));
+    const drawn = lines.map(([sign, line]) => sign === ' '
+        ? `  ${escape(line)}`
+        : sign === '-' ? `<del>- ${escape(line)}</del>`
+            : `<ins>+ ${escape(line)}</ins>`).join('\n');
+    const link = (file) => `<a href="${up}source/${file}.html">${file}</a>`;
+    site.page({ page: PAGE, title: 'A thread without the kernel',
+        kind: 'diff', body: `
+<h1>A thread without the kernel</h1>
+<p class="lead">What stands in ${link(OLD)} alone begins with a minus, what in
+${link(NEW)} alone with a plus. A condition is awaited where the thread sleeps on
+it; the locks are gone, for between two awaits nobody else runs; and before bytes
+are received, somebody has to say that they are awaited. The request itself -
+<code>work</code> - is the same.</p>
+<div class="scroll"><pre class="code" tabindex="0"><code>${drawn}</code></pre></div>
+<p class="aside">How a coroutine waits: <a href="${up
+        }source/evloop/coroutines/coroutine.h.html">coroutine.h</a>. What a
+compiler makes of it, without a stack: <a href="${up
+        }source/evloop/coroutines/stackless.c.html">stackless.c</a>.</p>` });
+}
