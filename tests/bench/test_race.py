@@ -302,7 +302,7 @@ def case_recorded_without_terminal(directory):
     cast = Cast(path)
     check((cast.head["width"], cast.head["height"]) == (120, 40), cast.head)
     played = cast.play()
-    check(tiles(played.last) == ["+" * 60] * 3 and played.has_colours(),
+    check(tiles(played.last) == ["+" * 60] * len(MODELS) and played.has_colours(),
           f"{played.last}")
     check_table(played.text)
 
@@ -402,7 +402,7 @@ def case_interrupted_at_the_end(directory):
             terminal.type(keys)
             check(terminal.finish() == status, f"{keys}")
             check(terminal.screen.is_restored(), "terminal")
-            check(tiles(terminal.screen.last) == ["+" * 60] * 3,
+            check(tiles(terminal.screen.last) == ["+" * 60] * len(MODELS),
                   f"{terminal.screen.last}")
 
 
