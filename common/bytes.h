@@ -2,8 +2,8 @@
  * bytes: a block of memory that grows.
  *
  * Start from all zeroes (`struct bytes b = {0};`), append, read `data` and
- * `length`, free. Nothing here waits. A struct bytes belongs to whoever
- * declared it; two threads may not use one at the same time.
+ * `length`, free. Nothing here waits. Two threads may not use a
+ * struct bytes at the same time.
  */
 #ifndef TRIPTYCH_BYTES_H
 #define TRIPTYCH_BYTES_H

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The content of a redirect or an error is of use to nobody. It is read past,
+/* The content of a redirect or an error is not kept. It is read past,
  * so that the connection can be kept, if it is no longer than this and comes
  * in this time; otherwise a new connection is cheaper. */
 #define UNWANTED_LIMIT 65536
@@ -43,7 +43,7 @@ struct exchange {
     unsigned redirects;
     bool get_only;  /* 303 (RFC 9110, 15.4.4): look there, do not PUT */
     uint64_t kept;  /* body bytes handed out */
-    unsigned tried; /* udp: addresses where nobody was */
+    unsigned tried; /* udp: addresses without a server */
 
     /* Of the hop - one connection, one request, one response: */
     struct bytes output;
@@ -516,7 +516,7 @@ size_t exchange_input(struct exchange *x, const char *p, size_t n,
     if (n == 0 || !receives(x))
         return 0;
     if (x->complete) {
-        x->reusable = false; /* bytes that nobody asked for */
+        x->reusable = false; /* bytes beyond the answer */
         return n;
     }
     if (!x->answered) {
@@ -636,8 +636,8 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
         return;
     }
     /* RFC 9112, 9.3.1: the server closed a kept connection, as a rule just as
-     * we used it again. Whether it has acted on the request nobody can know;
-     * but GET and PUT are idempotent (RFC 9110, 9.2.2): twice is as once. */
+     * we used it again. We cannot know whether it acted on the request; but
+     * GET and PUT are idempotent (RFC 9110, 9.2.2): twice is as once. */
     if (result == RESULT_RESET && receives(x) && x->reused && !x->answered) {
         begin_hop(x, true);
         return;

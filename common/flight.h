@@ -12,8 +12,8 @@
  *   - When memory, descriptors or ports run out, two requests give everything
  *     back and start over later: the newest, whose things the others then
  *     have, and the one that met the shortage, if it is another. The limit
- *     becomes what is left. Until the newest has left nobody enters, or the
- *     same shortage would be met again.
+ *     becomes what is left. Until the newest has left no request enters,
+ *     or the same shortage would be met again.
  *
  *     (not in flight) -- flight_enter --> FLIES -- flight_give_way --> GIVES
  *            ^                            ^   |      met a shortage,    WAY

@@ -2,8 +2,8 @@
  * idle: connections kept open for the next request to the same origin.
  *
  * A model embeds a struct idle_node in its own kind of connection. The list
- * never looks at the connection itself; whoever takes one out probes it, for
- * the server may have closed it meanwhile, or sent what nobody asked for.
+ * never looks at the connection itself. The model probes it when it takes it
+ * out: the server may have closed it meanwhile, or sent bytes unasked.
  *
  * Any thread may call; no function waits for anything but the lock.
  */
@@ -54,8 +54,9 @@ void idle_put(struct idle *idle, struct idle_node *node);
 /* Takes out this one, for the server has closed it, or said something. */
 void idle_remove(struct idle *idle, struct idle_node *node);
 
-/* At most `requests` requests remain. Closes the oldest connections beyond that
- * number: one by one, while answers are waited for, and not all at the end. */
+/* At most `requests` requests remain. Closes the oldest connections beyond
+ * that number: one by one, while answers are waited for, and not all at the
+ * end. */
 void idle_expect(struct idle *idle, size_t requests);
 
 /* Closes the oldest; false if there was none. For when descriptors are out. */

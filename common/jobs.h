@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One request, from its line to the report. Allocated by jobs_next; whoever
- * holds it hands it on: to run_finish in the end, which frees it. */
+/* One request, from its line to the report. Allocated by jobs_next, freed by
+ * run_finish; between the two it has one holder at a time. */
 struct job {
     uint64_t id;
     char *url; /* as given, with a NUL after it; may contain any byte */
@@ -32,7 +32,7 @@ struct job {
     int worker;       /* the slot; -1: none */
     unsigned crashes; /* workers that died with it */
     struct outcome outcome;
-    struct job *next; /* for whoever holds it */
+    struct job *next; /* the holder's */
 
     /* The report's: */
     bool finished;

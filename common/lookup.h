@@ -12,8 +12,8 @@
  *     lookup_begin --> queue --> a thread: getaddrinfo --> done
  *
  * A look-up belongs to all who asked and to the thread at work on it; the last
- * frees it. So one whose time is up is left without another word: nobody waits
- * for the thread, which ends by itself, or with the program.
+ * frees it. So a request whose time is up just leaves: it does not wait for
+ * the thread, which ends by itself, or with the program.
  *
  * At most LOOKUP_THREADS run at once. Requests for the same name share one
  * look-up while it is under way, so a name whose server is silent takes one

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Room for a message that is had from the start: that memory has run out must
- * be told without any. Only a longer URL takes more. */
+/* Allocated at start, so that "out of memory" can be printed without
+ * allocating. Only a longer URL takes more. */
 #define LINE_ROOM ((size_t)4096)
 
 /* To the start of the line, and nothing behind. */

@@ -59,7 +59,7 @@ void net_weigh(struct net_failure *telling, enum result result,
                const char *cause);
 
 /* True if an idle connection may be used: it is open, and nothing has come
- * that nobody asked for. */
+ * unasked. */
 bool net_is_quiet(int fd);
 
 #endif

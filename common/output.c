@@ -56,8 +56,9 @@ static ssize_t send_polled(int fd, const struct iovec *part)
     return write(fd, part->iov_base, n);
 }
 
-/* A file takes all that it is given, which may be all of a body that waited in
- * memory: whoever writes would hear nothing before that is done. */
+/* A file takes all that it is given, which may be a whole body that waited in
+ * memory. The writer would notice no stop before that is done, so it is given
+ * less. */
 static ssize_t send_some(int fd, const struct iovec *parts, int n)
 {
     size_t length = 0;

@@ -99,8 +99,8 @@ static struct ssl_st *begin_session(struct ssl_ctx_st *context,
     return session;
 }
 
-/* RFC 8446, 6.1: whoever closes says so. Once, and not waiting for the peer to
- * do it, too. */
+/* RFC 8446, 6.1: the side that closes says so. Once, and without waiting for
+ * the peer to do it, too. */
 static void shut_session(struct ssl_st *session)
 {
     if (SSL_is_init_finished(session))

@@ -61,8 +61,8 @@ int tls_open(struct tls *tls, const struct options *options,
 
 void tls_close(struct tls *tls);
 
-/* Loads OpenSSL now, for whoever is going to fork; if it cannot, tls_begin
- * tells. */
+/* Loads OpenSSL now, for a caller that is going to fork. If it cannot be
+ * loaded, tls_begin tells. */
 void tls_load(struct tls *tls);
 
 /* Begins a session with the named host on the socket `fd` (-1: the caller will
@@ -89,7 +89,7 @@ ssize_t tls_read(struct ssl_st *session, void *p, size_t n, short *events);
 ssize_t tls_write(struct ssl_st *session, const void *p, size_t n,
                   short *events);
 
-/* True if no byte has been read from the socket that nobody asked for. */
+/* True if the session has read no byte beyond the last answer. */
 bool tls_is_quiet(const struct ssl_st *session);
 
 /* What went wrong, in words that live for ever: of this session, if the error
@@ -97,8 +97,9 @@ bool tls_is_quiet(const struct ssl_st *session);
  * system's. `error` is positive. */
 const char *tls_cause(const struct ssl_st *session, int error);
 
-/* For whoever lets libevent make the calls: a bufferevent over the connected
- * socket `fd`, which begins with the handshake. NULL when memory is short. */
+/* For a caller that lets libevent make the calls: a bufferevent over the
+ * connected socket `fd`, which begins with the handshake. NULL when memory is
+ * short. */
 struct bufferevent *tls_bufferevent(struct ssl_st *session,
                                     struct event_base *base, int fd);
 

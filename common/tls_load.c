@@ -23,8 +23,8 @@
 
 const char tls_missing[] = MODULE " is not installed";
 
-/* Written once, behind the lock of struct tls; whoever has a session, or an
- * error, has seen them written. The module is never unloaded. */
+/* Written once, behind the lock of struct tls, before there is a session or an
+ * error to be told. The module is never unloaded. */
 static const struct tls_module *module; /* NULL: not loaded */
 static char fault[200];                 /* why it cannot be; "": it can */
 

@@ -112,8 +112,8 @@ int body_write(struct body *b, const char *p, size_t n)
 {
     if (is_ordered(b))
         return deliver_ordered(b, p, n);
-    /* Waits for the disk, and the loop with it: mostly for a copy into the page
-     * cache, but a disk that is behind makes every writer wait. */
+    /* Waits for the disk, and the loop with it: mostly for a copy into the
+     * page cache, but a disk that is behind makes every writer wait. */
     int error = sink_write(&b->run->sink, &b->file, b->job, p, n);
     if (b->peak < n)
         b->peak = n;

@@ -18,7 +18,7 @@
 
 struct event_base;
 
-/* Whose body it is. `arg` is passed to each. */
+/* The user of a body. `arg` is passed to each. */
 struct body_owner {
     /* True if it may go to standard output. */
     bool (*has_turn)(void *arg);

@@ -23,8 +23,8 @@ void connection_check(const struct connection *c)
 
 /* --- Closing ------------------------------------------------------------ */
 
-/* Who closes may have been called from `readable`, by somebody who will look
- * at the connection once more: the memory goes on the next turn. */
+/* The owner may close from within `readable`, and its caller here looks at the
+ * connection once more: the memory goes on the next turn. */
 static void free_soon(struct connection *c)
 {
     c->next = c->loop->closed;
@@ -171,8 +171,8 @@ static void on_resolved(evutil_socket_t fd, short what, void *arg)
 
 /* getaddrinfo waits, so a helper thread calls it (lookup.h), and its answer is
  * one more event. An answer that is here already - an address needs no name
- * server - is told on the next turn like the others: whoever opens does not
- * have the connection in hand yet. */
+ * server - is told on the next turn like the others: connection_open has not
+ * returned the connection to its owner yet. */
 static void look_up(struct connection *c, const struct url *url)
 {
     int error;

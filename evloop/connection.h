@@ -66,7 +66,7 @@ void loop_close(struct loop *loop);
 int connections_open(struct loop *loop, size_t idle_limit);
 void connections_close(struct loop *loop);
 
-/* Who uses a connection. `arg` is passed to each. */
+/* The user of a connection. `arg` is passed to each. */
 struct connection_owner {
     void (*connected)(void *arg);
     /* No address could be connected to; `cause` lives until the return. */
@@ -115,8 +115,8 @@ struct connection {
 };
 
 /* Begins to connect to the URL's host, passing over the first `tried` of its
- * addresses; or to read the URL's file. `lane` is the owner's, of --trace. NULL
- * when memory is short. */
+ * addresses; or to read the URL's file. `lane` is the owner's, of --trace.
+ * NULL when memory is short. */
 struct connection *connection_open(struct loop *loop, const struct url *url,
                                    unsigned tried,
                                    const struct connection_owner *owner,

@@ -4,8 +4,8 @@
  *
  * There are four: a bufferevent over a socket (tcp and http; socket.c), one
  * over TLS (https; secure.c), a plain event over a socket (datagrams;
- * datagram.c), and a file, which a helper thread reads (diskfile.c). loop.c has
- * the table of them.
+ * datagram.c), and a file, which a helper thread reads (diskfile.c). loop.c
+ * has the table of them.
  */
 #ifndef TRIPTYCH_CONNECTION_KIND_H
 #define TRIPTYCH_CONNECTION_KIND_H

@@ -1,5 +1,6 @@
 /* datagram: a connection that carries datagrams: a plain event over a socket,
- * for a bufferevent joins and splits what must stay apart. See connection_kind.h.
+ * for a bufferevent joins and splits what must stay apart. See
+ * connection_kind.h.
  */
 #include "connection_kind.h"
 

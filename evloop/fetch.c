@@ -4,8 +4,8 @@
  *
  * Here is what the requests of a loop share: the loop, the places, the turn on
  * standard output, the events that belong to no request. What one request does
- * from connect to its body's end is in request.c. Nothing ever waits; callbacks
- * translate what happened into a step, and touch nothing after it.
+ * from connect to its body's end is in request.c. Nothing ever waits;
+ * callbacks translate what happened into a step, and touch nothing after it.
  */
 #include "fetch.h"
 
@@ -241,8 +241,9 @@ static bool ask_for_input(struct fetch *fetch)
 }
 
 /* Takes a job, and a place for it. 1; 0 when there is no place; -EAGAIN when
- * there is no job for now; -ENOENT when there is none left; -EBUSY when none is
- * given out before the turn has moved, or a stalled reader goes on; -ENOMEM. */
+ * there is no job for now; -ENOENT when there is none left; -EBUSY when none
+ * is given out before the turn has moved, or a stalled reader goes on;
+ * -ENOMEM. */
 static int take_job(struct fetch *fetch, struct request *r, struct job **job)
 {
     struct run *run = fetch->run;

@@ -20,9 +20,9 @@ struct neighbours {
     void (*lock)(struct fetch *self);
     void (*unlock)(struct fetch *self);
     /* With the lock held. They have fetch_look_around called: in another loop;
-     * in all others; in those that await the turn, and in the one whose request
-     * has it (which may be `self`, or NULL); in the one that reads --input,
-     * which then has input_wanted. */
+     * in all others; in those that await the turn, and in the one whose
+     * request has it (which may be `self`, or NULL); in the one that reads
+     * --input, which then has input_wanted. */
     void (*ring)(struct fetch *other);
     void (*ring_all)(struct fetch *self);
     void (*turn_moved)(struct fetch *self, struct fetch *whose);

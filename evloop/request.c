@@ -248,8 +248,9 @@ static void step_send(struct request *r)
         not_sent(r, error);
 }
 
-/* True if what had arrived when the limit passed is read first: after a SIGCONT
- * the answer may be here although the time is over. Then the timer comes back.
+/* True if what had arrived when the limit passed is read first: after a
+ * SIGCONT the answer may be here although the time is over. Then the timer
+ * comes back.
  */
 static bool reads_first(struct request *r)
 {

@@ -32,8 +32,8 @@
 
 struct request;
 
-/* Who has requests in flight. After give_way (if true) and finished, the
- * request is gone. */
+/* The user of a request. After give_way (if true) and finished, the request is
+ * gone. */
 struct request_owner {
     /* True if its body may go to standard output. */
     bool (*has_turn)(const struct request *r);

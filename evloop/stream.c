@@ -104,8 +104,8 @@ static void on_turn(evutil_socket_t fd, short what, void *arg)
     while (last != NULL && last->next != NULL)
         last = last->next;
     s->in_turn = true;
-    /* Up to the last that is there now: who waits anew is for the next turn.
-     * If a waiter cancels that last one, we end with the list. */
+    /* Up to the last waiter that is there now: one that waits anew is for the
+     * next turn. If the last is cancelled meanwhile, we end with the list. */
     while (s->soon != NULL && !s->dying) {
         struct stream_waiter *waiter = s->soon;
         s->soon = waiter->next;
@@ -219,8 +219,8 @@ bool stream_is_paused(const struct stream *s)
 
 /* --- The end of a stream ------------------------------------------------ */
 
-/* Empties the stash. A bufferevent keeps the front of its output frozen, so
- * that nobody but itself takes from there. */
+/* Empties the stash. A bufferevent keeps the front of its output frozen: only
+ * the bufferevent itself takes from there. */
 static void drop_output(struct stream *s)
 {
     if (s->bev != NULL)
@@ -417,8 +417,8 @@ int stream_drain(struct stream *s, struct stream_waiter *waiter)
     }
     if (!s->closing)
         return 0;
-    /* Closing: a turn of the loop goes by first, so that whoever writes and
-     * drains without end learns that the connection is lost. */
+    /* Closing: a turn of the loop goes by first, so that a caller that writes
+     * and drains without end learns that the connection is lost. */
     waiter->error = 0;
     append(&s->soon, waiter);
     next_turn(s);

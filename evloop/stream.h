@@ -12,11 +12,11 @@
  *     transport.get_write_buffer_size()    stream_buffered(s)
  *
  * stream_write never blocks: what the kernel does not take at once is stashed.
- * Whoever only writes fills the memory; whoever asks stream_drain after each
- * write, and pauses its source until the answer comes, does not: when more
- * than the high-watermark is stashed the answer is "wait", and it comes when
- * the stash has sunk to the low-watermark. Between the marks nothing changes,
- * so that not every byte switches the source on and off.
+ * A caller that only writes fills the memory. A caller that asks stream_drain
+ * after each write, and pauses its source until the answer comes, does not:
+ * when more than the high-watermark is stashed the answer is "wait", and it
+ * comes when the stash has sunk to the low-watermark. Between the marks
+ * nothing changes, so that not every byte switches the source on and off.
  *
  * A C programmer's example, pumping a file:
  *
@@ -160,7 +160,7 @@ void stream_close(struct stream *stream);
  * 0 after stream_close and everything sent. */
 int stream_wait_closed(struct stream *stream, struct stream_waiter *waiter);
 
-/* Drops what is stashed; whoever waits gets -ECANCELED. */
+/* Drops what is stashed; waiters get -ECANCELED. */
 void stream_abort(struct stream *stream);
 
 /* Why the connection is lost, a negative errno; 0: it is not, or was closed in

@@ -77,9 +77,8 @@ static enum served wait_for_output(struct fetch *fetch, enum served served)
     return served;
 }
 
-/* Begins to read the pipe of the request whose turn it is. No other body is
- * wanted before that is finished. If it is, the turn has moved, and a worker
- * is idle. */
+/* Begins to read the pipe of the request whose turn it is; no other body is
+ * wanted before. IS_FINISHED: the turn has moved, and a worker is idle. */
 static enum served serve_turn(struct fetch *fetch)
 {
     const struct flight *flight = &fetch->shared.flight;
@@ -333,7 +332,7 @@ static void step_stop(struct fetch *fetch)
     pool_terminate(&fetch->shared.pool);
     while (fetch->shared.pool.alive > 0 && clock_us() < deadline) {
         if (fetch->shared.flight.count > 0)
-            collect_all(fetch); /* also: whoever sleeps in write goes on */
+            collect_all(fetch); /* also: workers that sleep in write go on */
         (void)poll(&deaths, 1, 1);
         while (pool_reap(&fetch->shared.pool, &status) != NULL)
             ;
@@ -380,8 +379,8 @@ void model_run(struct run *run)
         bool taken = jobs_done(&run->jobs);
         if (run_stopping(run) || (taken && fetch.shared.flight.count == 0))
             break;
-        /* Workers that will get no more job go now, while others still wait for
-         * their answers, and not all at the end. */
+        /* Workers that will get no more job go now, while others still wait
+         * for their answers, and not all at the end. */
         if (taken)
             pool_retire_idle(&fetch.shared.pool);
         bool soon = run_ticks(run) || fetch.output_unwatchable;

@@ -59,8 +59,8 @@ int frame_append(struct bytes *out, enum frame_type type,
                  const struct iovec *parts, int n);
 
 /* Writes a frame with one part to a blocking descriptor, all of it: sleeps in
- * write while a pipe is full. 0 or a negative errno; -EPIPE when nobody reads
- * any more. */
+ * write while a pipe is full. 0 or a negative errno; -EPIPE when the reader
+ * is gone. */
 int frame_write(int fd, enum frame_type type, const void *data, size_t n);
 
 /*

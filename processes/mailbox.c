@@ -43,9 +43,9 @@ static int flush_outbox(struct mailbox *m)
     return error;
 }
 
-/* Of the frame only a part was sent: the next would complete it, and the
- * worker would do what nobody asked for. It is of no use any more: it finds
- * the pipe's end, and ends; its death will tell. */
+/* Only a part of the frame was sent. The next frame would complete it, and the
+ * worker would do something that was never asked for. So its pipe is closed:
+ * the worker finds the end, and ends; its death will tell. */
 static void give_up(struct mailbox *m)
 {
     forget_outbox(m);

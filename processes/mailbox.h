@@ -2,10 +2,10 @@
  * mailbox: the parent's ends of one worker's two pipes.
  *
  * Frames are put into the jobs pipe and taken out of the results pipe, never
- * waiting: what the one has no room for is kept, and what the other has not
- * brought yet comes later; epoll tells when. A results pipe is only read when
- * somebody asks. Until then it fills up, and its writer sleeps: that is how
- * bodies wait for their turn.
+ * waiting: what the jobs pipe has no room for is kept, and what the results
+ * pipe has not brought yet comes later; epoll tells when. A results pipe is
+ * read only on request. Until then it fills up, and its writer sleeps: that is
+ * how bodies wait for their turn.
  *
  * For the parent, which has one thread.
  */

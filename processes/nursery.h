@@ -2,8 +2,8 @@
  * nursery: fork, for a parent of thousands.
  *
  * A forked child has a copy of every descriptor of its parent and must close
- * what is not for it: above all the ends of its siblings' pipes. With thousands
- * of siblings that is most of what a fork costs.
+ * what is not for it: above all the ends of its siblings' pipes. With
+ * thousands of siblings that is most of what a fork costs.
  *
  * So here the child gets no copy at first. It shares the table with its parent
  * (clone with CLONE_FILES), and then asks for a table of its own that has the
@@ -15,11 +15,11 @@
  * that it need not wait for each child to get a processor.
  *
  * And fork copies the page tables of all the parent's memory, of which a child
- * needs little; then each page that either writes to is copied. So most of what
- * the parent keeps for each worker is in memory that children are spared.
+ * needs little; then each page that either writes to is copied. So most of
+ * what the parent keeps for each worker is in memory that children are spared.
  *
- * With 10,000 workers this halves the time. With 1,000 it is no faster, but uses
- * 17% less processor time (tests/bench/MEASURED.md).
+ * With 10,000 workers this halves the time. With 1,000 it is no faster, but
+ * uses 17% less processor time (tests/bench/MEASURED.md).
  *
  * Where this is not to be had - Linux before 5.9, valgrind, the thread
  * sanitizer, a container that forbids it - a plain fork does the same.

@@ -90,8 +90,8 @@ static void close_all_but(int *keep, int n)
     closefrom(from); /* it has ways of its own, and aborts if none works */
 }
 
-/* The child keeps standard error only. If it held standard output, whoever
- * reads that would not see its end before the last worker is gone. */
+/* The child keeps standard error only. If it held standard output, the reader
+ * of that would not see its end before the last worker is gone. */
 static void leave_standard_streams(void)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

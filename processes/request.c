@@ -134,7 +134,8 @@ static void abandon(struct request *r, enum result result, const char *cause)
 }
 
 /* A worker died with its job: one new try, but not when a part of the body is
- * out already. (Step retry, after failures of the network, is the worker's.) */
+ * out already. (Step retry, after failures of the network, is the worker's.)
+ */
 static void retry_crashed(struct request *r, int status)
 {
     char cause[60];
@@ -188,7 +189,7 @@ bool request_make_room(struct shared *shared, uint64_t id)
     return giver != NULL;
 }
 
-/* The parent lacks what it takes to receive the result. */
+/* The parent lacks memory to receive the result. */
 static enum served starve(struct request *r, int error)
 {
     kill_worker(r);

@@ -98,8 +98,8 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
     if (!options_ordered(setting->options))
         return sink_write(setting->sink, &w->file, &w->job, p, n);
     int error = send_body(w, p, n);
-    /* The parent will never read again: it is stopping, or dead. Or SIGTERM has
-     * come while we slept; write does not let it in. */
+    /* The parent will never read again: it is stopping, or dead. Or SIGTERM
+     * has come while we slept; write does not let it in. */
     if (error == -EPIPE || (error == 0 && blocking_is_told(blocking)))
         return -ECANCELED;
     return error;

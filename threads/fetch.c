@@ -282,7 +282,8 @@ static void work(struct pool_thread *thread, void *item, void *context)
             break;
         }
         go(w);
-        /* The only one in flight has nobody to wait for, but the reserve. */
+        /* The only request in flight cannot wait for another; it has the
+         * reserve. */
         again = starts_over(w);
         if (!again && w->written == 0 &&
             w->job->outcome.result == RESULT_NO_RESOURCES &&

@@ -16,7 +16,7 @@ int queue_open(struct queue *queue, size_t capacity)
     int error = pthread_condattr_init(&monotonic);
     if (error != 0)
         goto no_attributes;
-    /* A timed wait must not change its length when somebody sets the clock. */
+    /* A timed wait must not change its length when the clock is set. */
     error = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     if (error != 0)
         goto no_lock;
@@ -89,7 +89,7 @@ void queue_close(struct queue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->closed = true;
-    /* Everyone who waits must see it. */
+    /* All waiting threads must see it. */
     pthread_cond_broadcast(&queue->not_empty);
     pthread_cond_broadcast(&queue->not_full);
     pthread_mutex_unlock(&queue->lock);
