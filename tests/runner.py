@@ -1,5 +1,6 @@
 """What tests in Python share: a finding, and the running of cases."""
 
+import os
 import signal
 import sys
 import tempfile
@@ -30,6 +31,11 @@ def check(condition, message):
         raise Failure(message)
 
 
+def processor_time():
+    """Seconds, of this process and the children that it has waited for."""
+    return sum(os.times()[:4])
+
+
 def run_cases(names):
     """Runs each case_... of a module's names, in the order of their writing,
     with an empty directory of its own; or those alone whose names hold an
@@ -39,7 +45,7 @@ def run_cases(names):
              and (not sys.argv[1:] or any(a in name for a in sys.argv[1:]))]
     failed = 0
     for name, case in cases:
-        begun = time.monotonic()
+        begun, used = time.monotonic(), processor_time()
         with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
             try:
                 case(directory)
@@ -47,7 +53,7 @@ def run_cases(names):
             except Exception:  # a finding, or a fault of the test: both red
                 failed += 1
                 verdict = "FAILED\n" + traceback.format_exc()
-        print(f"{name[5:]} ({time.monotonic() - begun:.1f} s): {verdict}",
-              flush=True)
+        print(f"{name[5:]} ({time.monotonic() - begun:.1f} s, of processors "
+              f"{processor_time() - used:.1f}): {verdict}", flush=True)
     print(f"{len(cases) - failed} of {len(cases)} passed")
     return 1 if failed or not cases else 0

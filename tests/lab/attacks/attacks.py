@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent)]
 
-from triptych_lab import attacks, grade, labs, sandbox  # noqa: E402
+from triptych_lab import attacks, build, grade, labs, sandbox  # noqa: E402
 
 
 def main():
@@ -33,7 +33,8 @@ def main():
     print(f"isolation: {sandbox.isolation().name}")
     bad = 0
     for name in sorted({a.lab for a in chosen}):
-        with grade.Bench(labs.lab(name), base=arguments.base) as bench:
+        base = arguments.base or build.shared_base(labs.lab(name))
+        with grade.Bench(labs.lab(name), base=base) as bench:
             for attack in [a for a in chosen if a.lab == name]:
                 begun = time.monotonic()
                 wrong = attacks.wrong_of(bench, attack, arguments.whole)

@@ -12,6 +12,7 @@ What is graded gets into one object for each build, and only the functions that
 the reference has are seen outside it: it cannot take the place of anything of
 the tests or the libraries."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -305,6 +306,30 @@ def prepare(tree, lab, root):
         if (tree / name).is_dir():
             os.chmod(tree / name, 0o755)  # the last run may have closed it
     return ninja(tree, "build.ninja", (), trusted=True)
+
+
+def shared_base(lab, root=labs.ROOT):
+    """A prepared tree, to be copied: where TRIPTYCH_LAB_BASES says, all tests
+    share one for each lab, which the first of them builds. Else None."""
+    bases = os.environ.get("TRIPTYCH_LAB_BASES")
+    if not bases or root != labs.ROOT:
+        return None
+    tree = Path(bases) / lab.name
+    names = "\n".join(sorted(reference(lab, root)))
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{tree}.names", "a+", encoding="utf-8") as known:
+        fcntl.flock(known, fcntl.LOCK_EX)
+        known.seek(0)
+        if known.read() != names:  # a file that is gone must not stay
+            shutil.rmtree(tree, ignore_errors=True)
+            known.truncate(0)
+            known.write(names)
+            known.flush()
+        tree.mkdir(exist_ok=True)
+        messages = prepare(tree, lab, root)
+    if messages:
+        raise RuntimeError(f"the reference does not build:\n{messages}")
+    return tree
 
 
 def forget_reference(tree):

@@ -6,7 +6,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from . import attacks, grade, labs
+from . import attacks, build, grade, labs
 
 
 @dataclass
@@ -95,7 +95,8 @@ def of_attack(bench, attack, quick):
 def of_lab(lab, quick, progress, root=labs.ROOT):
     """All rows of a lab."""
     rows = []
-    with grade.Bench(lab, root, rest=labs.reference_files) as bench:
+    with grade.Bench(lab, root, build.shared_base(lab, root),
+                     labs.reference_files) as bench:
         def add(row):
             rows.append(row)
             progress(row)
