@@ -68,14 +68,20 @@ by the mistakes that they must catch."
 ninja-build, pkgconf, libevent-dev, check, gdb, iproute2"
   PACKAGE_SUGGESTS "triptych, clang")
 
+set(about_stream "A small C library over libevent for one question: how does
+a program stop reading when the other side is slow? Writing never blocks;
+whoever waits for the drain after each write holds a bounded number of bytes.
+The semantics are those of asyncio's StreamWriter.")
+set(about_coroutine "A small C library with which functions wait in the thread
+of a libevent loop without holding it up: code reads straight down as a
+thread's does. With deadlines, cancelling, and groups that end together.")
+
 foreach(library ${TRIPTYCH_LIBRARIES})
   set(runtime libtriptych-${library}${PROJECT_VERSION_MAJOR})
   string(APPEND libraries "${runtime} ${this}, ")
   package(${runtime} libs
     "${TRIPTYCH_LIBRARY_${library}}"
-    "A small C library over libevent that answers one question: how does a
-program stop reading when the other side is slow? Writing never blocks; whoever
-waits for the drain after each write holds a bounded number of bytes.
+    "${about_${library}}
 .
 This package has the shared library."
     PACKAGE_SHLIBDEPS ON)
@@ -87,15 +93,16 @@ This package has the shared library."
 endforeach()
 
 package(libtriptych-dev libdevel
-  "write and drain for libevent, as asyncio has them (development)"
-  "A small C library over libevent that answers one question: how does a
-program stop reading when the other side is slow? Writing never blocks; whoever
-waits for the drain after each write holds a bounded number of bytes. The
-semantics are those of asyncio's StreamWriter.
+  "asyncio's streams and coroutines for libevent, in C (development)"
+  "libtriptych-stream:
+${about_stream}
 .
-This package has the header, the static library, files for pkg-config and
-CMake, a manual, and two examples: a relay of TCP connections, and an echo
-server for a thousand slow readers."
+libtriptych-coroutine:
+${about_coroutine}
+.
+This package has headers, static libraries, files for pkg-config and CMake,
+manuals, and two examples: a relay of TCP connections, and an echo server for a
+thousand slow readers."
   PACKAGE_SHLIBDEPS OFF
   PACKAGE_DEPENDS "${libraries}libevent-dev (>= 2.1.12)")
 

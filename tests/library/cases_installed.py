@@ -72,11 +72,13 @@ int main(void)
 CMAKE = """
 cmake_minimum_required(VERSION 3.22)
 project(user C)
-find_package(triptych-stream 1.0 REQUIRED)
-add_executable(shared user.c)
-target_link_libraries(shared PRIVATE triptych::stream)
-add_executable(static user.c)
-target_link_libraries(static PRIVATE triptych::stream_static)
+foreach(library stream coroutine)
+  find_package(triptych-${library} 1.0 REQUIRED)
+  add_executable(${library}-shared ${library}.c)
+  target_link_libraries(${library}-shared PRIVATE triptych::${library})
+  add_executable(${library}-static ${library}.c)
+  target_link_libraries(${library}-static PRIVATE triptych::${library}_static)
+endforeach()
 """
 
 
@@ -91,7 +93,8 @@ def run(*argv, **more):
 def install(directory):
     """What libtriptych-dev and the library's package hold."""
     prefix = os.path.join(directory, "usr")
-    for component in ("libtriptych-stream1", "libtriptych-dev"):
+    for component in ("libtriptych-dev",
+                      *(f"libtriptych-{name}1" for name in LIBRARIES)):
         run("cmake", "--install", BUILD, "--prefix", prefix,
             "--component", component)
     return prefix
@@ -110,8 +113,8 @@ def environment(prefix):
                 PKG_CONFIG_PATH=os.path.join(lib, "pkgconfig"))
 
 
-def flags(prefix, *options):
-    return run("pkg-config", *options, "triptych-stream",
+def flags(prefix, library, *options):
+    return run("pkg-config", *options, f"triptych-{library}",
                env=environment(prefix)).split()
 
 
@@ -124,57 +127,115 @@ def write(directory, name, text):
 
 EXPECTED = "0 0\n0 1\ndrained 0\n"
 
+# Two coroutines wait at once, in a group.
+COROUTINES = """
+#include <event2/event.h>
+#include <stdio.h>
+#include <triptych/coroutine.h>
+#include <triptych/group.h>
+static int64_t begun;
+static int wait_for(void *arg)
+{
+    const int *ms = arg;
+    int error = await_time(begun + *ms * 1000);
+    printf("%d ", *ms);
+    return error;
+}
+static int both(void *arg)
+{
+    static int times[] = {20, 10};
+    struct coroutine_group group;
+    (void)arg;
+    begun = coroutine_now();
+    group_open(&group);
+    for (int i = 0; i < 2; i++)
+        (void)group_start(&group, wait_for, &times[i]);
+    return await_group(&group, COROUTINE_NEVER);
+}
+int main(void)
+{
+    struct coroutines *coroutines;
+    struct event_base *base = event_base_new();
+    if (coroutines_open(&coroutines, base) != 0)
+        return 1;
+    printf("%d\\n", coroutines_run(coroutines, both, NULL));
+    coroutines_close(coroutines);
+    event_base_free(base);
+    return 0;
+}
+"""
+
+# Each library: a program, what it prints, the headers.
+LIBRARIES = {
+    "stream": (PROGRAM, EXPECTED, ["evloop/stream.h"]),
+    "coroutine": (COROUTINES, "10 20 0\n",
+                  [f"evloop/coroutines/{name}.h"
+                   for name in ("coroutine", "group", "aside")]),
+}
+
 
 def case_pkg_config_shared_and_static(directory):
     """A program is built with nothing of the source tree, and runs."""
     prefix = install(directory)
-    source = write(directory, "user.c", PROGRAM)
-    program = os.path.join(directory, "user")
-    run(CC, *WARNINGS, "-MD", source, "-o", program,
-        *flags(prefix, "--cflags", "--libs"))
-    with open(program + ".d", encoding="utf-8") as file:
-        check(TREE not in file.read().replace(directory, ""),
-              "it took a header of the source tree")
-    check(run(program, env=environment(prefix)) == EXPECTED, "shared")
-    needs = run("objdump", "-p", program)
-    check("libtriptych-stream.so.1" in needs, f"it is not linked: {needs}")
-    archive = os.path.join(library_folder(prefix), "libtriptych-stream.a")
-    run(CC, *WARNINGS, source, archive, "-o", program,
-        *flags(prefix, "--cflags"),
-        *run("pkg-config", "--libs", "libevent").split())
-    check(run(program) == EXPECTED, "static")
+    for library, (text, expected, _) in LIBRARIES.items():
+        source = write(directory, "user.c", text)
+        program = os.path.join(directory, "user")
+        run(CC, *WARNINGS, "-MD", source, "-o", program,
+            *flags(prefix, library, "--cflags", "--libs"))
+        with open(program + ".d", encoding="utf-8") as file:
+            check(TREE not in file.read().replace(directory, ""),
+                  "it took a header of the source tree")
+        check(run(program, env=environment(prefix)) == expected, "shared")
+        needs = run("objdump", "-p", program)
+        check(f"libtriptych-{library}.so.1" in needs, f"not linked: {needs}")
+        archive = os.path.join(library_folder(prefix),
+                               f"libtriptych-{library}.a")
+        run(CC, *WARNINGS, source, archive, "-o", program, "-pthread",
+            *flags(prefix, library, "--cflags"),
+            *run("pkg-config", "--libs", "libevent").split())
+        check(run(program) == expected, "static")
 
 
 def case_cmake(directory):
     prefix = install(directory)
-    write(directory, "user.c", PROGRAM)
+    for library, (text, _, _) in LIBRARIES.items():
+        write(directory, f"{library}.c", text)
     write(directory, "CMakeLists.txt", CMAKE)
     build = os.path.join(directory, "build")
     run("cmake", "-S", directory, "-B", build, env=environment(prefix))
     run("cmake", "--build", build)
-    for program in ("shared", "static"):
-        check(run(os.path.join(build, program)) == EXPECTED, program)
+    for library, (_, expected, _) in LIBRARIES.items():
+        for kind in ("shared", "static"):
+            program = os.path.join(build, f"{library}-{kind}")
+            check(run(program) == expected, program)
 
 
 def case_symbols(directory):
-    """Those of the header, all of them, and no others."""
+    """Those of the headers, all of them, and no others; each is in the man
+    page."""
     lib = library_folder(install(directory))
-    listed = run("nm", "-D", "--defined-only", "--without-symbol-versions",
-                 os.path.join(lib, "libtriptych-stream.so"))
-    shown = {line.split()[2] for line in listed.splitlines()
-             if line.split()[1] != "A"}
-    with open(os.path.join(TREE, "evloop/stream.h"),
-              encoding="utf-8") as file:
-        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
-    declared = set(re.findall(r"\b(stream_\w+)\(", text))
-    check(shown == declared and declared, f"{shown ^ declared}")
-    version = run("objdump", "-p", os.path.join(lib, "libtriptych-stream.so"))
-    check("SONAME               libtriptych-stream.so.1" in version, version)
-    with open(os.path.join(TREE, "evloop/triptych_stream.3.in"),
-              encoding="utf-8") as file:
-        page = file.read()
-    check(not [name for name in declared if name not in page],
-          "the man page does not have all")
+    for library, (_, _, headers) in LIBRARIES.items():
+        shared = os.path.join(lib, f"libtriptych-{library}.so")
+        listed = run("nm", "-D", "--defined-only",
+                     "--without-symbol-versions", shared)
+        shown = {line.split()[2] for line in listed.splitlines()
+                 if line.split()[1] != "A"}
+        declared = set()
+        for header in headers:
+            with open(os.path.join(TREE, header), encoding="utf-8") as file:
+                text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+            declared |= set(re.findall(r"^\w[\w \n]*[ *](\w+)\(", text,
+                                       re.MULTILINE))
+        check(shown == declared and declared, f"{shown ^ declared}")
+        version = run("objdump", "-p", shared)
+        check(re.search(rf"SONAME +libtriptych-{library}\.so\.1\n", version),
+              version)
+        page = os.path.join(TREE, os.path.dirname(headers[0]),
+                            f"triptych_{library}.3.in")
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        missing = [name for name in declared if name not in text]
+        check(not missing, f"{page} lacks {missing}")
 
 
 def case_examples(directory):
@@ -188,7 +249,7 @@ def case_examples(directory):
         run(CC, *WARNINGS, "-D_GNU_SOURCE", source,
             os.path.join(shared, "examples/serve.c"),
             "-o", os.path.join(directory, f"example-{name}"),
-            *flags(prefix, "--cflags", "--libs"))
+            *flags(prefix, "stream", "--cflags", "--libs"))
     with open(os.path.join(shared, "asyncio.md"), encoding="utf-8") as file:
         blocks = re.findall(r"```c\n(.*?)```", file.read(), re.DOTALL)
     check(blocks, "the page has no C")
@@ -201,7 +262,7 @@ int main(void)
 }
 """)
     run(CC, *WARNINGS, "-D_GNU_SOURCE", "-c", source, "-o", source + ".o",
-        *flags(prefix, "--cflags"))
+        *flags(prefix, "stream", "--cflags"))
     run(sys.executable, os.path.join(TESTS, "library/cases_examples.py"),
         "echoes", "half_close", env=dict(environment(prefix),
                                          TRIPTYCH_BIN=directory))

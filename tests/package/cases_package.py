@@ -17,7 +17,7 @@ from runner import check, run_cases  # noqa: E402
 TREE = os.path.dirname(TESTS)
 BUILD = os.environ["TRIPTYCH_BIN"]
 PACKAGES = {"triptych", "triptych-lab", "libtriptych-stream1",
-            "libtriptych-dev"}
+            "libtriptych-coroutine1", "libtriptych-dev"}
 
 
 def run(*argv, **more):
