@@ -1,0 +1,52 @@
+/*
+ * worker: one request, by a coroutine: what blocking_fetch waits by here, and
+ * where the body goes.
+ *
+ * What the workers share is a struct ground. It has no lock: between two
+ * awaits nobody else runs.
+ */
+#ifndef TRIPTYCH_COROUTINES_WORKER_H
+#define TRIPTYCH_COROUTINES_WORKER_H
+
+#include "aside.h"
+#include "blocking.h"
+#include "bytes.h"
+#include "coroutine.h"
+#include "flight.h"
+#include "run.h"
+
+struct ground {
+    struct run *run;
+    struct flight flight;
+    struct aside aside; /* for files */
+    struct idle idle;
+    char *buffer;  /* to read into, when nobody does just now */
+    int64_t epoch; /* the zero of clock.h, as coroutine_now has it */
+};
+
+struct worker {
+    struct blocking blocking; /* first: deliver is handed a pointer to it */
+    struct flier flier;       /* what flight knows of it */
+    struct ground *ground;
+    struct coroutine *self; /* NULL: it has not begun */
+    struct job *job;
+    struct file file;      /* of --directory and --discard */
+    struct bytes held;     /* body bytes that wait for the turn */
+    struct condition turn; /* woken when it is this one's */
+    uint64_t written;      /* body bytes that standard output took */
+    size_t peak;           /* most body bytes in hand */
+    struct fetch *fetch;   /* the owner's, and ... */
+    struct worker *next;   /* ... of the free ones */
+};
+
+/* Sets what a worker needs for good. */
+void worker_open(struct worker *worker, struct ground *ground);
+
+/* Gives it a new job, of which nothing has been done. */
+void worker_take(struct worker *worker, struct job *job);
+
+/* From connect to the body at its destination. The outcome is the job's; the
+ * coroutine that calls may switch wherever there is something to wait for. */
+void worker_await(struct worker *worker);
+
+#endif
