@@ -530,6 +530,17 @@ static void half_close(void)
               receiver.shuts);
 }
 
+static void nothing_leaks(void)
+{
+    lab_doing("writing to streams, losing and closing them",
+              "memory that was allocated is not given back",
+              "what a stream stashes, and its waiters");
+    short_writes();
+    several_wait();
+    loss_is_told();
+    close_sends_the_rest();
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
@@ -545,6 +556,7 @@ int main(void)
         {"loss_is_told", loss_is_told},
         {"close_sends_the_rest", close_sends_the_rest},
         {"half_close", half_close},
+        {"nothing_leaks", nothing_leaks},
         {0}};
     return lab_main(tests);
 }

@@ -496,6 +496,16 @@ static void nobody_reads(void)
               "frame_write returned %d, not -EPIPE (%d)", error, -EPIPE);
 }
 
+static void nothing_leaks(void)
+{
+    lab_doing("writing and reading frames, and giving all back",
+              "memory that was allocated is not given back",
+              "what a frame's bytes are gathered in, and frame_free");
+    a_frame_comes_out_whole();
+    a_body_of_any_length();
+    one_byte_at_a_time();
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
@@ -508,6 +518,7 @@ int main(void)
         {"short_writes", short_writes},
         {"through_a_small_pipe", through_a_small_pipe},
         {"nobody_reads", nobody_reads},
+        {"nothing_leaks", nothing_leaks},
         {0}};
     return lab_main(tests);
 }

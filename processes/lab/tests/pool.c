@@ -37,6 +37,8 @@ static struct pool pool;
 static struct pool_worker *workers[LIMIT];
 static int kept[POOL_KEPT] = {-1, -1, -1};
 static bool stubborn; /* the workers do not end when they are asked to */
+static bool deaf;     /* SIGTERM does not end them */
+static bool busy;     /* they do not look at their jobs pipe */
 
 /* --- The workers --------------------------------------------------------- */
 
@@ -66,10 +68,12 @@ static void work(void *context, int slot, int jobs_fd, int results_fd)
     if (context != &pool)
         _exit(90);
     sigemptyset(&mask);
-    (void)signal(SIGTERM, stubborn ? SIG_IGN : SIG_DFL);
+    (void)signal(SIGTERM, stubborn || deaf ? SIG_IGN : SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     if (write(results_fd, &hello, sizeof hello) != sizeof hello)
         _exit(91);
+    while (busy)
+        (void)pause();
     while ((n = read(jobs_fd, text, sizeof text)) > 0) {
         if (write(results_fd, text, (size_t)n) != n)
             _exit(92);
@@ -87,7 +91,7 @@ static void open_pool(size_t limit)
     (void)signal(SIGTERM, ignore);
     int error = pool_open(&pool, limit, kept, work, &pool);
     lab_check(error == 0, "the pool is not prepared", "pool_open",
-              "pool_open returned %d", error);
+              "pool_open returned %s", lab_value(error));
 }
 
 static bool readable(void *context)
@@ -126,7 +130,7 @@ static struct pool_worker *make_one(void)
               "make_worker");
     int error = pool_get(&pool, &worker);
     lab_check(error == 0, "the stub, or an error that is none", "make_worker",
-              "pool_get returned %d", error);
+              "pool_get returned %s", lab_value(error));
     lab_check(worker != NULL && worker->pid > 0,
               "the pid that fork returned is not kept", "make_worker",
               "pool_get returned 0, and no worker with a process");
@@ -382,6 +386,10 @@ static void the_worker_keeps_what_it_needs(void)
         dup2(output[1], STDOUT_FILENO) == -1)
         lab_broken("pipe: %s", strerror(errno));
     kept[1] = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* Far above all others, as in a program with many connections. */
+    if (fcntl(other[1], F_DUPFD, 300) == -1 ||
+        fcntl(other[0], F_DUPFD, 700) == -1)
+        lab_broken("fcntl: %s", strerror(errno));
     make(1);
     lab_doing("looking at what the worker has open",
               "a child has a copy of all that its parent had open", CHILD);
@@ -550,6 +558,139 @@ static void all_are_ended(void)
     pool_free(&pool);
 }
 
+/* --- What a system call may do -------------------------------------------- */
+
+static int interruptions; /* of so many waits that would block */
+
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+    if (interruptions > 0 && (options & WNOHANG) == 0) {
+        interruptions--;
+        errno = EINTR;
+        return -1;
+    }
+    return __real_waitpid(pid, status, options);
+}
+
+static void interrupted_waits(void)
+{
+    static const char means[] =
+        "a signal handler ran while waitpid waited: it gives -1 with EINTR, "
+        "and nobody was reaped";
+    make(3);
+    pid_t pid = workers[0]->pid;
+    lab_doing("pool_kill, while signals come", means, "pool_kill");
+    interruptions = 2;
+    pool_kill(&pool, workers[0]);
+    interruptions = 0;
+    lab_check(look_state(pid) == 0 && workers[0]->pid == 0 && pool.alive == 2,
+              means, "pool_kill: what it does when waitpid gives -1",
+              "waitpid was interrupted twice; after pool_kill the worker is "
+              "in state %c, and %zu workers are alive",
+              look_state(pid) != 0 ? look_state(pid) : '-', pool.alive);
+    pid = workers[2]->pid;
+    lab_doing("pool_end, while signals come", means, "pool_end");
+    interruptions = 3;
+    pool_end(&pool);
+    interruptions = 0;
+    lab_check(look_state(pid) == 0 && look_zombies(getpid()) == 0 &&
+                  pool.alive == 0,
+              means, "pool_end: what it does when waitpid gives -1",
+              "waitpid was interrupted; after pool_end: %s; %zu workers are "
+              "alive",
+              look_words(getpid()), pool.alive);
+}
+
+/* Who is killed is waited for, and nobody else: the others' deaths are for
+ * pool_reap. */
+static void others_deaths_are_kept(void)
+{
+    int status = 0;
+    make(3);
+    kill_worker(workers[0]);
+    lab_doing("killing a worker while another one is dead",
+              "the wrong one was waited for", "pool_kill");
+    pool_kill(&pool, workers[1]);
+    struct pool_worker *dead = reap_one(&status);
+    lab_check(dead == workers[0],
+              "pool_kill took another worker's death for its own: the pool "
+              "never hears of it",
+              "pool_kill: for whom waitpid waits",
+              "worker 0 died, worker 1 was killed; pool_reap returned worker "
+              "%d",
+              dead != NULL ? dead->slot : -1);
+    lab_check(pool.alive == 1 && look_zombies(getpid()) == 0,
+              "a death was counted twice, or not at all",
+              "pool_kill and pool_reap: pool->alive",
+              "of three workers two are dead and reaped: %zu are alive, and "
+              "there are %d zombies",
+              pool.alive, look_zombies(getpid()));
+}
+
+/* A program may have children from before it became this one, by exec. */
+static void a_stranger_among_the_dead(void)
+{
+    int status = 0;
+    make(2);
+    pid_t stranger = fork();
+    if (stranger == -1)
+        lab_broken("fork: %s", strerror(errno));
+    if (stranger == 0)
+        _exit(0);
+    if (look_until(stranger, look_ended, &stranger) != LOOK_REACHED)
+        lab_broken("a child does not end");
+    kill_worker(workers[1]);
+    struct pool_worker *dead = reap_one(&status);
+    lab_check(dead == workers[1] && look_zombies(getpid()) == 0,
+              "a child that is no worker was taken for the end of the dead, "
+              "or for a worker",
+              "pool_reap: what it does with a pid that no slot has",
+              "a stranger and worker 1 died; pool_reap returned worker %d, "
+              "and there are %d zombies",
+              dead != NULL ? dead->slot : -1, look_zombies(getpid()));
+}
+
+static void expect_end(struct pool_worker *worker, const char *kind,
+                       const char *means)
+{
+    int status = 0;
+    pid_t pid = worker->pid;
+    lab_doing("pool_terminate", means, "pool_terminate");
+    pool_terminate(&pool);
+    lab_check(look_until(pid, look_ended, &pid) == LOOK_REACHED, means,
+              "pool_terminate",
+              "pool_terminate was called, and %s is alive: %s", kind,
+              look_words(getpid()));
+    struct pool_worker *dead = reap_one(&status);
+    lab_check(dead == worker &&
+                  !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL),
+              "a worker that is asked to end may bring its work to an end; "
+              "one that is killed leaves half of it behind",
+              "pool_terminate: which signal it sends",
+              "after pool_terminate %s has died of signal 9", kind);
+    pool_vacate(&pool, dead);
+}
+
+/* In both ways, for each alone may not be heard. */
+static void asked_in_both_ways(void)
+{
+    open_pool(LIMIT);
+    deaf = true;
+    struct pool_worker *worker = make_one();
+    (void)meet(worker);
+    expect_end(worker, "a worker that ignores SIGTERM and reads its jobs",
+               "its jobs pipe is not closed, which says that no more come");
+    deaf = false;
+    busy = true;
+    worker = make_one();
+    (void)meet(worker);
+    expect_end(worker, "a worker that does not look for jobs",
+               "it was not sent SIGTERM");
+}
+
 /* The limit that leaves so many descriptors to be had. */
 static rlim_t limit_for(int spare)
 {
@@ -579,9 +720,9 @@ static void a_shortage_is_undone(void)
         lab_check(error == -EMFILE,
                   "the errno of what failed is not passed on",
                   "make_worker, where pipe2 fails",
-                  "with %d descriptors to be had pool_get returned %d, not "
-                  "-EMFILE (%d)",
-                  spare, error, -EMFILE);
+                  "with %d descriptors to be had pool_get returned %s, not "
+                  "-EMFILE",
+                  spare, lab_value(error));
         pool_settle(&pool);
     }
     limit.rlim_cur = most;
@@ -614,6 +755,10 @@ int main(void)
         {"killed_at_once", killed_at_once},
         {"all_are_ended", all_are_ended},
         {"a_shortage_is_undone", a_shortage_is_undone},
+        {"interrupted_waits", interrupted_waits},
+        {"others_deaths_are_kept", others_deaths_are_kept},
+        {"a_stranger_among_the_dead", a_stranger_among_the_dead},
+        {"asked_in_both_ways", asked_in_both_ways},
         {0}};
     return lab_main(tests);
 }

@@ -85,9 +85,11 @@ def cmake(lab, tests, root):
                              if t.program == p.name and t.public)
             more = "".join(f" SOURCES tests/{s}" for s in p.sources)
             wraps = f" WRAP {' '.join(p.wrap)}" if p.wrap else ""
+            leaks = "".join(f" LEAKS {t.name}" for t in lab.tests
+                            if t.program == p.name and t.leaks)
             explore = " EXPLORE" if p.build == "explore" else ""
             programs.append(f"add_lab_tests({p.name}{explore} "
-                            f"TESTS {names}{more}{wraps})")
+                            f"TESTS {names}{more}{wraps}{leaks})")
     values = {
         "LAB": lab.name, "ROOMS": " ".join(lab.rooms),
         "EDITABLE": "\n  ".join(f for f in lab.editable

@@ -187,7 +187,7 @@ class Bench:
             "LC_ALL": "C.UTF-8",
             "LAB_TEST": test.name,
             "LAB_BIN": str(self.tree / "lab-bin"),
-            "ASAN_OPTIONS": "abort_on_error=0:detect_leaks=1",
+            "ASAN_OPTIONS": f"abort_on_error=0:detect_leaks={int(test.leaks)}",
             "UBSAN_OPTIONS": "print_stacktrace=1",
             "TSAN_OPTIONS": "halt_on_error=1:exitcode=66",
         }

@@ -32,6 +32,7 @@ class Test:
     points: int
     public: bool = False
     limit: float = 30
+    leaks: bool = False  # the one test that fails for memory left behind
 
 
 @dataclass

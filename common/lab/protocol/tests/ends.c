@@ -407,8 +407,8 @@ static void redirects_are_followed(void)
         send_all(x);
         receive(x, cases[i].bytes, strlen(cases[i].bytes));
         expect_want(x, WANT_CONNECT, cases[i].name, means, look);
-        lab_check(strcmp(exchange_url(x)->text, "http://h/b") == 0, means, look,
-                  "%s: the next URL is %s", cases[i].name,
+        lab_check(strcmp(exchange_url(x)->text, "http://h/b") == 0, means,
+                  look, "%s: the next URL is %s", cases[i].name,
                   exchange_url(x)->text);
         lab_check(exchange_reusable(x) == cases[i].reusable,
                   cases[i].reusable
@@ -458,6 +458,18 @@ static void closed_connections(void)
     ends_with_it();
 }
 
+static void nothing_leaks(void)
+{
+    lab_doing("reading responses, whole and cut off, and giving all back",
+              "memory that was allocated is not given back",
+              "what the parser keeps, and http_free");
+    bodies();
+    early_end_in_the_head();
+    redirects_are_followed();
+    errors_are_tried_again();
+    refused_early();
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
@@ -472,6 +484,7 @@ int main(void)
         {"closed_connections", closed_connections},
         {"redirects_are_followed", redirects_are_followed},
         {"errors_are_tried_again", errors_are_tried_again},
+        {"nothing_leaks", nothing_leaks},
         {0}};
     return lab_main(tests);
 }
