@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Longer is only the row of a URL that is too long to be one. */
-#define ROW_MOST (4 * URL_LIMIT + 512)
+/* Room for rows that is had from the start: less than REPORT_SHARE, and one
+ * more. Only behind a reader that has stalled, and for very long URLs, there
+ * must be more. */
+#define ROOM (REPORT_SHARE + 4096)
 
 static const char header[] =
     "id\turl\tresult\tstatus\tbytes\tattempts\tworker\treused\t"
@@ -25,7 +27,7 @@ int report_open(struct report *report, const char *file, size_t jobs)
     int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd == -1)
         return -errno;
-    int error = spool_open(&report->spool, fd, ROW_MOST + SPOOL_MOST);
+    int error = spool_open(&report->spool, fd, ROOM);
     if (error != 0) {
         (void)close(fd);
         return error;
@@ -87,22 +89,26 @@ static int print_outcome(struct bytes *out, const struct job *job)
     return error != 0 ? -ENOMEM : 0;
 }
 
-/* Appends the job's row, whole or not at all: then that is an error like one
- * of writing. */
-static void append_row(struct report *report, const struct job *job)
+/* Appends the job's row, whole or not at all. Without the memory it waits for
+ * the rows before it to be written; if there are none, that is an error like
+ * one of writing. */
+static bool append_row(struct report *report, const struct job *job)
 {
-    struct bytes *out = spool_begin(&report->spool);
+    struct spool *spool = &report->spool;
+    struct bytes *out = spool_begin(spool);
     size_t before = out->length;
     int error = print_number(out, true, job->id, '\t');
     if (error == 0)
         error = job_print_url(out, job->url, job->url_length);
     if (error == 0)
         error = print_outcome(out, job);
-    if (error != 0) {
+    if (error != 0)
         out->length = before;
-        report->spool.error = error;
-    }
-    spool_end(&report->spool);
+    if (error != 0 && spool->length == 0)
+        spool->error = error;
+    bool waits = error != 0 && spool->error == 0;
+    spool_end(spool);
+    return !waits;
 }
 
 /* --- The list ------------------------------------------------------------ */
@@ -143,7 +149,8 @@ bool report_fill(struct report *report)
 {
     while (report->first != report->turn && !spool_is_full(&report->spool)) {
         struct job *first = report->first;
-        append_row(report, first);
+        if (!append_row(report, first))
+            break;
         take_out(report, first);
         job_free(first);
     }

@@ -15,9 +15,9 @@
  * Behind a reader that has stalled they stay in the list when the spool is
  * full.
  *
- * It never allocates, but for a row of more than ROW_MOST: a request's end
- * cannot fail for memory. Each call takes the same time, however long the list
- * is.
+ * While its reader keeps up it allocates for no row but a very long one: a
+ * request's end cannot fail for memory. Each call takes the same time, however
+ * long the list is.
  *
  * Not locked, but for the spool: the run does that.
  */
