@@ -11,7 +11,8 @@
  * --insecure says otherwise. TLS 1.2 is the oldest version spoken.
  *
  * The first session reads files - OpenSSL, the certificates of the system -,
- * which takes some milliseconds, in the event loop as well.
+ * which takes some milliseconds, in the event loop as well. It does so under
+ * the lock of struct tls, where only those wait who cannot go on without.
  *
  * struct ssl_st is OpenSSL's SSL.
  */

@@ -21,6 +21,7 @@ static ssize_t out_send(void *context, const struct iovec *parts, int n)
     if (!b->owner->has_turn(b->arg) || run_stopping(b->run) ||
         (b->from_stash && b->out_turn >= OUT_SHARE))
         return -EAGAIN; /* out_watch sees to it that it goes on */
+    /* Into a file this waits for the disk, and the loop with it. */
     ssize_t sent = output_send(&b->run->output, parts, n);
     if (sent > 0) {
         size_t held = stream_buffered(b->out);

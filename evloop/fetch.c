@@ -4,8 +4,15 @@
  *
  * Here is what the requests of a loop share: the loop, the places, the turn on
  * standard output, the events that belong to no request. What one request does
- * from connect to its body's end is in request.c. Nothing ever waits;
- * callbacks translate what happened into a step, and touch nothing after it.
+ * from connect to its body's end is in request.c. Callbacks translate what
+ * happened into a step, and touch nothing after it.
+ *
+ * Nothing waits for the network, or for whoever reads what we write. A disk
+ * has no way to be asked, and these wait for it, and all requests with them:
+ * a body into a file, be it standard output's (body.c); a piece of an upload
+ * (request.c); a list that is a file, a message or a row into one (here); the
+ * first use of OpenSSL (secure.c). Files to be fetched, and names, have helper
+ * threads (reader.h, lookup.h).
  */
 #include "fetch.h"
 
