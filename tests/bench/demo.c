@@ -186,7 +186,9 @@ static int demo(const char *directory, const char *origin)
                    k + 1 < KINDS ? ", " : "\n\n");
         status = written ? race(directory, list_path, total, &wanted, all) : 3;
         if (status == 0) {
-            struct versus versus = {all, {total, total, total}, total};
+            struct versus versus = {.all = all, .total = total};
+            for (int i = 0; i < MODELS; i++)
+                versus.done[i] = total; /* or the race would have failed */
             versus_print(stdout, &versus, colours);
             print_reading(all);
         }

@@ -254,6 +254,21 @@ def case_small_run(directory):
     check(again.returncode == 0 and Page(out).source == before, f"{again}")
 
 
+def case_the_demo(_):
+    """What the README shows first: all four have done the same."""
+    done = subprocess.run(
+        [os.path.join(BIN, "tests/triptych-demo"), BIN,
+         os.path.join(BIN, "tests/triptych-origin")], text=True,
+        timeout=PATIENCE * 2, stdin=subprocess.DEVNULL, capture_output=True,
+        check=False)
+    check(done.returncode == 0, f"{done}")
+    check(done.stdout.count("every byte as it should be") == 4, done.stdout)
+    rates = re.search(r"\n  requests/s +(.*)\n", done.stdout).group(1)
+    rates = rates.replace("*", "").split()
+    check(len(rates) == 4 and all(float(rate) > 0 for rate in rates) and
+          "requests done" not in done.stdout, done.stdout)
+
+
 LATE = """#!{python}
 import os, sys, time
 time.sleep(0.5)
