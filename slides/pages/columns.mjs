@@ -6,6 +6,7 @@
 //     threads: threads/fetch.c step_take, threads/queue.c queue_take
 //     processes: processes/worker.c step_take
 //     evloop: - nobody waits for a job
+//     coroutines: ...          if there is a fourth column, to be switched on
 //
 //     A note on the row.
 //
@@ -56,7 +57,8 @@ function parseRows(site, file) {
         const row = { title: lines[0].trim(), cells: {} };
         let i = 1;
         for (; i < lines.length; i++) {
-            const cell = lines[i].match(/^(threads|processes|evloop): *(.*)$/);
+            const cell = lines[i].match(
+                /^(threads|processes|evloop|coroutines): *(.*)$/);
             if (cell)
                 row.cells[cell[1]] = parseCell(cell[2], file);
             else if (lines[i].trim() !== '' || Object.keys(row.cells).length > 0)
@@ -181,10 +183,12 @@ function rowOf(site, step, row, heads, title = row.title) {
             groups.push({ models: [model], cell });
     }
     const id = slug(title);
+    if (row.cells.coroutines)
+        groups.push({ models: ['coroutines'], cell: row.cells.coroutines });
     const cells = groups.map(({ models, cell }) => {
         const names = models.map((m) => `<b class="tag ${m}">${m}</b>`);
-        return `<div class="cell" data-models="${
-            models.join(' ')}"><h3 class="who">${names.join(' and ')}${
+        return `<div class="cell${models[0] === 'coroutines' ? ' fourth' : ''
+        }" data-models="${models.join(' ')}"><h3 class="who">${names.join(' and ')}${
             models.length > 1 ? ' <span>share it</span>' : ''}</h3>${
             cell.none !== undefined ? `<p class="none">${
                 inline(cell.none)}</p>`
@@ -196,7 +200,8 @@ function rowOf(site, step, row, heads, title = row.title) {
         inline(title)}</h2>${row.note === '' ? ''
         : `<div class="note">${markdown(site, row.note,
             { file: step.file, page: step.page })}</div>`}
-<div class="columns of-${cells.length}">${cells.join('')}</div></section>`;
+<div class="columns of-${row.cells.coroutines ? cells.length - 1
+        : cells.length}">${cells.join('')}</div></section>`;
 }
 
 // On a narrow screen one model at a time: a choice that works by CSS alone.
@@ -209,7 +214,9 @@ name="model" id="show-${m}" value="${m}"${i === 0 ? ' checked' : ''}> <span>${m
 const KEY = `<div class="key" data-plain><p><span class="l waits">somebody waits
 here</span> <span class="l wakes">somebody is let go on</span></p>
 <label class="switch"><input type="checkbox" id="show-traces"> show the calls
-that write the timeline</label></div>`;
+that write the timeline</label>
+<label class="switch"><input type="checkbox" id="show-fourth"> show the minimal
+coroutines, too</label></div>`;
 
 // Mistakes in files of this step, but in none of the functions shown.
 function nearby(site, step) {
@@ -259,9 +266,11 @@ href="../${before.page}">‹ ${before.name}</a>` : '<span></span>'}${after
 
 // The opening comment of each, as prose.
 function openings(site) {
-    return `<div class="columns of-3">${MODELS.map((model) => `<div class="cell"
-data-models="${model}"><h2 class="who"><b class="tag ${model}">${model}</b></h2>${
-        read(`${model}/minimal.c`, site.root).opening.replaceAll('-\n', '-')
+    return `<div class="columns of-3">${[...MODELS, 'coroutines'].map((model) => `<div
+class="cell${model === 'coroutines' ? ' fourth' : ''}" data-models="${model
+        }"><h2 class="who"><b class="tag ${model}">${model}</b></h2>${
+        read(`${MODELS.includes(model) ? model : `evloop/${model}`}/minimal.c`,
+            site.root).opening.replaceAll('-\n', '-')
             .split(/\n\s*\n/)
             .map((p) => `<p>${escape(p)}</p>`).join('')}</div>`).join('')}</div>`;
 }

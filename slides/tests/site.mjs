@@ -313,7 +313,7 @@ test('a step begins with the minimal programs, and shows who waits', async () =>
         assert.deepEqual(await shown('.traced'), [], 'the trace is hidden');
         await tab.locator('#show-traces').check();
         assert.ok((await shown('.traced')).some((t) =>
-            t.startsWith('trace_buffered(&w->blocking.lane')));
+            /^trace_\w+\(/.test(t)));
         const waits = await shown('.waits');
         for (const call of [/^pthread_cond_wait\(/, /frame_write\(/,
             /connection_pause\(/, /mailbox_unwatch\(/])
@@ -325,6 +325,12 @@ test('a step begins with the minimal programs, and shows who waits', async () =>
         assert.ok(!waits.some((line) =>
             /^(static|int|void|bool) [^=]*$/.test(line)),
             waits.join('\n'));
+        assert.equal(await tab.locator('.fourth:visible').count(), 0);
+        await tab.locator('#show-fourth').check();
+        const boxes = await tab.locator('.columns').first().locator('.cell')
+            .evaluateAll((all) => all.map((e) => e.getBoundingClientRect().top));
+        assert.ok(boxes.length === 4 && new Set(boxes).size === 1,
+            `four in a row: ${boxes}`);
         await tab.goto(`${url('columns/deliver.html')}#back-pressure-itself`);
         await tab.reload();
         assert.ok(await tab.locator('.production').evaluate((d) => d.open),
