@@ -297,7 +297,7 @@ static int read_options(int argc, char **argv, struct session *session)
 /* The price of a hand-over in each model. */
 static int measure_switches(const char *text)
 {
-    unsigned rounds = 9;
+    unsigned rounds = 99;
     if (text != NULL && !read_number(text, 1000, &rounds))
         return refuse("not a number of rounds:", text);
     int error = switch_run(stdout, rounds);

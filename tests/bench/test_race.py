@@ -113,9 +113,9 @@ def check_gone(pids):
 
 
 def is_under_way(lines):
-    """All have requests done, and others in flight."""
+    """All have begun, and none has ended."""
     return len(tiles(lines)) == len(MODELS) and \
-        all("+" in lane or "w" in lane for lane in tiles(lines))
+        all(re.search("[^.]", lane) for lane in tiles(lines))
 
 
 # --- The command line --------------------------------------------------------
