@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -207,9 +208,15 @@ static void take_result(struct request *r, const struct frame *frame)
     memcpy(&outcome, frame->at, sizeof outcome);
     r->job->outcome = outcome;
     trace_get(&r->shared->lane, STEP_FINISH, PARCEL_RESULT, r->job->id);
-    if (outcome.result != RESULT_NO_RESOURCES ||
-        !starts_over(r, outcome.cause))
+    if (outcome.result == RESULT_CANCELLED) {
+        /* Not by us: then request_collect would have this. Somebody has sent
+         * SIGTERM to this worker alone, as those do who watch over memory. */
+        kill_worker(r);
+        retry_crashed(r, SIGTERM);
+    } else if (outcome.result != RESULT_NO_RESOURCES ||
+               !starts_over(r, outcome.cause)) {
         step_finish(r);
+    }
     trace_step(&r->shared->lane, STEP_NONE);
 }
 

@@ -630,6 +630,32 @@ def a_worker_killed_twice(model):
 
 
 @case(models=("processes",))
+def a_worker_that_is_told_to_end(model):
+    """SIGTERM to a worker, and not to its parent: whoever watches over memory
+    begins with that. It is as if it were killed: one new try, and no request
+    of a run that goes on is cancelled."""
+    def script(c):
+        while head := c.request():
+            if b"/held" in head or len(server.requests) == 1:
+                c.hold()
+            c.ok(b"body")
+    for options in (["-n"], []):
+        with Server(script) as server:
+            with Running(model, *options, "-j1", server.http + "/once",
+                         server.http + "/held") as running:
+                for seen in (1, 3, 4):  # /once, and once more; /held, and ...
+                    wait_for(lambda n=seen: len(server.requests) == n,
+                             "the request")
+                    worker, = running.workers()
+                    os.kill(worker, signal.SIGTERM)
+                r = running.finish()
+                equal(running.family(), [], "processes left over")
+        equal(r.words, ["ok", "worker-crashed"], r.err)
+        equal(r.column("attempts"), ["2", "2"], "attempts")
+        check("killed by signal 15" in r.err, r.err)
+
+
+@case(models=("processes",))
 def a_worker_killed_within_an_ordered_body(model):
     """What went out cannot be taken back: no second try."""
     reader, writer = os.pipe()
