@@ -28,7 +28,8 @@
  *     state                     function that leaves it
  *     STATUS_LINE, FIELDS,      line_complete
  *     TRAILERS
- *     CHUNK_SIZE, CHUNK_END     feed_chunk_line
+ *     CHUNK_SIZE                feed_chunk_size
+ *     CHUNK_END                 feed_chunk_end
  *     LENGTH, CHUNK_DATA,       feed_content
  *     UNTIL_CLOSE
  */

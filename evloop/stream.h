@@ -80,7 +80,8 @@ struct stream_transport {
      * -EAGAIN: not now. */
     ssize_t (*send)(void *context, const struct iovec *parts, int n);
     /* From now on, until told otherwise, stream_writable is to be called when
-     * a send may succeed again. */
+     * a send may succeed again. A transport may watch for one time: who leaves
+     * bytes unsent in stream_writable says so again. */
     void (*watch)(void *context, bool on);
     /* Tells the peer that no more will come. */
     void (*shut)(void *context);

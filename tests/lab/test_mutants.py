@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """What changes in a function make mutants, and what becomes of them."""
 
+import os
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +12,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import labs, mutants, mutation  # noqa: E402
+from triptych_lab import build, labs, mutants, mutation  # noqa: E402
 
 SOURCE = """\
 #include <pthread.h>
@@ -95,6 +97,20 @@ def case_the_rest_is_right(_):
         test, how = mutation.judge(bench, mutation.Order(lab.tests), file,
                                    text + "\n")
     check(test is None, f"the reference is {how} by {test}")
+
+
+def case_a_sample(_):
+    """A few of the threads' mutants, by a seed that is printed: each is caught,
+    or stands among those that are none. All: ./run soak mutants."""
+    seed = int(os.environ.get("SEED") or random.randrange(1 << 30))
+    print(f"SEED={seed}")
+    lab = labs.lab("threads")
+    with tempfile.TemporaryDirectory() as folder:
+        made = mutation.of_lab(lab, Path(folder), lambda *_: None, workers=1,
+                               sample=4, seed=seed,
+                               base=build.shared_base(lab))
+    check(not made.survivors and not made.wrong and not made.not_graded,
+          f"SEED={seed}: {made.survivors} {made.wrong}")
 
 
 sys.exit(run_cases(globals()))

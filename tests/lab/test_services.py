@@ -221,6 +221,22 @@ def case_compilers_say_it_once(_):
           "680 lines more" in said[-1], str(said[-2:]))
 
 
+def case_hand_outs_say_the_points(_):
+    """Each part's, as the tests' points add up; and what comes before."""
+    for lab in PROGRAMS:
+        text = (lab.folder / "handout.md").read_text()
+        for word in ("## Before you begin", "**Time**", "**Points**",
+                     "**To know before**", "First evening"):
+            check(word in text, f"{lab.name}: no {word}")
+        said = [int(n) for n in re.findall(r"\((\d+) points", text)]
+        check(said == [package.points_of(lab, p) for p in lab.parts],
+              f"{lab.name}: {said}")
+        said = re.search(r"- \*\*Points\*\*: (.*)", text)[1]
+        check([int(n) for n in re.findall(r"\d+", said)] ==
+              [package.points_of(lab, p) for p in lab.parts],
+              f"{lab.name}: {said}")
+
+
 # --- Sanitizers that do not start ------------------------------------------------
 
 def case_sanitizers_that_do_not_start(_):

@@ -3,6 +3,8 @@ reference, the right solutions in other styles, the attacks. It says what is not
 ought to be, and nothing is well that was not seen."""
 
 import os
+import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -92,6 +94,32 @@ def of_attack(bench, attack, quick):
     return row
 
 
+REPLAY = re.compile(r"to run it again: --replay (\S+) (\S+)")
+
+
+def replays_that_fail(bench, rows):
+    """What the explorer shows of a mistake must not fail in right code: there
+    the schedule does not fit, or leads to nothing wrong. (Points of decision
+    that are addresses are of one program alone.)"""
+    found = [(row, bench.lab.test(name).program, *seen.groups())
+             for row in rows for name, r in row.failed.items()
+             if (seen := REPLAY.search(r.observed))
+             and not seen[1].startswith("f")]
+    wrong = []
+    if found:
+        bench.put({})
+    for row, program, schedule, scenario in found:
+        done = subprocess.run(
+            [bench.tree / "bin" / program, "--replay", schedule, scenario],
+            capture_output=True, text=True, check=False, timeout=60)
+        if done.returncode != 0 and "does not fit" not in done.stdout:
+            row.wrong.append(f"what it shows fails in the reference, too: "
+                             f"--replay {schedule} {scenario}: "
+                             f"{done.stdout[-300:]}")
+            wrong.append(row)
+    return wrong
+
+
 def of_lab(lab, quick, progress, root=labs.ROOT):
     """All rows of a lab."""
     rows = []
@@ -111,6 +139,8 @@ def of_lab(lab, quick, progress, root=labs.ROOT):
         for attack in attacks.all_attacks(root):
             if attack.lab == lab.name:
                 add(of_attack(bench, attack, quick))
+        for row in [] if quick else replays_that_fail(bench, rows):
+            progress(row)
     return rows
 
 
