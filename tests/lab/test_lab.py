@@ -181,6 +181,16 @@ _Pragma("GCC optimize 0")
 ??=pragma redefine_extname puts lab_fail
 static long three(void) { return (long)__builtin_frame_address(0) + two(); }
 """
+# In the file where the preprocessor leaves what is looked at: it is there for
+# who reads the source twice.
+TWICE = """
+#if __has_include("../../obj/explore/work/threads/queue.c.o.d") || \\
+    __has_include("../../obj/dev/work/threads/queue.c.o.d")
+__attribute__((no_sanitize("thread")))
+#error seen twice
+#endif
+static int once(void) { return 1; }
+"""
 NAMES = """
 void __lsan_disable(void), AnnotateIgnoreReadsBegin(const char *, int),
     *dlsym(void *, const char *), *__real_malloc(size_t), lab_doing(void),
@@ -212,6 +222,12 @@ def case_what_makes_a_sanitizer_look_away(_):
             check(graded.results[0].state == "not built", graded.note)
             for word in says:
                 check(word in graded.note, f"{word}: {graded.note}")
+        for build_of in ("dev", "explore"):  # as if they had never been made
+            for old in bench.tree.glob(f"obj/{build_of}/work/threads/*.d"):
+                old.unlink()
+        said = bench.put({QUEUE: queue_with("return (int)once();", TWICE)},
+                         [ORDER])
+        check("seen twice" not in said, said)
 
 
 # What a header may not have when tests are compiled with it.
@@ -221,6 +237,8 @@ IN_HEADERS = {
     "#define BEGIN {\nint f(void) BEGIN return 0; }\n": "brace",
     "#define BEGIN ??<\nint f(void) BEGIN return 0; }\n": "brace",
     "#define BEGIN <%\nint f(void) BEGIN return 0; }\n": "brace",
+    "#define NOTHING\nint f(void) NOTHING { return 0; }\n": "functions",
+    "#define HEAD x f(void)\nstruct HEAD { return 0; }\n": "functions",
     "#define JOINED(a, b) a##b\n": "##",
     "%:define lab_check(...)\n": "lab_check",
     "#define lab_\\\ncheck(...)\n": "lab_check",

@@ -131,6 +131,8 @@ static void limit_child(void)
     const struct rlimit memory = {MEMORY, MEMORY};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)setrlimit(RLIMIT_CORE, &none);
+    (void)setrlimit(RLIMIT_NPROC, &none); /* nobody outlives it */
+    (void)prctl(PR_SET_DUMPABLE, 1);
     (void)setrlimit(RLIMIT_AS, &memory);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) { /* what is printed a thousand times nobody reads */
@@ -240,6 +242,9 @@ int ex_child_do(struct ex_report *report,
     if (error != 0)
         return error;
     (void)fflush(NULL); /* or the child would have it, too */
+    /* The child is this user's, and is not to write into our memory. */
+    const int open = prctl(PR_GET_DUMPABLE);
+    (void)prctl(PR_SET_DUMPABLE, 0);
     pid_t pid = __real_fork();
     if (pid == 0) {
         limit_child();
@@ -253,6 +258,7 @@ int ex_child_do(struct ex_report *report,
     word_end(&word);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
+    (void)prctl(PR_SET_DUMPABLE, open);
     if (pid > 0)
         judge(report, !gone, word.kept, status);
     return error;

@@ -6,12 +6,12 @@
 
 /* Writes the function's name to standard error: without a lock, a buffer or an
  * allocation, so that it can stand anywhere. */
-#define TODO_STUDENT(name)                                                     \
-    do {                                                                       \
-        static int said;                                                       \
-        static const char text[] = "TODO(student): " name "\n";                \
-        if (__atomic_exchange_n(&said, 1, __ATOMIC_RELAXED) == 0)              \
-            said += write(STDERR_FILENO, text, sizeof text - 1) == -1;         \
+#define TODO_STUDENT(name)                                                    \
+    do {                                                                      \
+        static int said;                                                      \
+        static const char text[] = "TODO(student): " name "\n";               \
+        if (__atomic_exchange_n(&said, 1, __ATOMIC_RELAXED) == 0)             \
+            said += write(STDERR_FILENO, text, sizeof text - 1) == -1;        \
     } while (0)
 
 #endif

@@ -22,9 +22,6 @@ int word_make(struct word *word)
     int ends[2];
     const int on = 1;
     *word = (struct word){.parent = -1, .child = -1};
-    while (word->secret == GO_ON)
-        if (getrandom(&word->secret, sizeof word->secret, 0) < 0)
-            return -errno;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return -errno;
     word->parent = ends[0];
@@ -57,7 +54,6 @@ void word_work(struct word *word, void (*work)(void *context), void *context)
 {
     const pid_t self = getpid();
     int end = word->child;
-    word->secret = GO_ON; /* of this copy */
     (void)close(word->parent);
     for (int time = 0; time < 2; time++) {
         uint64_t answer = ask(end);
@@ -78,6 +74,11 @@ void word_begin(struct word *word, pid_t child)
     (void)close(word->child);
     word->child = -1;
     word->pid = child;
+    /* Only now: the child is not to have it in its memory. Without it there
+     * is no word, and nothing passes. */
+    if (getrandom(&word->secret, sizeof word->secret, 0) !=
+        (ssize_t)sizeof word->secret)
+        word->secret = GO_ON;
 }
 
 void word_end(struct word *word)
@@ -205,6 +206,6 @@ enum word_heard word_hear(struct word *word, int ms)
     if (n == 1)
         answer(word);
     else if (n == (ssize_t)sizeof said)
-        word->kept = word->told && said == word->secret;
+        word->kept = word->told && said == word->secret && said != GO_ON;
     return WORD_SOMETHING;
 }

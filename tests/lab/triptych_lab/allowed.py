@@ -29,4 +29,4 @@ WORDS = "(" + "|".join((
     r"\b__builtin_(longjmp|setjmp|eh_return|unwind_init|apply\w*|return"
     r"|frame_address|return_address|(set_)?thread_pointer)\b",
     r"^\s*#\s*pragma\s+(GCC\s+(optimize|target|push_options"
-    r"|reset_options|system_header)|weak|redefine_extname)\b")) + ")"
+    r"|reset_options|system_header|pch_\w+)|weak|redefine_extname)\b")) + ")"

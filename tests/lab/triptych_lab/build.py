@@ -107,8 +107,10 @@ STAGES = {
     "work.ninja": {"work"},           # what is graded alone
     "link.ninja": {"rest", "link"},   # what is graded is there, or is not
 }
-HIDDEN = {"work.ninja": ("given", "obj/reference", "ref/hidden", "bin",
-                         "lab-bin"),
+HIDDEN = {"work.ninja": ("given", "obj/reference", "obj/origin", "ref/hidden",
+                         "bin", "lab-bin",
+                         *(f"obj/{one}/{folder}" for one in FLAGS
+                           for folder in ("ref/hidden", "tests"))),
           "link.ninja": ("given", "obj/reference")}
 CLOSED = ("given", "obj", "ref", "work")  # to the tests that run
 
@@ -155,14 +157,14 @@ rule graded
   {{ grep -av '^# [0-9]' $out.i | grep -aP "{ninja_quoted(WORDS)}"; $
   [ $$? = 1 ] || {{ $
   echo "$in: such a line is not allowed in what is graded"; false; }}; }} && $
-  $cc $flags $more $includes -c $in -o $out
+  $cc $flags $more -x cpp-output -c $out.i -o $out
  depfile = $out.d
  deps = gcc
 rule names
  command = nm -g --defined-only --format=posix {keep} | $
   awk 'NF > 1 {{ print $$1 }}' | sort -u > $out
 rule seal
- command = ld -r --force-group-allocation $in -o $out.all && $
+ command = ld -r -d --force-group-allocation $in -o $out.all && $
   ! {{ readelf -sW $out.all | grep -q ' IFUNC ' && $
   echo '{INDIRECT}'; }} && $
   {{ nm -uP $out.all | cut -d ' ' -f 1 | grep -xE '{UNCALLED}' | $
