@@ -200,6 +200,25 @@ def case_files_out_of_reach(_):
                   f"{mode.name}: {said}")
 
 
+def case_installed_programs(_):
+    """They are the reference: a fetcher under test could become one."""
+    path = os.environ["PATH"]
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        program = Path(place) / "fetch-threads"
+        program.write_text("#!/bin/sh\necho was run\n")
+        program.chmod(0o755)
+        os.environ["PATH"] = f"{path}:{place}"
+        try:
+            for mode in modes():
+                said = attack(f"import os; os.execl('{program}', 'x')",
+                              show=[place]).output
+                check(not mode.private or "was run" not in said and
+                      "Error" in said, f"{mode.name}: {said}")
+        finally:
+            os.environ["PATH"] = path
+
+
 def case_nothing_is_written_elsewhere(_):
     """By another user's code without a root of its own, neither: where
     everybody may write."""

@@ -111,6 +111,8 @@ def new_root(spec):
     for path in spec["hide"]:
         if os.path.isdir(path):
             tmpfs(path, "size=4k,nr_inodes=1,mode=0", MS_RDONLY)
+    for path in filter(os.path.isfile, spec["mask"]):
+        mount("/dev/null", path, None, MS_BIND)
     tmpfs(own, f"size={spec['room']},nr_inodes=20000,mode=777")
     call("umount2", OLD, MNT_DETACH)
     os.rmdir(OLD)

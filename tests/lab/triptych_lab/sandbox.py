@@ -271,6 +271,16 @@ class Run:
             "unshare: sigprocmask unblock failed: Invalid argument\n", "")
 
 
+def installed():
+    """The project's programs, where a user of the machine finds them: they are
+    the reference, and a fetcher under test could become one of them."""
+    folders = {*os.environ.get("PATH", os.defpath).split(":"),
+               "/usr/local/bin", "/usr/bin"}
+    return sorted(str(path) for folder in folders if folder
+                  for kind in ("fetch-*", "triptych-*")
+                  for path in Path(folder).glob(kind) if path.is_file())
+
+
 def run(argv, environment, limit, show=(), hide=()):
     """Runs a test program; an Outcome. It sees the folders of `show`, without
     those in them that `hide` names."""
@@ -285,8 +295,8 @@ def run(argv, environment, limit, show=(), hide=()):
         os.chmod(cwd, 0o777)
         environment = dict(environment, HOME=cwd, TMPDIR=cwd, TEMP=cwd)
         one = Run(argv, environment, cwd, free_user(), show=show,
-                  hide=closed(hide), limits=limits, processes=PROCESSES,
-                  room=str(ROOM))
+                  hide=closed(hide), mask=installed(), limits=limits,
+                  processes=PROCESSES, room=str(ROOM))
         try:
             if not one.until_ended(began + limit):
                 outcome.late = True
