@@ -8,6 +8,8 @@
 //     chart: PIXELS              the height of its counters
 //     feed: MS                   between one URL and the next, on its input
 //     marks: HIGH LOW            drawn on the counter of what is buffered
+//     ask: TEXT                  what to predict, above it; then what it says
+//                                is folded
 //     says: TEXT                 what to see, below it
 //
 // With `locks:` in place of run, fetch-threads runs with locks.c preloaded.
@@ -38,6 +40,8 @@ const WAITS = {
             'threads/queue.c', 'queue_take'],
         deliver: ['asleep until its turn; the lock is released',
             'threads/places.c', 'place_wait_turn'],
+        'main stop': ['asleep until its workers have ended',
+            'threads/pool.c', 'pool_wait'],
     },
     'fetch-processes': {
         take: ['asleep in read, until the parent sends a job',
@@ -67,7 +71,7 @@ function waitsOf(run, root) {
 function parseSpec(block, file) {
     const spec = {};
     for (const line of block.split('\n')) {
-        const found = line.match(/^(run|locks|urls|rate|kill|feed|marks|chart|says): *(.*)$/);
+        const found = line.match(/^(run|locks|urls|rate|kill|feed|marks|chart|ask|says): *(.*)$/);
         if (found === null)
             throw new Missing(`${file}: "${line}" is not understood`);
         spec[found[1]] = found[2];
@@ -190,7 +194,8 @@ function figureOf(site, page, file, spec, data) {
     const view = { from: 0, to: data.end, width, selected: null };
     const inline = markdown(site, spec.says, { file, page });
     return `<figure class="timeline" id="${data.id}">
-<p class="command"><code>${escape(shown(spec))}</code></p>
+${spec.ask ? `<div class="predict"><p><b>Predict first.</b></p>${
+        markdown(site, spec.ask, { file, page })}</div>` : ''}<p class="command"><code>${escape(shown(spec))}</code></p>
 <ul class="legend" aria-label="Steps">${used.map((s) =>
         `<li class="st-${s}"><span></span>${s}</li>`).join('')}</ul>
 <div class="bar" hidden><button type="button" data-do="in"
@@ -204,7 +209,8 @@ the arrow keys in the picture; + and - zoom, 0 shows all.</p></div>
 style="--hatch:url(#${data.id}-hatch)"><svg
 viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">${hatch}${
     T.draw(data, view)}</svg></div>
-<figcaption>${inline}</figcaption>
+<figcaption>${spec.ask ? `<details><summary>What there is to see</summary>${
+    inline}</details>` : inline}</figcaption>
 ${asTable(data)}
 <script type="application/json">${JSON.stringify(data)
         .replaceAll('<', '\\u003c')}</script></figure>`;

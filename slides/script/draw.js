@@ -50,8 +50,10 @@
     // How it waits there, or ''.
     function isWait(data, lane, span) {
         var isWorker = lane.number > 0;
-        if (!isWorker || span[2] - span[1] < 2)
+        if (span[2] - span[1] < 2)
             return '';
+        if (!isWorker)
+            return data.waits['main ' + span[0]] || '';
         return data.waits[span[0] + (span[4] === 0 ? ' at the end' : '')] ||
             data.waits[span[0]] || '';
     }

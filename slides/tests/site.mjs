@@ -377,7 +377,7 @@ test('a word tells what it means: by mouse, by key, by touch, once a page',
         };
         await withContext(WIDE, async (context) => {
             const { tab } = await open(context, 'columns/deliver.html');
-            const word = tab.locator('.term', { hasText: 'high-watermark' })
+            const word = tab.locator('.term', { hasText: 'high mark' })
                 .first();
             await word.hover();
             await told(tab).waitFor();
@@ -753,6 +753,30 @@ test('the timelines show what their texts say', () => {
     for (const one of head)
         assert.ok(spans(one, 'deliver').filter((s) => s.long > 20).length >= 5,
             `${one.id}: five wait`);
+});
+
+test('a timeline asks first, and main waits for its workers', async () => {
+    await withContext(WIDE, async (context) => {
+        const { tab } = await open(context, 'timelines/head.html');
+        const figures = tab.locator('figure.timeline');
+        for (const figure of await figures.all()) {
+            assert.match(await figure.locator('.predict').innerText(),
+                /^Predict first\./);
+            assert.ok(await figure.locator('figcaption p').isHidden());
+            await figure.locator('figcaption summary').click();
+            assert.ok(await figure.locator('figcaption p').isVisible());
+        }
+        const first = figures.first();
+        await first.locator('.frame').focus();
+        await tab.keyboard.press('ArrowRight');
+        const told = () => first.locator('.told').textContent();
+        let text = '';
+        for (let i = 0; i < 40 && !/main: stop/.test(text); i++) {
+            text = await told();
+            await tab.keyboard.press('ArrowRight');
+        }
+        assert.match(text, /main: stop.*asleep until its workers have ended/);
+    });
 });
 
 test('the wait on the condition lets others have the lock', () => {
