@@ -93,7 +93,7 @@ def case_the_rest_is_right(_):
     lab.tests = [lab.test("all_items_are_worked_on")]
     file = "threads/queue.c"
     text = (labs.ROOT / file).read_text()
-    with mutation.bench_for(lab) as bench:
+    with mutation.bench_for(lab, base=build.shared_base(lab)) as bench:
         test, how = mutation.judge(bench, mutation.Order(lab.tests), file,
                                    text + "\n")
     check(test is None, f"the reference is {how} by {test}")
@@ -107,7 +107,7 @@ def case_a_sample(_):
     lab = labs.lab("threads")
     with tempfile.TemporaryDirectory() as folder:
         made = mutation.of_lab(lab, Path(folder), lambda *_: None, workers=1,
-                               sample=4, seed=seed,
+                               sample=2, seed=seed,
                                base=build.shared_base(lab))
     check(not made.survivors and not made.wrong and not made.not_graded,
           f"SEED={seed}: {made.survivors} {made.wrong}")
