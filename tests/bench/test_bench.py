@@ -359,11 +359,11 @@ def case_compare(directory):
     check(done.returncode == 0 and done.stdout.count("2.00 times as much") == 4
           and done.stdout.count("MORE") == 4
           and done.stdout.endswith(
-              "3 of 9 figures differ beyond their spread.\n"), f"{done}")
+              "4 of 16 figures differ beyond their spread.\n"), f"{done}")
     done = bench("compare", new, old)
-    check(done.stdout.count("less") == 3, f"{done}")
+    check(done.stdout.count("less") == 4, f"{done}")
     done = bench("compare", old, other)
-    check("3 programs' runs made another number of requests" in done.stdout
+    check("4 programs' runs made another number of requests" in done.stdout
           and done.stdout.endswith("0 of 0 figures differ beyond their "
                                    "spread.\n"), f"{done}")
 
