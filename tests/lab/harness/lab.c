@@ -110,18 +110,11 @@ bool lab_eventually(bool (*condition)(void *context), void *context)
     return condition(context);
 }
 
-/* LeakSanitizer's, where the program has it. */
-int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
-
 /* In a group of its own, with all that it starts. */
 static void work(void *test)
 {
     lab_begin();
     ((const struct lab_test *)test)->function();
-    /* Before the word: what still runs could end the process without it. */
-    if (__lsan_do_recoverable_leak_check != NULL &&
-        __lsan_do_recoverable_leak_check() != 0)
-        _exit(23); /* as at its exit */
 }
 
 _Noreturn static void do_test(const struct lab_test *test, struct word *word)
