@@ -22,7 +22,7 @@ BIN = os.path.abspath(os.environ.get(
     os.path.join(os.path.dirname(__file__), "../../build/dev")))
 BENCH = os.path.join(BIN, "tests/triptych-bench")
 MODELS = ("threads", "processes", "evloop", "coroutines")
-PATIENCE = 120
+PATIENCE = 300
 
 # A small real run, which several cases look at.
 SMALL, CRASH, JOBS, ROUNDS = 200, 200, 64, 2

@@ -202,7 +202,8 @@ def case_cmake(directory):
         write(directory, f"{library}.c", text)
     write(directory, "CMakeLists.txt", CMAKE)
     build = os.path.join(directory, "build")
-    run("cmake", "-S", directory, "-B", build, env=environment(prefix))
+    run("cmake", "-G", "Ninja", "-S", directory, "-B", build,
+        env=environment(prefix))
     run("cmake", "--build", build)
     for library, (_, expected, _) in LIBRARIES.items():
         for kind in ("shared", "static"):
