@@ -418,6 +418,7 @@ def case_killed(directory):
     with subprocess.Popen([RACE, *LONG], stdout=subprocess.PIPE,
                           env=dict(os.environ, TMPDIR=directory)) as process:
         process.stdout.readline()
+        wait_for(lambda: len(family(process.pid)) >= 6, "fetchers")
         children = family(process.pid)
         process.kill()
     check_gone(children)
@@ -426,7 +427,7 @@ def case_killed(directory):
 def case_a_terminal_that_takes_nothing(directory):
     """Ctrl-S elsewhere, or a line that hangs: the race goes on, and ends."""
     with on_terminal(directory, *LONG, width=900, height=900) as terminal:
-        wait_for(lambda: len(family(terminal.process.pid)) >= 5, "fetchers")
+        wait_for(lambda: len(family(terminal.process.pid)) >= 6, "fetchers")
         children = family(terminal.process.pid)
         time.sleep(1) # frames, more than a pty holds
         terminal.signal(signal.SIGTERM)
