@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
@@ -60,6 +61,9 @@ def outcome(directory, body, patience, told):
             stderr=subprocess.STDOUT, timeout=100, check=False,
             env=dict(os.environ, TRIPTYCH_PATIENCE=str(patience)))
         check(done.returncode == 1 and told in done.stdout, f"{done}")
+        deadline = time.monotonic() + 10  # those that were killed are to end
+        while left(mark) and time.monotonic() < deadline:
+            time.sleep(0.05)
         check(not left(mark), f"left over: {left(mark)}")
     finally:
         for pid in left(mark):
@@ -120,6 +124,9 @@ def place_of_soak(directory, statement, told):
             env=dict(os.environ, TRIPTYCH_PATIENCE="1",
                      TRIPTYCH_BIN=directory))
         check(done.returncode == 1 and told in done.stdout, f"{done}")
+        deadline = time.monotonic() + 10  # those that were killed are to end
+        while left(mark) and time.monotonic() < deadline:
+            time.sleep(0.05)
         check(not left(mark), f"left over: {left(mark)}")
     finally:
         for pid in left(mark):
