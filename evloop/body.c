@@ -2,11 +2,15 @@
 #include "body.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Written from the stash in one turn of the loop. With --high-water none it
  * may hold gigabytes, and a file takes them all. */
 #define OUT_SHARE ((size_t)1024 * 1024)
+
+/* What `n` bytes may take in an evbuffer, which rounds up to a power of two. */
+#define STASHED(n) (2 * (n) + 1024)
 
 static bool is_ordered(const struct body *b)
 {
@@ -89,10 +93,25 @@ static int open_out(struct body *b)
                              (int64_t)options->low_water);
 }
 
+/* Sees to it that the stash can take all of `n` bytes: of a body that is partly
+ * out nothing can be taken back, should standard output take no more of it. A
+ * look is enough, for the loop's thread allocates nothing before the write. */
+static int have_room(struct body *b, size_t n)
+{
+    void *volatile room; /* or the compiler would know what becomes of it */
+    while ((room = malloc(STASHED(n))) == NULL)
+        if (!b->owner->make_room(b->arg))
+            return -ENOMEM;
+    free(room);
+    return 0;
+}
+
 /* To standard output: write, drain, and say what drain says. */
 static int deliver_ordered(struct body *b, const char *p, size_t n)
 {
     int error = b->out == NULL ? open_out(b) : 0;
+    if (error == 0 && b->written > 0)
+        error = have_room(b, n);
     if (error != 0)
         return error;
     size_t in_hand = stream_buffered(b->out) + n;

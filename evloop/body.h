@@ -25,6 +25,9 @@ struct body_owner {
     /* From now on, until told otherwise, body_may_write is to be called when
      * standard output takes something. */
     void (*watch_output)(void *arg, bool on);
+    /* Memory is short for a body that is partly out, and so cannot start over.
+     * True if some was given back. */
+    bool (*make_room)(void *arg);
     /* After body_write said STREAM_WAITS: the stash has sunk to the low mark,
      * or (a negative errno) standard output is broken. */
     void (*drained)(void *arg, int error);

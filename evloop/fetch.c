@@ -179,8 +179,28 @@ static bool give_way(struct request *r)
     return true;
 }
 
-static const struct request_owner request_owner = {has_turn, watch_output,
-                                                   give_way, step_finish};
+/* The first in line is short of memory: the newest gives its own back; at
+ * once, if it is one of this loop's. */
+static bool make_room_for(struct fetch *fetch, uint64_t id)
+{
+    lock(fetch);
+    struct flier *giver = flight_make_room(fetch->flight, id);
+    size_t left = fetch->flight->count;
+    bool own = giver != NULL && is_own(fetch, giver);
+    unlock(fetch);
+    if (own)
+        (void)leave((struct request *)giver, true);
+    run_warn_shortage(fetch->run, strerror(ENOMEM), left);
+    return own;
+}
+
+static bool make_room(struct request *r)
+{
+    return make_room_for(r->arg, r->flier.id);
+}
+
+static const struct request_owner request_owner = {
+    has_turn, watch_output, give_way, make_room, step_finish};
 
 /* --- Step take ---------------------------------------------------------- */
 
@@ -200,21 +220,17 @@ static void fail_job(struct fetch *fetch, struct job *job)
 /* There is not even the memory to begin with a job; or (NULL) to get one. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
-    struct flier *giver = NULL;
     lock(fetch);
     size_t left = fetch->flight->count;
-    if (left > 0 && job != NULL) {
+    if (left > 0 && job != NULL)
         jobs_give_back(&fetch->run->jobs, job);
-        giver = flight_make_room(fetch->flight, job->id);
-    }
-    bool own = giver != NULL && is_own(fetch, giver);
     unlock(fetch);
-    if (own)
-        (void)leave((struct request *)giver, true);
-    if (left > 0)
-        run_warn_shortage(fetch->run, strerror(ENOMEM), left);
-    else
+    if (left == 0)
         fail_job(fetch, job);
+    else if (job != NULL)
+        (void)make_room_for(fetch, job->id);
+    else
+        run_warn_shortage(fetch->run, strerror(ENOMEM), left);
 }
 
 /* Reads --input once. 0 or -ENOMEM. */

@@ -42,6 +42,9 @@ struct request_owner {
     /* Memory, descriptors or ports have run out. True if the request is to
      * start over later; false if there is nothing to wait for. */
     bool (*give_way)(struct request *r);
+    /* The same, of a request that cannot start over. True if another has given
+     * its own back. */
+    bool (*make_room)(struct request *r);
     /* Its outcome is complete. */
     void (*finished)(struct request *r);
 };

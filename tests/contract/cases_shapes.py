@@ -293,29 +293,21 @@ def few_workers_can_be_made(model):
 
 @case
 def little_memory(model):
-    """RLIMIT_AS: fewer in flight, at most one warning, and all are done. (Into
-    a file: of a body that is partly out the event loop must keep what a full
-    pipe does not take, and with no memory for that the request fails. The
-    coroutines' stacks want more than the least.)"""
+    """RLIMIT_AS: fewer in flight, at most one warning, and all are done."""
     if SANITIZED:
         raise Skip("a sanitizer needs more memory than that")
-    for mib in (8 if model == "coroutines" else 6, 8, 11, 14, 18, 24):
+    for mib in (6, 8, 11, 14, 18, 24):
         def limit(size=mib << 20):
             resource.setrlimit(resource.RLIMIT_AS, (size, size))
-        with Origin() as origin, Workplace() as place:
+        with Origin() as origin:
             urls = [f"{origin.http}/bytes/100000?seed={i}" for i in range(80)]
             for options in ([], ["-n"]):
-                with open(place.join("out"), "w+b") as file, \
-                        Running(model, "-j", "50", *options, *urls,
-                                stdout=file, preexec_fn=limit) as running:
-                    r = running.finish()
-                    file.seek(0)
-                    bodies = file.read()
+                r = run(model, "-j", "50", *options, *urls, preexec_fn=limit)
                 equal(r.words, ["ok"] * 80, f"{mib} MiB {options}: {r.err}")
                 check(r.err.count("warning") <= 1, r.err)
                 if not options:
-                    check(bodies == b"".join(content(100000, i)
-                                             for i in range(80)),
+                    check(r.out == b"".join(content(100000, i)
+                                            for i in range(80)),
                           f"{mib} MiB: bodies differ")
 
 

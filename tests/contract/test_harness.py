@@ -46,6 +46,14 @@ def left(mark):
     return found
 
 
+def check_nobody_left(mark):
+    """Those that were killed are given time to end."""
+    deadline = time.monotonic() + 10
+    while left(mark) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    check(not left(mark), f"left over: {left(mark)}")
+
+
 def outcome(directory, body, patience, told):
     """Runs a test with that body; it must fail, soon, say why, and leave
     nobody. What it starts has the mark among its arguments."""
@@ -61,10 +69,7 @@ def outcome(directory, body, patience, told):
             stderr=subprocess.STDOUT, timeout=100, check=False,
             env=dict(os.environ, TRIPTYCH_PATIENCE=str(patience)))
         check(done.returncode == 1 and told in done.stdout, f"{done}")
-        deadline = time.monotonic() + 10  # those that were killed are to end
-        while left(mark) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        check(not left(mark), f"left over: {left(mark)}")
+        check_nobody_left(mark)
     finally:
         for pid in left(mark):
             os.kill(pid, 9)
@@ -124,10 +129,7 @@ def place_of_soak(directory, statement, told):
             env=dict(os.environ, TRIPTYCH_PATIENCE="1",
                      TRIPTYCH_BIN=directory))
         check(done.returncode == 1 and told in done.stdout, f"{done}")
-        deadline = time.monotonic() + 10  # those that were killed are to end
-        while left(mark) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        check(not left(mark), f"left over: {left(mark)}")
+        check_nobody_left(mark)
     finally:
         for pid in left(mark):
             os.kill(pid, 9)

@@ -112,6 +112,12 @@ static void watch_output(struct request *r, bool on)
     (void)on;
 }
 
+static bool make_room(struct request *r)
+{
+    (void)r;
+    return false;
+}
+
 static bool give_way(struct request *r)
 {
     gave_way++;
@@ -128,7 +134,7 @@ static void finish(struct request *r)
 }
 
 static const struct request_owner owner = {has_turn, watch_output, give_way,
-                                           finish};
+                                           make_room, finish};
 
 static struct request request;
 

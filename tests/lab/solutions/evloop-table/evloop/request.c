@@ -433,8 +433,16 @@ static void body_watches_output(void *arg, bool on)
     r->owner->watch_output(r, on);
 }
 
-static const struct body_owner body_owner = {
-    body_has_turn, body_watches_output, on_drained, on_flushed};
+static bool body_makes_room(void *arg)
+{
+    struct request *r = arg;
+    return r->owner->make_room(r);
+}
+
+static const struct body_owner body_owner = {body_has_turn,
+                                             body_watches_output,
+                                             body_makes_room, on_drained,
+                                             on_flushed};
 
 int request_open(struct request *r, struct job *job)
 {
