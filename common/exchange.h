@@ -12,7 +12,7 @@
  *     WANT_SEND      sends exchange_output, then the   exchange_sent, or
  *                    file of exchange_upload           exchange_unsendable
  *     WANT_SHUT      shuts the writing side            exchange_shut
- *     WANT_RECEIVE   receives; does so while sending   exchange_input or
+ *     WANT_RECEIVE   receives; does so while sending   exchange_feed or
  *                    too: a server may answer early    exchange_eof
  *     WANT_WAIT      keeps its place and lets time     exchange_waited
  *                    pass until exchange_deadline
@@ -24,7 +24,7 @@
  * WANT_WAIT or WANT_DONE: it is kept if exchange_reusable says so, else
  * closed.
  *
- * Back-pressure is not calling exchange_input; the time spent so is given
+ * Back-pressure is not calling exchange_feed; the time spent so is given
  * back by exchange_paused. All times are those of clock.h. An exchange
  * belongs to one thread at a time.
  */

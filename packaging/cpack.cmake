@@ -65,7 +65,7 @@ by the mistakes that they must catch."
   PACKAGE_ARCHITECTURE all
   PACKAGE_SHLIBDEPS OFF
   PACKAGE_DEPENDS "python3 (>= 3.11), gcc, libc6-dev, binutils, cmake, \
-ninja-build, pkgconf, libevent-dev, check, gdb, iproute2"
+ninja-build, pkgconf, libevent-dev, gdb, iproute2"
   PACKAGE_SUGGESTS "triptych, clang")
 
 set(about_stream "A small C library over libevent for one question: how does

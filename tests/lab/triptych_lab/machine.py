@@ -109,8 +109,7 @@ def tools():
         yield "gdb is not installed: who hangs is not shown where", \
             "apt-get install gdb"
     if shutil.which("pkg-config"):
-        for name, package in (("check", "check"),
-                              ("libevent", "libevent-dev"),
+        for name, package in (("libevent", "libevent-dev"),
                               ("libevent_pthreads", "libevent-dev")):
             if not has_package(name):
                 yield f"{name} is not there for the compiler", \

@@ -278,7 +278,7 @@ def compiler_flags(lab, root):
     rooms = [f"-I{root / room}" for room in lab.rooms]
     return ["-std=c17", "-D_GNU_SOURCE", '-DTRIPTYCH_VERSION="lab"',
             '-DTRIPTYCH_MODULES="."', *rooms,
-            *build.pkg_config("--cflags", "libevent", "check").split()]
+            *build.pkg_config("--cflags", "libevent").split()]
 
 
 def of_lab(lab, root=labs.ROOT):

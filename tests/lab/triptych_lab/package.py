@@ -15,7 +15,7 @@ from . import build, folder, labs
 
 TOOL = "tests/lab/triptych-lab"
 
-NEEDED = ("gcc libc6-dev ninja-build pkg-config check libevent-dev gdb "
+NEEDED = ("gcc libc6-dev ninja-build pkg-config libevent-dev gdb "
           "iproute2 util-linux binutils python3")
 
 SETUP = f"""#!/bin/sh
