@@ -115,7 +115,8 @@ def check_gone(pids):
 def is_under_way(lines):
     """All have begun, and none has ended."""
     return len(tiles(lines)) == len(MODELS) and \
-        all(re.search("[^.]", lane) for lane in tiles(lines))
+        all(re.search("[^.]", lane) and re.search("[^+]", lane)
+            for lane in tiles(lines))
 
 
 # --- The command line --------------------------------------------------------
