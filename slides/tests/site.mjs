@@ -388,7 +388,9 @@ test('a word tells what it means: by mouse, by key, by touch, once a page',
             await word.focus();
             await tab.keyboard.press('Enter');
             await told(tab).waitFor();
-            assert.equal(await word.getAttribute('aria-expanded'), 'true');
+            // Told by an event, which comes after it is shown.
+            await tab.locator('.term[aria-expanded="true"]',
+                { hasText: 'high mark' }).first().waitFor();
             await tab.keyboard.press('Tab');
             assert.equal(await tab.evaluate(() =>
                 document.activeElement.textContent), 'Glossary');

@@ -1,6 +1,8 @@
 """The page on GNU parallel, README.md: its commands, word for word, with two
 hosts. A stand-in for ssh gives each host a folder of its own on this machine,
-and lets one be dead, or die."""
+and lets one be dead, or die. Each host waits for the first call of the other:
+whether the second is asked before the first has done everything is chance
+otherwise."""
 
 import os
 import re
@@ -30,6 +32,11 @@ shift
 mkdir -p "$HOSTS/$host"
 cd "$HOSTS/$host" || exit 255
 echo "$host" >>"$HOSTS/calls"
+tries=300
+until grep -q a "$HOSTS/calls" && grep -q b "$HOSTS/calls"; do
+    [ $((tries -= 1)) -gt 0 ] || exit 255
+    sleep .1
+done
 [ ! -e dead ] || exit 255
 exec sh -c "$*"
 """
