@@ -4,9 +4,8 @@
  * Who sleeps: each worker, straight down, for its socket and for room in its
  * pipe; the parent, in poll, for bytes in a pipe, or its end: the worker's.
  *
- * Left out: keep-alive, retries, uploads, receiving while still sending, a
- * limit on the whole request (common/blocking.c); files, https, the report
- * (common/sink.c, tls.c, run.c); workers that stay (pool.c, request.c).
+ * Left out: what minimal-threads leaves out; workers that stay (pool.c), and
+ * that are replaced when they die (request.c).
  */
 #include "minimal.h"
 
@@ -23,38 +22,41 @@ static struct worker {
 static struct pollfd fds[MINIMAL_JOBS + 1]; /* the workers'; the list */
 static uint64_t turn; /* the id of the job whose body is read; not with -n */
 
-/* In a worker: receives some of the answer. Sleeps until there is some; and
- * in minimal_deliver, while the pipe, its standard output, is full. */
-static void step_receive(struct exchange *x, int fd)
+/* Takes a job for a free place; false: there is none. */
+static bool step_take(struct worker *w)
 {
-    char chunk[MINIMAL_CHUNK];
-    ssize_t n = recv(fd, chunk, sizeof chunk, 0);
-    if (n > 0)
-        exchange_feed(x, chunk, (size_t)n, minimal_deliver, &m, clock_us());
-    else
-        minimal_ended(x, n == 0 ? 0 : errno);
+    w->job = minimal_take(&m);
+    return w->job != NULL;
 }
 
-/* A worker's life, straight down. */
+/* In a worker: receives some of the answer. Sleeps until there is some. */
+static size_t step_receive(struct exchange *x, int fd, char *chunk)
+{
+    ssize_t n = recv(fd, chunk, MINIMAL_CHUNK, 0);
+    if (n <= 0)
+        minimal_ended(x, n == 0 ? 0 : errno);
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* A worker's life, straight down. It sleeps, too, while its pipe is full. */
 static _Noreturn void work(struct worker *w)
 {
+    char chunk[MINIMAL_CHUNK];
     struct exchange *x = minimal_exchange(&m, w->job);
     while (exchange_want(x) == WANT_CONNECT) { /* again: a redirect */
         int fd = minimal_connect(x, &m);       /* sleeps */
         minimal_send(x, fd, &m); /* sleeps while the socket is full */
-        while (exchange_want(x) == WANT_RECEIVE)
-            step_receive(x, fd);
+        while (exchange_want(x) == WANT_RECEIVE) {
+            size_t n = step_receive(x, fd, chunk); /* sleeps */
+            exchange_feed(x, chunk, n, minimal_deliver, &m, clock_us());
+        }
         minimal_disconnect(fd);
     }
     _exit(write(w->end[1], exchange_outcome(x), sizeof(struct outcome)) < 0);
 }
 
-/* Takes a job for a free place, if there is one; forks its worker. */
-static void step_take(struct worker *w)
+static void start_worker(struct worker *w)
 {
-    w->job = minimal_take(&m);
-    if (w->job == NULL)
-        return;
     minimal_check(&m, "a pipe", pipe(w->body));
     minimal_check(&m, "a pipe", pipe(w->end));
     if (minimal_fork(&m, &w->pid, w->body[1]) == 0)
@@ -63,7 +65,17 @@ static void step_take(struct worker *w)
     (void)close(w->end[1]);
 }
 
-/* The worker has ended: takes its outcome, if it left one, and reaps it. */
+/* Hands on what the worker has written; false: it has ended. Sleeps while
+ * standard output is full; the pipe fills up, and the worker sleeps, too. */
+static bool step_deliver(struct worker *w)
+{
+    char chunk[MINIMAL_CHUNK];
+    ssize_t n = read(w->body[0], chunk, sizeof chunk);
+    minimal_write_all(&m, chunk, n > 0 ? (size_t)n : 0);
+    return n > 0;
+}
+
+/* Takes the worker's outcome, if it left one, and reaps it. */
 static void step_finish(struct worker *w)
 {
     int status;
@@ -77,18 +89,6 @@ static void step_finish(struct worker *w)
     (void)close(w->end[0]);
     minimal_finish(&m, w->job, &outcome);
     turn++;
-}
-
-/* Hands on what the worker has written, or its end. While standard output is
- * full this sleeps, the worker's pipe fills up, and the worker sleeps, too. */
-static void step_deliver(struct worker *w)
-{
-    char chunk[MINIMAL_CHUNK];
-    ssize_t n = read(w->body[0], chunk, sizeof chunk);
-    if (n > 0)
-        minimal_write_all(&m, chunk, (size_t)n);
-    else
-        step_finish(w);
 }
 
 /* A signal has come, or the program cannot go on: may be a signal handler. */
@@ -110,8 +110,8 @@ int main(int argc, char **argv)
         size_t busy = 0;
         for (size_t i = 0; i < n; i++) {
             struct worker *w = &workers[i];
-            if (w->pid == 0)
-                step_take(w);
+            if (w->pid == 0 && step_take(w))
+                start_worker(w);
             busy += w->pid != 0;
             fds[i] = (struct pollfd){-1, POLLIN, 0};
             if (w->pid != 0 && (m.options.discard || w->job->id == turn))
@@ -122,8 +122,8 @@ int main(int argc, char **argv)
         fds[n] = (struct pollfd){busy < n ? m.input : -1, POLLIN, 0};
         minimal_check(&m, "poll", poll(fds, n + 1, -1)); /* sleeps */
         for (size_t i = 0; i < n; i++)
-            if (fds[i].revents != 0)
-                step_deliver(&workers[i]);
+            if (fds[i].revents != 0 && !step_deliver(&workers[i]))
+                step_finish(&workers[i]);
         if (fds[n].revents != 0)
             minimal_read(&m);
     }

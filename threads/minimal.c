@@ -49,6 +49,15 @@ static struct job *step_take(void)
     return job;
 }
 
+/* Receives some of the answer. Sleeps until there is some; 0: it has ended. */
+static size_t step_receive(struct exchange *x, int fd, char *chunk)
+{
+    ssize_t n = recv(fd, chunk, MINIMAL_CHUNK, 0);
+    if (n <= 0)
+        minimal_ended(x, n == 0 ? 0 : errno);
+    return n > 0 ? (size_t)n : 0;
+}
+
 /* Writes a piece of the body, or of none. Sleeps until all earlier bodies are
  * written (with -n none has to be), and while standard output is full. */
 static int step_deliver(void *context, const char *p, size_t n)
@@ -59,17 +68,6 @@ static int step_deliver(void *context, const char *p, size_t n)
         pthread_cond_wait(&turn_passed, &lock);
     pthread_mutex_unlock(&lock);
     return minimal_deliver(&m, p, n);
-}
-
-/* Receives some of the answer. Sleeps until there is some. */
-static void step_receive(struct exchange *x, int fd, struct job *job)
-{
-    char chunk[MINIMAL_CHUNK];
-    ssize_t n = recv(fd, chunk, sizeof chunk, 0);
-    if (n > 0)
-        exchange_feed(x, chunk, (size_t)n, step_deliver, job, clock_us());
-    else
-        minimal_ended(x, n == 0 ? 0 : errno);
 }
 
 /* Prints the result, in order; wakes the worker whose turn it is now. */
@@ -87,13 +85,16 @@ static void step_finish(struct job *job, struct exchange *x)
 /* A worker: job after job, each straight down. */
 static void *work(void *unused)
 {
+    char chunk[MINIMAL_CHUNK];
     for (struct job *job = step_take(); job != NULL; job = step_take()) {
         struct exchange *x = minimal_exchange(&m, job);
         while (exchange_want(x) == WANT_CONNECT) { /* again: a redirect */
             int fd = minimal_connect(x, &m);       /* sleeps */
             minimal_send(x, fd, &m); /* sleeps while the socket is full */
-            while (exchange_want(x) == WANT_RECEIVE)
-                step_receive(x, fd, job);
+            while (exchange_want(x) == WANT_RECEIVE) {
+                size_t n = step_receive(x, fd, chunk); /* sleeps */
+                exchange_feed(x, chunk, n, step_deliver, job, clock_us());
+            }
             minimal_disconnect(fd);
         }
         step_finish(job, x);

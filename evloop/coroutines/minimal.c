@@ -18,7 +18,6 @@
 
 static struct minimal m; /* options, list of URLs, messages, exit status */
 static struct coroutine_group workers;
-
 static struct job *queue[QUEUE_SIZE];
 static size_t put, taken; /* so many jobs have been */
 static uint64_t turn;     /* the id of the job that may write */
@@ -50,6 +49,16 @@ static struct job *step_take(void)
     return job;
 }
 
+/* Receives some of the answer. Awaits some; 0: it has ended. */
+static size_t step_receive(struct exchange *x, int fd, char *chunk)
+{
+    await(fd, POLLIN, clock_us() + m.options.timeout_us);
+    ssize_t n = recv(fd, chunk, MINIMAL_CHUNK, 0);
+    if (n <= 0)
+        minimal_ended(x, n == 0 ? 0 : errno);
+    return n > 0 ? (size_t)n : 0;
+}
+
 /* Writes a piece of the body, or of none. Awaits that all earlier bodies are
  * written (with -n none has to be), and room in standard output. */
 static int step_deliver(void *context, const char *p, size_t n)
@@ -58,18 +67,6 @@ static int step_deliver(void *context, const char *p, size_t n)
     while (turn != job->id && !m.options.discard)
         await_condition(&turn_passed, COROUTINE_NEVER);
     return minimal_deliver(&m, p, n);
-}
-
-/* Receives some of the answer. Awaits some. */
-static void step_receive(struct exchange *x, int fd, struct job *job)
-{
-    char chunk[MINIMAL_CHUNK];
-    await(fd, POLLIN, clock_us() + m.options.timeout_us);
-    ssize_t n = recv(fd, chunk, sizeof chunk, 0);
-    if (n > 0)
-        exchange_feed(x, chunk, (size_t)n, step_deliver, job, clock_us());
-    else
-        minimal_ended(x, n == 0 ? 0 : errno);
 }
 
 /* Prints the result, in order; wakes the worker whose turn it is now. */
@@ -85,13 +82,16 @@ static void step_finish(struct job *job, struct exchange *x)
 /* A worker: job after job, each straight down. */
 static int work(void *unused)
 {
+    char chunk[MINIMAL_CHUNK];
     for (struct job *job = step_take(); job != NULL; job = step_take()) {
         struct exchange *x = minimal_exchange(&m, job);
         while (exchange_want(x) == WANT_CONNECT) { /* again: a redirect */
             int fd = minimal_connect(x, &m);       /* awaits */
             minimal_send(x, fd, &m); /* awaits room in the socket */
-            while (exchange_want(x) == WANT_RECEIVE)
-                step_receive(x, fd, job);
+            while (exchange_want(x) == WANT_RECEIVE) {
+                size_t n = step_receive(x, fd, chunk); /* awaits */
+                exchange_feed(x, chunk, n, step_deliver, job, clock_us());
+            }
             minimal_disconnect(fd);
         }
         step_finish(job, x);

@@ -117,7 +117,7 @@ export function stepsOf(site, mistake) {
 
 // Every step_NAME of the three models must be shown. The minimal programs are
 // short, and read as a whole; coroutines have the threads' steps.
-const APART = /\/minimal(_steps)?\.c$|^evloop\/coroutines\//;
+const APART = /\/minimal(_source)?\.c$|^evloop\/coroutines\//;
 
 function checkComplete(site) {
     const shown = new Set(steps(site).flatMap((step) => itemsOf(step)
