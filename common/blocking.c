@@ -2,6 +2,7 @@
 #include "blocking.h"
 
 #include "clock.h"
+#include "database.h"
 #include "lookup.h"
 #include "net.h"
 #include "regular.h"
@@ -25,9 +26,10 @@ struct channel {
     struct idle_node node; /* first, so that one is the other */
     int fd;
     bool is_file;
-    struct ssl_st *tls; /* NULL: none */
-    bool drained;       /* the last read left nothing: wait before the next */
-    short events;       /* ... for these */
+    struct ssl_st *tls;        /* NULL: none */
+    struct database *database; /* ... whose the socket then is */
+    bool drained;  /* the last read left nothing: wait before the next */
+    short events;  /* ... for these */
     int64_t grace; /* bytes that had arrived when the limit passed, and that
                      * may still be read; -1: it has not passed */
 };
@@ -113,7 +115,9 @@ static void channel_close(struct channel *channel)
         return;
     tls_shutdown(channel->tls);
     tls_free(channel->tls);
-    (void)close(channel->fd);
+    database_end(channel->database);
+    if (channel->fd != -1 && channel->database == NULL)
+        (void)close(channel->fd);
     idle_unname(&channel->node);
     free(channel);
 }
@@ -123,13 +127,15 @@ void blocking_close_idle(struct idle_node *node)
     channel_close((struct channel *)node);
 }
 
-/* Makes a channel of a connected socket, which it owns even on failure. */
+/* Makes a channel of a connected socket, which it owns even on failure; or,
+ * of -1, one that has none yet. */
 static struct channel *channel_new(int fd, const struct url *url)
 {
     struct channel *channel = calloc(1, sizeof *channel);
     if (channel == NULL || idle_name(&channel->node, url) != 0) {
         free(channel);
-        (void)close(fd);
+        if (fd != -1)
+            (void)close(fd);
         return NULL;
     }
     channel->fd = fd;
@@ -140,6 +146,7 @@ static struct channel *channel_new(int fd, const struct url *url)
 struct disk {
     struct blocking *blocking;
     struct channel *channel;
+    const struct addrinfo *address;
     char *p;
     size_t n;
     ssize_t got;
@@ -169,9 +176,11 @@ static ssize_t channel_read(struct blocking *b, struct channel *channel,
     if (channel->is_file)
         return file_read(b, channel, p, n); /* it is never drained */
     channel->events = POLLIN;
-    if (channel->tls != NULL) {
-        /* What is left inside of the session, poll does not see. */
-        got = tls_read(channel->tls, p, n, &channel->events);
+    if (channel->tls != NULL || channel->database != NULL) {
+        /* What is left inside of the library, poll does not see. */
+        got = channel->tls != NULL
+                  ? tls_read(channel->tls, p, n, &channel->events)
+                  : database_read(channel->database, p, n, &channel->events);
         channel->drained = got == -EAGAIN;
         return got;
     }
@@ -184,10 +193,22 @@ static ssize_t channel_read(struct blocking *b, struct channel *channel,
 static ssize_t channel_send(struct channel *channel, const char *p, size_t n)
 {
     short events; /* without renegotiation, writing needs no reading */
+    if (channel->database != NULL) {
+        database_ask(channel->database, p, n);
+        return (ssize_t)n;
+    }
     if (channel->tls != NULL)
         return tls_write(channel->tls, p, n, &events);
     ssize_t sent = send(channel->fd, p, n, MSG_NOSIGNAL);
     return sent >= 0 ? sent : -errno;
+}
+
+/* What has failed there, in words. */
+static const char *channel_cause(const struct channel *channel, int error)
+{
+    if (channel != NULL && channel->database != NULL)
+        return database_cause(channel->database, -error);
+    return tls_cause(channel != NULL ? channel->tls : NULL, -error);
 }
 
 /* Told something: the request ends here, whatever it is about. */
@@ -205,7 +226,7 @@ static void broken(struct blocking *b, const struct channel *channel,
         exchange_cut(x, clock_us());
     else
         exchange_failed(x, net_result_of_transfer(-error, exchange_url(x)),
-                        tls_cause(channel->tls, -error), clock_us());
+                        channel_cause(channel, error), clock_us());
 }
 
 /* Connects a socket to an address. It, or a negative errno. */
@@ -257,6 +278,34 @@ static int secure(struct blocking *b, struct channel *channel, int64_t limit)
     }
 }
 
+/* The first connection loads libpq. */
+static void begin_database(void *arg)
+{
+    struct disk *disk = arg;
+    disk->got = database_begin(exchange_url(disk->blocking->x), disk->address,
+                               &disk->channel->database);
+}
+
+/* Connects and logs in, by a library that has a socket of its own. 0 or a
+ * negative errno. */
+static int log_in(struct blocking *b, struct channel *channel,
+                  const struct addrinfo *address, int64_t limit)
+{
+    struct disk disk = {.blocking = b, .channel = channel, .address = address};
+    waits(b)->call(b, begin_database, &disk);
+    int error = (int)disk.got;
+    while (error == 0) {
+        short events;
+        error = database_connect(channel->database, &events);
+        channel->fd = database_fd(channel->database);
+        if (error != -EAGAIN)
+            return error;
+        int ready = blocking_wait(b, channel->fd, events, limit);
+        error = ready == 0 ? -ETIMEDOUT : ready > 0 ? 0 : ready;
+    }
+    return error;
+}
+
 /* Step expire: the limit has passed, and nothing that had arrived by then is
  * left to be read. */
 static void step_expire(struct blocking *b)
@@ -265,8 +314,26 @@ static void step_expire(struct blocking *b)
     exchange_expired(b->x, clock_us());
 }
 
-/* Tries one address. NULL when it cannot be had, which *failure is told; the
- * return of *error is why. */
+/* Connects to an address, with all that the scheme needs. 0, or a negative
+ * errno; then, too, there may be a channel, which knows more of it. */
+static int open_channel(struct blocking *b, const struct url *url,
+                        const struct addrinfo *address, int64_t limit,
+                        struct channel **channel)
+{
+    bool is_database = url->scheme == SCHEME_POSTGRESQL;
+    int fd = is_database ? -1 : connect_socket(b, address, limit);
+    if (fd < 0 && !is_database)
+        return fd;
+    *channel = channel_new(fd, url);
+    if (*channel == NULL)
+        return -ENOMEM;
+    if (is_database)
+        return log_in(b, *channel, address, limit);
+    return url->scheme == SCHEME_HTTPS ? secure(b, *channel, limit) : 0;
+}
+
+/* Tries one address. NULL when it cannot be had, which *failure is told, or
+ * the exchange; the return of *error is why. */
 static struct channel *dial(struct blocking *b, const struct url *url,
                             const struct addrinfo *address, int64_t deadline,
                             struct net_failure *failure, int *error)
@@ -275,19 +342,15 @@ static struct channel *dial(struct blocking *b, const struct url *url,
     int64_t limit = clock_us() + b->options->connect_timeout_us;
     if (limit > deadline)
         limit = deadline;
-    int fd = connect_socket(b, address, limit);
-    *error = fd < 0 ? fd : 0;
-    if (*error == 0) {
-        channel = channel_new(fd, url);
-        if (channel == NULL)
-            *error = -ENOMEM;
-        else if (url->scheme == SCHEME_HTTPS)
-            *error = secure(b, channel, limit);
-    }
+    *error = open_channel(b, url, address, limit, &channel);
     if (*error == 0)
         return channel;
-    net_weigh(failure, net_result_of_connect(-*error, address),
-              tls_cause(channel != NULL ? channel->tls : NULL, -*error));
+    enum result result = net_result_of_connect(-*error, address);
+    const char *cause = channel_cause(channel, *error);
+    if (channel != NULL && database_has_spoken(channel->database, -*error))
+        exchange_failed(b->x, result, cause, clock_us());
+    else
+        net_weigh(failure, result, cause);
     channel_close(channel);
     return NULL;
 }
@@ -353,12 +416,13 @@ static struct channel *dial_host(struct blocking *b)
         net_weigh(&failure, RESULT_REFUSED, strerror(ECONNREFUSED));
         at = at->ai_next;
     }
-    for (; at != NULL && channel == NULL && error != -ECANCELED &&
-           clock_us() < exchange_deadline(x);
+    for (;
+         at != NULL && channel == NULL && error != -ECANCELED &&
+         exchange_want(x) == WANT_CONNECT && clock_us() < exchange_deadline(x);
          at = at->ai_next)
         channel = dial(b, exchange_url(x), at, exchange_deadline(x), &failure,
                        &error);
-    if (channel == NULL)
+    if (channel == NULL && exchange_want(x) == WANT_CONNECT)
         not_dialled(b, &failure, error);
     lookup_drop(lookup);
     return channel;
@@ -419,7 +483,8 @@ static struct channel *step_connect(struct blocking *b)
         channel = dial_host(b);
     if (channel == NULL)
         return NULL;
-    channel->drained = tls_is_quiet(channel->tls) && !channel->is_file;
+    channel->drained = tls_is_quiet(channel->tls) && !channel->is_file &&
+                       channel->database == NULL;
     channel->events = POLLIN;
     channel->grace = -1;
     exchange_connected(x, reused, clock_us());
@@ -497,6 +562,7 @@ static void step_receive(struct blocking *b, struct channel *channel)
         return;
     size_t size = BLOCKING_CHUNK;
     if (late && (uint64_t)channel->grace < size &&
+        channel->database == NULL && /* whose bytes are not the socket's */
         exchange_url(x)->scheme != SCHEME_UDP) /* which comes whole or cut */
         size = (size_t)channel->grace;
     char *buffer = take_buffer(b);

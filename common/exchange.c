@@ -72,8 +72,12 @@ static bool is_http(const struct url *url)
 static bool is_spoken(const struct exchange *x, const struct url *url,
                       const char **cause)
 {
-    *cause = x->options->no_https;
-    return url->scheme != SCHEME_HTTPS || x->options->no_https == NULL;
+    *cause = NULL;
+    if (url->scheme == SCHEME_HTTPS)
+        *cause = x->options->no_https;
+    else if (url->scheme == SCHEME_POSTGRESQL)
+        *cause = x->options->no_database;
+    return *cause == NULL;
 }
 
 static bool is_datagram(const struct exchange *x)
@@ -582,7 +586,10 @@ void exchange_eof(struct exchange *x, int64_t now)
 
 void exchange_cut(struct exchange *x, int64_t now)
 {
-    if (receives(x) && !x->complete && x->http.state == HTTP_UNTIL_CLOSE)
+    if (exchange_url(x)->scheme == SCHEME_POSTGRESQL)
+        exchange_failed(x, x->answered ? RESULT_TRUNCATED : RESULT_RESET,
+                        "the server closed the connection", now);
+    else if (receives(x) && !x->complete && x->http.state == HTTP_UNTIL_CLOSE)
         exchange_failed(x, RESULT_TRUNCATED,
                         "the server closed without close_notify", now);
     else

@@ -108,8 +108,8 @@ void exchange_feed(struct exchange *x, const char *p, size_t n,
 void exchange_eof(struct exchange *x, int64_t now);
 
 /* The peer has closed, but did not say so first, as it should have: TLS
- * without close_notify (RFC 9112, 9.8). Only the framing can tell that a
- * response is whole. */
+ * without close_notify (RFC 9112, 9.8), or a database within a result. Only
+ * the framing can tell that a response is whole. */
 void exchange_cut(struct exchange *x, int64_t now);
 
 /* Something failed; `cause` says what, for a person, and is copied. Whether

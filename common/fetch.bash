@@ -25,7 +25,8 @@ _triptych_fetch()
         mapfile -t COMPREPLY < <(compgen -W "none 64K" -- "$word")
         ;;
     *)
-        local schemes="http:// https:// file:/// tcp:// udp://"
+        local schemes="http:// https:// file:/// tcp:// udp:// \
+postgresql://"
         if [[ $word == -* ]]; then
             local options
             options=$("$1" --help 2>/dev/null | grep -oE -- '--[a-z-]+')

@@ -71,7 +71,7 @@ void job_free(struct job *job)
     free(job);
 }
 
-int job_print_url(struct bytes *out, const char *url, size_t n)
+static int print_url_part(struct bytes *out, const char *url, size_t n)
 {
     int error = 0;
     for (size_t i = 0; i < n && error == 0; i++) {
@@ -79,6 +79,18 @@ int job_print_url(struct bytes *out, const char *url, size_t n)
         error = c >= 0x21 && c <= 0x7e ? bytes_append(out, url + i, 1)
                                        : bytes_print(out, "\\x%02X", c);
     }
+    return error;
+}
+
+int job_print_url(struct bytes *out, const char *url, size_t n)
+{
+    size_t length;
+    size_t at = url_password(url, n, &length);
+    int error = print_url_part(out, url, at);
+    if (error == 0 && at < n)
+        error = bytes_append(out, "***", 3);
+    if (error == 0)
+        error = print_url_part(out, url + at + length, n - at - length);
     return error;
 }
 

@@ -90,7 +90,8 @@ bool jobs_done(const struct jobs *jobs);
 void job_free(struct job *job);
 
 /* Appends the URL as messages and the report show it: bytes outside 0x21 to
- * 0x7e as \xHH, so that no URL can draw on a terminal. 0 or -ENOMEM. */
+ * 0x7e as \xHH, so that no URL can draw on a terminal, and *** for a password.
+ * 0 or -ENOMEM. */
 int job_print_url(struct bytes *out, const char *url, size_t n);
 
 #endif

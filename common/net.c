@@ -1,6 +1,7 @@
 /* net: sockets, and what their errors mean. See net.h. */
 #include "net.h"
 
+#include "database.h"
 #include "regular.h"
 #include "tls.h"
 
@@ -105,8 +106,12 @@ enum result net_result_of_connect(int error, const struct addrinfo *address)
         return RESULT_TLS;
     case TLS_CUT: /* in the handshake: before the first byte */
         return RESULT_RESET;
-    case TLS_NOT_THERE:
+    case MODULE_NOT_THERE:
         return RESULT_UNSUPPORTED;
+    case DATABASE_REFUSED:
+        return RESULT_DATABASE_ERROR;
+    case DATABASE_BROKEN:
+        return RESULT_PROTOCOL;
     case EADDRNOTAVAIL:
         return can_be_routed(address) ? RESULT_NO_RESOURCES
                                       : RESULT_UNREACHABLE;
@@ -124,8 +129,13 @@ enum result net_result_of_transfer(int error, const struct url *url)
         return RESULT_REFUSED;
     case TLS_BROKEN:
         return RESULT_TLS;
-    case EMSGSIZE:
-        return RESULT_UNSUPPORTED; /* more than a datagram can carry */
+    case EMSGSIZE: /* more than a datagram can carry */
+    case DATABASE_COPY:
+        return RESULT_UNSUPPORTED;
+    case DATABASE_REFUSED:
+        return RESULT_DATABASE_ERROR;
+    case DATABASE_BROKEN:
+        return RESULT_PROTOCOL;
     case ETIMEDOUT:
         return RESULT_TIMEOUT;
     case ENETUNREACH:

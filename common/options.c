@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "clock.h"
+#include "database.h"
 #include "http.h"
 #include "tls.h"
 
@@ -421,6 +422,7 @@ int options_parse(struct options *o, const char *model, int argc, char **argv,
         .high_water = WATER_UNSET,
         .low_water = WATER_UNSET,
         .no_https = tls_is_there() ? NULL : tls_missing,
+        .no_database = database_is_there() ? NULL : database_missing,
     };
     /* There cannot be more headers than arguments. */
     o->headers = calloc((size_t)argc + 1, sizeof *o->headers);
@@ -460,9 +462,12 @@ void options_help(const char *model, FILE *out)
             "Fetch many URLs in parallel; write the bodies to standard "
             "output, whole and in\norder, or to files. URLs: "
             "http://HOST/PATH, %s file:///PATH,\n"
-            "tcp://HOST:PORT/TEXT, udp://HOST:PORT/TEXT.\n\n",
+            "tcp://HOST:PORT/TEXT, udp://HOST:PORT/TEXT,\n%s.\n\n",
             model,
-            has_tls ? "https://HOST/PATH," : "(https is not installed),");
+            has_tls ? "https://HOST/PATH," : "(https is not installed),",
+            database_is_there()
+                ? "postgresql://USER:PASSWORD@HOST/DATABASE?query=SQL"
+                : "(postgresql is not installed)");
     for (size_t i = 0; i < ROWS; i++) {
         const struct option_row *row = &table[i];
         char left[40];

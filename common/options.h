@@ -48,7 +48,8 @@ struct options {
     const char *backend; /* evloop: how it waits; NULL: the best there is */
 
     const char *no_https; /* why https is not spoken, in words; NULL: it is */
-    const char *cacert;   /* NULL: the system's store */
+    const char *no_database; /* the same of postgresql */
+    const char *cacert;      /* NULL: the system's store */
     bool insecure;
 
     const char *report; /* NULL: none */

@@ -23,6 +23,7 @@ const char *result_word(enum result result)
         [RESULT_TOO_LARGE] = "too-large",
         [RESULT_REDIRECT_LIMIT] = "redirect-limit",
         [RESULT_TLS] = "tls",
+        [RESULT_DATABASE_ERROR] = "database-error",
         [RESULT_FILE_ERROR] = "file-error",
         [RESULT_WRITE_FAILED] = "write-failed",
         [RESULT_WORKER_CRASHED] = "worker-crashed",

@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "clock.h"
+#include "database.h"
 #include "model.h"
 #include "regular.h"
 #include "upload.h"
@@ -462,6 +463,7 @@ int run_close(struct run *run)
 
     jobs_free(&run->jobs);
     sink_close(&run->sink);
+    database_settle();
     tls_close(&run->tls);
     output_close(&run->output);
     messages_close(&run->messages);

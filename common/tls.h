@@ -19,6 +19,7 @@
 #ifndef TRIPTYCH_TLS_H
 #define TRIPTYCH_TLS_H
 
+#include "module.h"
 #include "options.h"
 
 #include <pthread.h>
@@ -40,7 +41,7 @@ struct ssl_ctx_st;
 #define TLS_CUT ENODATA
 
 /* ... and: OpenSSL cannot be loaded. */
-#define TLS_NOT_THERE ELIBACC
+#define TLS_NOT_THERE MODULE_NOT_THERE
 
 /* True if there is a module to be loaded; it is not loaded by this. */
 bool tls_is_there(void);

@@ -3,6 +3,7 @@
 
 #include "bytes.h"
 #include "clock.h"
+#include "url.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,8 +97,8 @@ static void print(struct trace *trace, char ph, int lane, const char *format,
     emit(trace, event, (size_t)n + 3);
 }
 
-/* A JSON string's inside; a URL may hold any byte. */
-static void escape(const char *text, size_t n, char *out, size_t size)
+/* A JSON string's inside; a URL may hold any byte. Returns its length. */
+static size_t escape(const char *text, size_t n, char *out, size_t size)
 {
     size_t used = 0;
     for (size_t i = 0; i < n && used + 7 < size; i++) {
@@ -110,6 +111,19 @@ static void escape(const char *text, size_t n, char *out, size_t size)
             used += (size_t)snprintf(out + used, size - used, "\\u%04x", c);
     }
     out[used] = '\0';
+    return used;
+}
+
+/* A URL that way, without its password. */
+static void escape_url(const char *url, size_t n, char *out, size_t size)
+{
+    size_t length;
+    size_t at = url_password(url, n, &length);
+    size_t used = escape(url, at, out, size);
+    if (at == n)
+        return;
+    used += escape("***", 3, out + used, size - used);
+    (void)escape(url + at + length, n - at - length, out + used, size - used);
 }
 
 /* --- Opening and closing ------------------------------------------------ */
@@ -306,7 +320,7 @@ void trace_finish(struct lane *lane, const struct job *job)
         trace_step(lane, STEP_FINISH);
     lane->id = job->id;
     bool is_at = lane->at == STEP_FINISH;
-    escape(job->url, job->url_length, url, sizeof url);
+    escape_url(job->url, job->url_length, url, sizeof url);
     snprintf(
         more, sizeof more,
         ",\"url\":\"%s\",\"result\":\"%s\",\"status\":%d,\"bytes\":%" PRIu64,

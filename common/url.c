@@ -231,9 +231,12 @@ static const struct {
     const char *name;
     const char *port; /* NULL: the URL must name one */
 } schemes[] = {
-    [SCHEME_HTTP] = {"http", "80"}, [SCHEME_HTTPS] = {"https", "443"},
-    [SCHEME_FILE] = {"file", "0"},  [SCHEME_TCP] = {"tcp", NULL},
+    [SCHEME_HTTP] = {"http", "80"},
+    [SCHEME_HTTPS] = {"https", "443"},
+    [SCHEME_FILE] = {"file", "0"},
+    [SCHEME_TCP] = {"tcp", NULL},
     [SCHEME_UDP] = {"udp", NULL},
+    [SCHEME_POSTGRESQL] = {"postgresql", "5432"},
 };
 
 static bool find_scheme(struct part part, enum scheme *scheme)
@@ -306,6 +309,19 @@ static const char *host_fault(struct part host)
             return "the host is a number but not a dotted quad";
     }
     return NULL;
+}
+
+/* Cuts "user:password@" off the front of the authority, into *user, which is
+ * empty if it is not there. */
+static void split_user(struct part *authority, struct part *user)
+{
+    const char *at = memrchr(authority->at, '@', authority->length);
+    *user = (struct part){authority->at, 0};
+    if (at == NULL)
+        return;
+    user->length = (size_t)(at - authority->at);
+    authority->at = at + 1;
+    authority->length -= user->length + 1;
 }
 
 /* Cuts "host", "host:port" or "[v6]:port" in two; NULL or what is wrong. */
@@ -397,11 +413,21 @@ static int plain_target(struct bytes *out, const struct parts *parts)
     return error;
 }
 
+#define QUERY "query="
+
 static int make_target(struct bytes *out, enum scheme scheme,
                        const struct parts *parts)
 {
+    struct part query = parts->query;
     int error;
     switch (scheme) {
+    case SCHEME_POSTGRESQL:
+        query.at += strlen(QUERY);
+        query.length -= strlen(QUERY);
+        error = append_part(out, "", query, "");
+        if (error == 0)
+            out->length = url_decode(out->data, out->length);
+        break;
     case SCHEME_TCP:
     case SCHEME_UDP:
         error = plain_target(out, parts);
@@ -449,11 +475,34 @@ static const char *file_fault(const struct parts *parts)
     return NULL;
 }
 
+/* postgresql://USER:PASSWORD@HOST:PORT/DATABASE?query=QUERY. NULL if it is
+ * one, as far as that is not checked elsewhere, else what is wrong. */
+static const char *postgresql_fault(const struct parts *parts,
+                                    struct part user)
+{
+    struct part path = parts->path;
+    struct part query = parts->query;
+    if (memchr(user.at, '@', user.length) != NULL)
+        return "an @ in a user's name or password is written %40";
+    if (path.length < 2)
+        return "the database is missing (postgresql://host/database)";
+    if (memchr(path.at + 1, '/', path.length - 1) != NULL)
+        return "a slash in a database's name is written %2F";
+    if (query.at == NULL || query.length <= strlen(QUERY) ||
+        !starts_with(query.at, query.length, QUERY))
+        return "the query is missing (?query=SELECT...)";
+    if (memchr(query.at, '&', query.length) != NULL)
+        return "an & in a query is written %26";
+    return NULL;
+}
+
 /* Everything that url_parse checks before it asks for memory. */
 static enum result check(struct parts *parts, enum scheme *scheme,
-                         struct part *host, char port[6], const char **cause)
+                         struct part *user, struct part *host, char port[6],
+                         const char **cause)
 {
     struct part port_part;
+    *user = (struct part){"", 0};
     *cause = "it has no scheme, such as http:";
     if (parts->scheme.at == NULL)
         return RESULT_BAD_URL;
@@ -469,9 +518,13 @@ static enum result check(struct parts *parts, enum scheme *scheme,
     *cause = "two slashes must follow the scheme";
     if (parts->authority.at == NULL)
         return RESULT_BAD_URL;
+    if (*scheme == SCHEME_POSTGRESQL)
+        split_user(&parts->authority, user);
     *cause = split_authority(parts->authority, host, &port_part);
     if (*cause == NULL)
         *cause = read_port(port_part, *scheme, port);
+    if (*cause == NULL && *scheme == SCHEME_POSTGRESQL)
+        *cause = postgresql_fault(parts, *user);
     return *cause == NULL ? RESULT_OK : RESULT_BAD_URL;
 }
 
@@ -479,6 +532,79 @@ bool url_scheme(const char *text, size_t n, enum scheme *scheme)
 {
     struct parts parts = split(text, n);
     return parts.scheme.at != NULL && find_scheme(parts.scheme, scheme);
+}
+
+size_t url_password(const char *text, size_t n, size_t *length)
+{
+    const char *start = text;
+    const char *end = text + n;
+    *length = 0;
+    while (start < end && !isalpha((unsigned char)*start))
+        start++;
+    struct part scheme = until(start, end, ":");
+    if (scheme.length < 8 || scheme.length > 10 ||
+        strncasecmp(scheme.at, "postgresql", scheme.length) != 0)
+        return n; /* (libpq's other name for it, postgres, is a part of it) */
+    const char *at = scheme.at + scheme.length;
+    at += at < end; /* the colon, and slashes */
+    while (at < end && *at == '/')
+        at++;
+    /* A password may hold unescaped what ends the authority; a query may hold
+     * an @. */
+    for (const char *q = end; q - at >= 7; q--) {
+        if (memcmp(q - 7, "?" QUERY, 7) == 0) {
+            end = q - 7;
+            break;
+        }
+    }
+    const char *colon = memchr(at, ':', (size_t)(end - at));
+    const char *last = memrchr(at, '@', (size_t)(end - at));
+    if (colon == NULL || last == NULL || last < colon)
+        return n;
+    *length = (size_t)(last - colon) - 1;
+    return (size_t)(colon - text) + 1;
+}
+
+/* Decodes a part to *text, with a NUL, and moves that behind it; NULL if the
+ * part is empty. False if it holds a NUL itself. */
+static bool take_decoded(char **text, struct part part, char **out)
+{
+    *out = part.length > 0 ? *text : NULL;
+    if (part.length > 0)
+        memcpy(*text, part.at, part.length);
+    size_t n = url_decode(*text, part.length);
+    (*text)[n] = '\0';
+    bool has_nul = strlen(*text) != n;
+    *text += n + 1;
+    return !has_nul;
+}
+
+/* Who logs in where. RESULT_OK, or another and *cause. */
+static enum result make_login(struct url *url, const struct parts *parts,
+                              struct part user, const char **cause)
+{
+    struct part password = {user.at, 0};
+    struct part database = {parts->path.at + 1, parts->path.length - 1};
+    const char *colon = memchr(user.at, ':', user.length);
+    url->login =
+        malloc(sizeof *url->login + user.length + database.length + 3);
+    if (url->login == NULL) {
+        *cause = "out of memory";
+        return RESULT_NO_RESOURCES;
+    }
+    if (colon != NULL) {
+        password.at = colon + 1;
+        password.length = (size_t)(user.at + user.length - password.at);
+        user.length = (size_t)(colon - user.at);
+    }
+    char *text = url->login->text;
+    if (take_decoded(&text, user, &url->login->user) &&
+        take_decoded(&text, password, &url->login->password) &&
+        take_decoded(&text, database, &url->login->database) &&
+        strlen(url->target) == url->target_length)
+        return RESULT_OK;
+    *cause = "%00 can stand nowhere in it";
+    return RESULT_BAD_URL;
 }
 
 enum result url_parse(struct url *url, const char *text, size_t n,
@@ -489,9 +615,11 @@ enum result url_parse(struct url *url, const char *text, size_t n,
     if (*cause != NULL)
         return RESULT_BAD_URL;
     struct parts parts = split(text, n);
+    struct part user;
     struct part host;
     char port[6];
-    enum result result = check(&parts, &url->scheme, &host, port, cause);
+    enum result result =
+        check(&parts, &url->scheme, &user, &host, port, cause);
     if (result != RESULT_OK)
         return result;
 
@@ -518,7 +646,11 @@ enum result url_parse(struct url *url, const char *text, size_t n,
         *cause = "a file name cannot contain %00";
         return RESULT_BAD_URL;
     }
-    return RESULT_OK;
+    if (url->scheme == SCHEME_POSTGRESQL)
+        result = make_login(url, &parts, user, cause);
+    if (result != RESULT_OK)
+        url_free(url);
+    return result;
 }
 
 void url_free(struct url *url)
@@ -527,6 +659,7 @@ void url_free(struct url *url)
     free(url->host);
     free(url->port);
     free(url->target);
+    free(url->login);
     *url = (struct url){0};
 }
 

@@ -17,7 +17,22 @@
 /* A text of so many bytes is no URL. */
 #define URL_LIMIT ((size_t)64 * 1024)
 
-enum scheme { SCHEME_HTTP, SCHEME_HTTPS, SCHEME_FILE, SCHEME_TCP, SCHEME_UDP };
+enum scheme {
+    SCHEME_HTTP,
+    SCHEME_HTTPS,
+    SCHEME_FILE,
+    SCHEME_TCP,
+    SCHEME_UDP,
+    SCHEME_POSTGRESQL
+};
+
+/* Who asks which database, decoded; NULL: the URL does not say. */
+struct url_login {
+    char *user;
+    char *password;
+    char *database;
+    char text[]; /* what they point into */
+};
 
 /* A URL taken apart. All strings end with a NUL and live until url_free. */
 struct url {
@@ -26,10 +41,12 @@ struct url {
     char *host; /* in lower case; an IPv6 address without its brackets */
     char *port; /* in decimal; the scheme's own if the URL names none */
     /* http, https: path and query as they go into the request line;
-     * tcp, udp: the decoded bytes to send; file: the decoded path. Decoded
-     * bytes may contain NUL, so the length counts. */
+     * tcp, udp: the decoded bytes to send; file: the decoded path;
+     * postgresql: the decoded query. Decoded bytes may contain NUL, so the
+     * length counts. */
     char *target;
     size_t target_length;
+    struct url_login *login; /* of postgresql; else NULL */
 };
 
 /*
@@ -39,7 +56,8 @@ struct url {
  * *url is empty and needs no url_free.
  *
  * Refused, beyond what RFC 3986 refuses: user information (a password in a
- * list of URLs is a leak), and a host that looks like a number but is not a
+ * list of URLs is a leak) but for postgresql, whose servers ask for it, and
+ * which is never shown, see url_password; and a host that looks like a number but is not a
  * dotted quad: resolvers disagree on what 127.1 and 0x7f.1 mean.
  */
 enum result url_parse(struct url *url, const char *text, size_t n,
@@ -48,6 +66,14 @@ enum result url_parse(struct url *url, const char *text, size_t n,
 /* Sets *scheme to the scheme of a text, whatever else may be wrong with it;
  * false if it has none that url_parse knows. */
 bool url_scheme(const char *text, size_t n, enum scheme *scheme);
+
+/*
+ * Where a password stands in the text of a URL, which is shown to nobody: the
+ * offset, and in *length how long it is; `n` and 0 if there is none. Only a
+ * URL of postgresql has one. The text may be no URL at all: then rather too
+ * much is hidden than too little.
+ */
+size_t url_password(const char *text, size_t n, size_t *length);
 
 /* Gives the memory back and empties *url. */
 void url_free(struct url *url);

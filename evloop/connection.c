@@ -4,6 +4,7 @@
 #include "base.h"
 #include "clock.h"
 #include "connection_kind.h"
+#include "database.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -99,9 +100,21 @@ void connection_read_arrived(struct connection *c)
     c->kind->read_arrived(c);
 }
 
+int connection_send(struct connection *c, const void *p, size_t n)
+{
+    return c->kind->send(c, p, n);
+}
+
+const char *connection_cause(const struct connection *c, int error)
+{
+    return c->database != NULL ? database_cause(c->database, -error)
+                               : tls_cause(c->tls, -error);
+}
+
 void connection_is_open(struct connection *c)
 {
     c->state = OPEN;
+    c->url = NULL;
     drop_lookup(c);
     connection_check(c);
     c->owner->connected(c->arg);
@@ -119,7 +132,11 @@ static void try_address(struct connection *c)
 void connection_address_failed(struct connection *c, int error)
 {
     enum result result = net_result_of_connect(-error, c->address);
-    const char *cause = tls_cause(c->tls, -error);
+    const char *cause = connection_cause(c, error);
+    if (database_has_spoken(c->database, -error)) {
+        c->owner->failed(c->arg, result, cause);
+        return;
+    }
     c->kind->drop(c);
     c->state = CONNECTING;
     if (result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
@@ -212,12 +229,11 @@ struct connection *connection_open(struct loop *loop, const struct url *url,
     c->fd = -1;
     c->kind = loop->kinds[url->scheme];
     evtimer_assign(&c->event, loop->base, on_resolved, c);
+    c->url = url;
     if (c->kind->looks_up) {
         look_up(c, url);
     } else {
-        c->target = url->target;
         int error = c->kind->open(c, NULL);
-        c->target = NULL;
         if (error != 0) {
             connection_close(c);
             return NULL;

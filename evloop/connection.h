@@ -91,20 +91,22 @@ struct connection {
     void *arg;
     const struct connection_kind *kind;
     struct bufferevent *bev;
-    struct ssl_st *tls;      /* NULL: none */
-    struct stream *stream;   /* the writing side, once OPEN; NULL: not a
+    struct ssl_st *tls;        /* NULL: none */
+    struct stream *stream;     /* the writing side, once OPEN; NULL: not a
                               * bufferevent */
-    int fd;                  /* of datagrams; -1: none */
-    struct reading *reading; /* of a file */
-    const char *target;      /* its path; while it is opened, then NULL */
-    const struct lane *lane; /* ... for whom it is read */
-    bool held;               /* a chunk of it waits until we are resumed */
+    int fd;                    /* of datagrams; -1: none */
+    struct database *database; /* NULL: none */
+    int64_t limit;             /* ... on connecting to its address */
+    struct reading *reading;   /* of a file */
+    const struct url *url;     /* the owner's; until it is open, then NULL */
+    const struct lane *lane;   /* ... for whom it is read */
+    bool held;                 /* a chunk of it waits until we are resumed */
     bool paused;
     bool has_end;       /* the end has come, perhaps while paused ... */
     int end;            /* ... and was this: 0 or an error, as of `ended` */
     struct event event; /* the name is looked up; or the limit on connecting
-                         * to one address is over; or, of datagrams: one has
-                         * arrived. (One at a time: so 128 bytes, and not
+                         * to one address is over; or, of datagrams and
+                         * databases: something has arrived. (One at a time: so 128 bytes, and not
                          * three times that.) */
     bool late;          /* the limit is over; what has arrived is looked at */
     struct lookup *lookup;          /* until it is open: has the addresses */
@@ -137,8 +139,12 @@ void connection_close(struct connection *c);
  * address has failed in a more telling way, which the owner then is told. */
 bool connection_tells_more(struct connection *c);
 
-/* Sends a datagram. 0 or a negative errno. */
-int connection_send_datagram(struct connection *c, const void *p, size_t n);
+/* Sends all of a datagram, or a query: of a connection without a stream. 0 or
+ * a negative errno. */
+int connection_send(struct connection *c, const void *p, size_t n);
+
+/* What an error that `ended` tells means, in words. */
+const char *connection_cause(const struct connection *c, int error);
 
 /* Stops reading from the peer, and goes on: back-pressure. Resuming may call
  * `readable` and `ended` at once. */

@@ -2,10 +2,11 @@
  * connection_kind: what a kind of connection does, and what it may use of the
  * connection. For the kinds; owners need connection.h alone.
  *
- * There are four: a bufferevent over a socket (tcp and http; socket.c), one
+ * There are five: a bufferevent over a socket (tcp and http; socket.c), one
  * over TLS (https; secure.c), a plain event over a socket (datagrams;
- * datagram.c), and a file, which a helper thread reads (diskfile.c). loop.c
- * has the table of them.
+ * datagram.c), one over a socket that is another library's (databases;
+ * query.c), and a file, which a helper thread reads (diskfile.c). loop.c has
+ * the table of them.
  */
 #ifndef TRIPTYCH_CONNECTION_KIND_H
 #define TRIPTYCH_CONNECTION_KIND_H
@@ -16,13 +17,16 @@ struct connection_kind {
     bool looks_up; /* it is opened to the host's addresses, one by one */
 
     /* Begins to open it to the address; one that is not looked up, with NULL,
-     * to c->target. When it is open connection_is_open is called, and when it
+     * c->url's. When it is open connection_is_open is called, and when it
      * will not be, connection_address_failed: now or later. 0; or a negative
      * errno, and nothing is called. */
     int (*open)(struct connection *c, const struct addrinfo *address);
 
     /* Of those opened by socket_open: the socket is connected. */
     void (*dialled)(struct connection *c);
+
+    /* In kinds without a stream: sends all of it. 0 or a negative errno. */
+    int (*send)(struct connection *c, const void *p, size_t n);
 
     void (*pause)(struct connection *c);
     void (*resume)(struct connection *c);
@@ -38,7 +42,7 @@ struct connection_kind {
 };
 
 extern const struct connection_kind socket_kind, secure_kind, datagram_kind,
-    diskfile_kind;
+    query_kind, diskfile_kind;
 
 /* True while the owner wants what comes. */
 bool connection_is_readable(const struct connection *c);

@@ -64,16 +64,7 @@ static int open_datagram(struct connection *c, const struct addrinfo *address)
     return 0;
 }
 
-const struct connection_kind datagram_kind = {
-    .looks_up = true,
-    .open = open_datagram,
-    .pause = pause_reading,
-    .resume = resume_reading,
-    .read_arrived = read_arrived,
-    .drop = drop,
-};
-
-int connection_send_datagram(struct connection *c, const void *p, size_t n)
+static int send_one(struct connection *c, const void *p, size_t n)
 {
     ssize_t sent;
     do
@@ -82,3 +73,13 @@ int connection_send_datagram(struct connection *c, const void *p, size_t n)
     /* No room: it is as good as lost on the way, and goes out again. */
     return sent >= 0 || errno == EAGAIN ? 0 : -errno;
 }
+
+const struct connection_kind datagram_kind = {
+    .looks_up = true,
+    .open = open_datagram,
+    .send = send_one,
+    .pause = pause_reading,
+    .resume = resume_reading,
+    .read_arrived = read_arrived,
+    .drop = drop,
+};

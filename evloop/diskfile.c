@@ -76,7 +76,7 @@ static void drop(struct connection *c)
 static int open_file(struct connection *c, const struct addrinfo *address)
 {
     (void)address; /* a file has none */
-    c->reading = reading_new(c->target, c->lane->id, on_read, c);
+    c->reading = reading_new(c->url->target, c->lane->id, on_read, c);
     if (c->reading == NULL)
         return -ENOMEM;
     return reading_next(&c->loop->reader, c->reading);

@@ -7,7 +7,7 @@
 static const struct connection_kind *const kinds[] = {
     [SCHEME_HTTP] = &socket_kind,   [SCHEME_HTTPS] = &secure_kind,
     [SCHEME_TCP] = &socket_kind,    [SCHEME_UDP] = &datagram_kind,
-    [SCHEME_FILE] = &diskfile_kind,
+    [SCHEME_FILE] = &diskfile_kind, [SCHEME_POSTGRESQL] = &query_kind,
 };
 
 int loop_open(struct loop *loop, size_t idle_limit)

@@ -77,7 +77,7 @@ static void on_ended(void *arg, int error)
     else
         exchange_failed(r->x,
                         net_result_of_transfer(-error, exchange_url(r->x)),
-                        tls_cause(r->connection->tls, -error), clock_us());
+                        connection_cause(r->connection, error), clock_us());
     request_advance(r);
 }
 
@@ -213,16 +213,16 @@ static void send_upload(struct request *r)
                         clock_us());
 }
 
-static void send_datagram(struct request *r, const char *p, size_t n)
+static void send_whole(struct request *r, const char *p, size_t n)
 {
-    int error = connection_send_datagram(r->connection, p, n);
+    int error = connection_send(r->connection, p, n);
     if (error == 0)
         exchange_sent(r->x, n);
     else
         exchange_failed(r->x,
                         net_result_of_transfer(-error, exchange_url(r->x)),
                         strerror(-error), clock_us());
-    set_timer(r); /* to send it again */
+    set_timer(r); /* to send a datagram again */
 }
 
 /* Step send: the head, all at once, and then what is uploaded. */
@@ -232,7 +232,7 @@ static void step_send(struct request *r)
     size_t n = exchange_output(r->x, &p);
     int error = 0;
     if (r->connection->stream == NULL) {
-        send_datagram(r, p, n);
+        send_whole(r, p, n);
         return;
     }
     if (n == 0) {
@@ -406,10 +406,9 @@ static bool body_makes_room(void *arg)
     return r->owner->make_room(r);
 }
 
-static const struct body_owner body_owner = {body_has_turn,
-                                             body_watches_output,
-                                             body_makes_room, on_drained,
-                                             on_flushed};
+static const struct body_owner body_owner = {
+    body_has_turn, body_watches_output, body_makes_room, on_drained,
+    on_flushed};
 
 int request_open(struct request *r, struct job *job)
 {

@@ -14,6 +14,7 @@
  * costs more than what it waits for.)
  */
 #include "clock.h"
+#include "database.h"
 #include "model.h"
 #include "request.h"
 #include "worker.h"
@@ -29,7 +30,7 @@ const char model_name[] = "processes";
 
 /* How long interrupted workers have for tidying up. They listen between any
  * two chunks, so some milliseconds do; this is for a busy machine. */
-#define GRACE_MS 100
+#define GRACE_MS 250
 
 /* Jobs given out, and requests finished in their turn, before deaths, results
  * and a stop are looked at again. */
@@ -117,13 +118,15 @@ static void fail_job(struct fetch *fetch, struct job *job, int error)
                            run_finish(fetch->shared.run, job));
 }
 
-/* OpenSSL that was loaded before the fork is shared by the workers. Each would
- * else have it for itself: 0.5 MiB more, and some 4 ms of work. (That is so
- * where a redirect leads to https.) */
+/* A library that was loaded before the fork is shared by the workers. Each
+ * would else have it for itself: of OpenSSL 0.5 MiB more, and some 4 ms of
+ * work. (That is so where a redirect leads to https.) */
 static void prepare(struct fetch *fetch, const struct job *job)
 {
     if (strncasecmp(job->url, "https:", 6) == 0)
         tls_load(&fetch->shared.run->tls);
+    else if (strncasecmp(job->url, "postgresql:", 11) == 0)
+        database_load();
 }
 
 /* A worker cannot be made. True if the job may be tried again at once: the

@@ -3,6 +3,7 @@
 
 #include "blocking.h"
 #include "clock.h"
+#include "database.h"
 #include "frame.h"
 
 #include <errno.h>
@@ -235,6 +236,7 @@ void worker_main(const struct worker_setting *setting)
     trace_step(&w.blocking.lane, STEP_NONE);
     frame_free(&w.reader);
     free(w.strings);
+    database_settle();
     /* Not exit: what the parent had buffered, and its exit handlers, are not
      * ours to run a second time. */
     _exit(w.starved ? WORKER_STARVED : 0);

@@ -1,5 +1,5 @@
-"""The programs without the module for https, be it not built or not installed:
-https is unsupported, and says so."""
+"""The programs without the modules for https and for databases, be they not
+built or not installed: those URLs are unsupported, and say so."""
 
 import atexit
 import os
@@ -11,8 +11,9 @@ from harness import (MODELS, Server, Workplace, case, check, equal, expect,
 
 MODULE = "triptych-tls.so"
 
-# Where it is built, the programs go to a directory in which it is not.
-if os.path.exists(os.path.join(harness.BIN, MODULE)):
+# Where one is built, the programs go to a directory in which none is.
+if any(os.path.exists(os.path.join(harness.BIN, module))
+       for module in (MODULE, "triptych-database.so")):
     ALONE = Workplace()
     atexit.register(ALONE.__exit__)
     for name in MODELS:
@@ -34,6 +35,15 @@ def https_is_unsupported(model):
 
 
 @case
+def databases_are_unsupported(model):
+    r = run(model, "postgresql://u:secret@127.0.0.1/db?query=SELECT%201",
+            "postgresql://127.0.0.1/db", "file:///dev/null")
+    check("u:***@127.0.0.1" in r.err and "secret" not in r.err, r.err)
+    equal(r.err.count("triptych-database.so is not installed"), 1, r.err)
+    return expect(r, ["unsupported", "bad-url", "file-error"])
+
+
+@case
 def its_options_are_refused(model):
     for args in ["--cacert", "x"], ["--insecure"]:
         r = run(model, *args, "file:///dev/null", report=False)
@@ -46,6 +56,7 @@ def help_says_so(model):
     r = run(model, "--help", report=False)
     check(b"https is not installed" in r.out and b"--cacert" not in r.out,
           r.out)
+    check(b"postgresql is not installed" in r.out, r.out)
 
 
 if __name__ == "__main__":

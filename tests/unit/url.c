@@ -4,6 +4,8 @@
 #include "guard.h"
 #include "main.h"
 
+#include <stdio.h>
+
 /* 5.4.1 and 5.4.2, with the base of 5.4; strict where a choice is left. */
 static const struct {
     const char *reference;
@@ -107,6 +109,31 @@ static const struct {
     {"tcp://h:7", RESULT_OK, SCHEME_TCP, "h", "7", ""},
     {"tcp://h:7/100%", RESULT_OK, SCHEME_TCP, "h", "7", "100%"},
     {"udp://h:7/x", RESULT_OK, SCHEME_UDP, "h", "7", "x"},
+    {"postgresql://h/d?query=a%20b%26c+d", RESULT_OK, SCHEME_POSTGRESQL, "h",
+     "5432", "a b&c+d"},
+    {"PostgreSQL://u:p@H:1/d?query=%#f", RESULT_OK, SCHEME_POSTGRESQL, "h",
+     "1", "%"},
+    {"postgresql://u@[::1]:2/d?query=?query=", RESULT_OK, SCHEME_POSTGRESQL,
+     "::1", "2", "?query="},
+    {"postgresql://h/d", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d?", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d?query", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d?query=", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d?Query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d?query=x&y", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d?query=x%00", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d%00?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://u%00@h/d?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://u:%00@h/d?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://u@v@h/d?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://h/d/e?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql:///d?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql://@/d?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql:/h/d?query=x", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgresql:", RESULT_BAD_URL, 0, NULL, NULL, NULL},
+    {"postgres://h/d?query=x", RESULT_UNSUPPORTED, 0, NULL, NULL, NULL},
     {"file:///a%20b", RESULT_OK, SCHEME_FILE, "", "0", "/a b"},
     {"file:/a%20b", RESULT_OK, SCHEME_FILE, "", "0", "/a b"},
     {"File://LocalHost/a", RESULT_OK, SCHEME_FILE, "", "0", "/a"},
@@ -182,6 +209,93 @@ START_TEST(parses_urls)
 }
 END_TEST
 
+/* Each part's own text, decoded; NULL if it is not there. */
+static const struct {
+    const char *text;
+    const char *user;
+    const char *password;
+    const char *database;
+} logins[] = {
+    {"postgresql://h/d?query=x", NULL, NULL, "d"},
+    {"postgresql://@h/d?query=x", NULL, NULL, "d"},
+    {"postgresql://:@h/d?query=x", NULL, NULL, "d"},
+    {"postgresql://u@h/d?query=x", "u", NULL, "d"},
+    {"postgresql://u:@h/d?query=x", "u", NULL, "d"},
+    {"postgresql://:p@h/d?query=x", NULL, "p", "d"},
+    {"postgresql://u:p:q@h/%2F%64?query=x@y:z", "u", "p:q", "/d"},
+    {"postgresql://%75%3A:%40%2f%25@h/d%?query=x", "u:", "@/%", "d%"},
+};
+
+static void check_text(const char *got, const char *expected)
+{
+    if (expected == NULL)
+        ck_assert_ptr_null(got);
+    else
+        ck_assert_str_eq(got, expected);
+}
+
+START_TEST(takes_logins_apart)
+{
+    for (size_t i = 0; i < sizeof logins / sizeof *logins; i++) {
+        struct guard guard;
+        struct url url;
+        const char *cause;
+        size_t n = strlen(logins[i].text);
+        char *text = guard_copy(&guard, logins[i].text, n);
+        ck_assert_int_eq(url_parse(&url, text, n, &cause), RESULT_OK);
+        guard_free(&guard);
+        check_text(url.login->user, logins[i].user);
+        check_text(url.login->password, logins[i].password);
+        check_text(url.login->database, logins[i].database);
+        url_free(&url);
+    }
+}
+END_TEST
+
+/* What is shown of each; "": the whole of it. */
+static const struct {
+    const char *text;
+    const char *shown;
+} passwords[] = {
+    {"postgresql://u:p@h/d?query=x", "postgresql://u:***@h/d?query=x"},
+    {"PostGres://u:p@h", "PostGres://u:***@h"},
+    {"postgresql://:@h/d", "postgresql://:***@h/d"},
+    {"postgresql://:p@h/d", "postgresql://:***@h/d"},
+    {"postgresql:u:p@h", "postgresql:u:***@h"},
+    {"\x01 \"postgresql://u:p@h", "\x01 \"postgresql://u:***@h"},
+    {"postgresql://u:a/b?c#d@e@h/d?query=@", "postgresql://u:***@h/d?query=@"},
+    {"postgresql://u:a?query=b@h/d?query=@", "postgresql://u:***@h/d?query=@"},
+    {"postgresql://u:a@b", "postgresql://u:***@b"},
+    {"postgresql://u@h:1/d?query=x", ""},
+    {"postgresql://h:1/d?query='a@b'", ""},
+    {"postgresql://h/d?query=a:b", ""},
+    {"postgresql:", ""},
+    {"postgresql", ""},
+    {"postgresqls://u:p@h", ""},
+    {"http://u:p@h/", ""},
+    {"//", ""},
+    {"", ""},
+};
+
+START_TEST(hides_passwords)
+{
+    for (size_t i = 0; i < sizeof passwords / sizeof *passwords; i++) {
+        struct guard guard;
+        char shown[100];
+        size_t length;
+        const char *text = passwords[i].text;
+        int n = (int)strlen(text);
+        char *copy = guard_copy(&guard, text, (size_t)n);
+        int at = (int)url_password(copy, (size_t)n, &length);
+        guard_free(&guard);
+        snprintf(shown, sizeof shown, "%.*s%s%s", at, text,
+                 at < n ? "***" : "", text + at + length);
+        ck_assert_str_eq(
+            shown, passwords[i].shown[0] != '\0' ? passwords[i].shown : text);
+    }
+}
+END_TEST
+
 START_TEST(takes_nul_in_text_only)
 {
     struct url url;
@@ -203,8 +317,7 @@ START_TEST(refuses_overlong_ones)
     const char *cause;
     memset(text, 'x', sizeof text);
     memcpy(text, "http://h/", 9);
-    ck_assert_int_eq(url_parse(&url, text, URL_LIMIT, &cause),
-                     RESULT_BAD_URL);
+    ck_assert_int_eq(url_parse(&url, text, URL_LIMIT, &cause), RESULT_BAD_URL);
     ck_assert_int_eq(url_parse(&url, text, URL_LIMIT - 1, &cause), RESULT_OK);
     url_free(&url);
 }
@@ -247,6 +360,8 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, resolves_references);
     tcase_add_test(tc, merges_with_an_empty_path);
     tcase_add_test(tc, parses_urls);
+    tcase_add_test(tc, takes_logins_apart);
+    tcase_add_test(tc, hides_passwords);
     tcase_add_test(tc, takes_nul_in_text_only);
     tcase_add_test(tc, refuses_overlong_ones);
     tcase_add_test(tc, prints_the_host_field);

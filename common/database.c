@@ -1,0 +1,436 @@
+/* database: a query to a PostgreSQL server, over libpq: the module, but for
+ * what is cancelled. See database.h and database_module.h. */
+#include "database_module.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <libpq-fe.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* What libpq says that means one thing or another. */
+#define SAYS_CLOSED "server closed the connection unexpectedly"
+#define SAYS_EOF    "EOF detected"
+#define SAYS_MEMORY "out of memory"
+#define SAYS_TLS    "SSL error"
+
+struct database {
+    PGconn *connection;
+    bool dialled; /* it was waited for once */
+    bool asked;   /* a query was sent ... */
+    bool is_over; /* ... and no more comes of it, because of ... */
+    int error;    /* ... this; 0: the result is complete */
+
+    PGresult *row; /* being written, from ... */
+    int column;    /* ... here ... */
+    size_t at;     /* ... on; NULL: none */
+
+    char words[120]; /* of what has failed */
+};
+
+/* --- What has failed ---------------------------------------------------- */
+
+/* Keeps what the server said, in one line, with nothing in it that could draw
+ * on a terminal; and without the password, should the server repeat it. */
+static void keep_words(struct database *db, const char *state,
+                       const char *text)
+{
+    const char *password = PQpass(db->connection);
+    size_t length = strcspn(text, "\n");
+    if (password != NULL && password[0] != '\0' &&
+        memmem(text, length, password, strlen(password)) != NULL) {
+        text = "(the server's words have the password in them)";
+        length = strlen(text);
+    }
+    snprintf(db->words, sizeof db->words, "%s%s%.*s", state,
+             state[0] != '\0' ? ": " : "", (int)length, text);
+    for (char *c = db->words; *c != '\0'; c++) {
+        if (iscntrl((unsigned char)*c))
+            *c = ' ';
+    }
+}
+
+/* The server has said what is wrong, under a code (SQLSTATE; PostgreSQL's
+ * manual, appendix A). Most codes are about the query, or who asks; some say
+ * that the server stops, or takes no more. */
+static int refused(struct database *db, const char *state, const char *text)
+{
+    static const char *const stops[] = {"57P01", "57P02", "57P05"};
+    static const char *const takes_none[] = {"57P03", "53300"};
+    keep_words(db, state, text);
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+        if (strcmp(state, stops[i]) == 0)
+            return -DATABASE_CUT;
+    }
+    for (size_t i = 0; i < sizeof takes_none / sizeof *takes_none; i++) {
+        if (strcmp(state, takes_none[i]) == 0)
+            return -ECONNREFUSED;
+    }
+    return -DATABASE_REFUSED;
+}
+
+/* A code and what follows it, in words of libpq such as "FATAL:  28P01: no".
+ * NULL: there is none. */
+static const char *find_state(const char *text, char state[6])
+{
+    for (; (text = strstr(text, ":  ")) != NULL; text += 3) {
+        size_t n = strspn(text + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        if (n == 5 && text[8] == ':' && text[9] == ' ') {
+            memcpy(state, text + 3, 5);
+            state[5] = '\0';
+            return text + 10;
+        }
+    }
+    return NULL;
+}
+
+/* libpq says in words alone why it has failed, also where the system had told
+ * it by an errno: which? 0: none. (The words are the same ones, for nobody
+ * sets a locale here.) */
+static int errno_in(const char *text)
+{
+    static const int errors[] = {
+        ECONNREFUSED, ECONNRESET, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH,
+        EMFILE,       ENFILE,     ENOMEM,    ENOBUFS,     EADDRNOTAVAIL,
+        ENETDOWN,     EPIPE,      EACCES,    EPERM,       EAFNOSUPPORT};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        if (strstr(text, strerror(errors[i])) != NULL)
+            return errors[i];
+    }
+    return 0;
+}
+
+/* A call of libpq has failed. A negative errno, perhaps with words. */
+static int failure(struct database *db)
+{
+    char state[6];
+    const char *text = PQerrorMessage(db->connection);
+    const char *said = find_state(text, state);
+    if (said != NULL)
+        return refused(db, state, said);
+    int error = errno_in(text);
+    if (error != 0)
+        return -error;
+    if (strstr(text, SAYS_CLOSED) != NULL || strstr(text, SAYS_EOF) != NULL)
+        return -DATABASE_CUT;
+    if (strstr(text, SAYS_MEMORY) != NULL)
+        return -ENOMEM;
+    /* 'connection to server at "::1", port 5432 failed: ' comes first. */
+    const char *behind = strstr(text, " failed: ");
+    keep_words(db, "", behind != NULL ? behind + 9 : text);
+    if (PQconnectionNeedsPassword(db->connection))
+        return -DATABASE_REFUSED;
+    return strstr(text, SAYS_TLS) != NULL ? -DATABASE_TLS : -DATABASE_BROKEN;
+}
+
+/* Is there an error on the socket? 0 or a negative errno. libpq would say of a
+ * reset what it says of an end. */
+static int socket_error(const struct database *db)
+{
+    char byte;
+    if (recv(PQsocket(db->connection), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >=
+            0 ||
+        errno == EAGAIN || errno == EINTR)
+        return 0;
+    return -errno;
+}
+
+static const char *cause_of(const struct database *db, int error)
+{
+    switch (error) {
+    case DATABASE_REFUSED:
+    case DATABASE_BROKEN:
+    case DATABASE_TLS:
+        return db->words;
+    case DATABASE_COPY:
+        return "COPY is no query (SELECT says the same)";
+    case DATABASE_CUT:
+        return "the server closed the connection";
+    case ECONNREFUSED:
+        if (db->words[0] != '\0') /* by the server, not by its system */
+            return "the server takes no connections just now";
+        return strerror(error);
+    default:
+        return strerror(error);
+    }
+}
+
+/* --- Connecting --------------------------------------------------------- */
+
+/* libpq would print what a server remarks. */
+static void ignore_notice(void *arg, const PGresult *notice)
+{
+    (void)arg;
+    (void)notice;
+}
+
+static int begin(const struct url *url, const struct addrinfo *address,
+                 struct database **out)
+{
+    char numeric[64];
+    const struct url_login *login = url->login;
+    /* A value that is NULL is as if it was not there. */
+    const char *const keywords[] = {
+        "host",     "hostaddr", "port",       "user",
+        "password", "dbname",   "gssencmode", "fallback_application_name",
+        NULL};
+    const char *const values[] = {
+        url->host,       numeric,   url->port,  login->user, login->password,
+        login->database, "disable", "triptych", NULL};
+    if (getnameinfo(address->ai_addr, address->ai_addrlen, numeric,
+                    sizeof numeric, NULL, 0, NI_NUMERICHOST) != 0)
+        return -ENOMEM;
+    struct database *db = calloc(1, sizeof *db);
+    if (db == NULL)
+        return -ENOMEM;
+    db->connection = PQconnectStartParams(keywords, values, 0);
+    if (db->connection == NULL) {
+        free(db);
+        return -ENOMEM;
+    }
+    (void)PQsetNoticeReceiver(db->connection, ignore_notice, NULL);
+    /* Only so do its words have the code in them. */
+    (void)PQsetErrorVerbosity(db->connection, PQERRORS_VERBOSE);
+    *out = db;
+    return 0;
+}
+
+static int socket_of(const struct database *db)
+{
+    return PQsocket(db->connection);
+}
+
+static int go_on_connecting(struct database *db, short *events)
+{
+    if (PQstatus(db->connection) == CONNECTION_BAD)
+        return failure(db);
+    int error = socket_error(db);
+    if (error != 0)
+        return error;
+    PostgresPollingStatusType waits = PGRES_POLLING_WRITING;
+    if (db->dialled)
+        waits = PQconnectPoll(db->connection);
+    db->dialled = true;
+    switch (waits) {
+    case PGRES_POLLING_OK:
+        return PQsetnonblocking(db->connection, 1) == 0 ? 0 : failure(db);
+    case PGRES_POLLING_READING:
+        *events = POLLIN;
+        return -EAGAIN;
+    case PGRES_POLLING_WRITING:
+        *events = POLLOUT;
+        return -EAGAIN;
+    default:
+        return failure(db);
+    }
+}
+
+/* --- The query ---------------------------------------------------------- */
+
+/* No more comes. */
+static int be_over(struct database *db, int error)
+{
+    db->is_over = true;
+    db->error = error;
+    return error;
+}
+
+static void ask(struct database *db, const char *query, size_t n)
+{
+    char *text = strndup(query, n);
+    int error = text == NULL ? -ENOMEM : 0;
+    db->asked = true;
+    /* Unlike PQsendQuery this takes one query, not several. */
+    if (error == 0 && (PQsendQueryParams(db->connection, text, 0, NULL, NULL,
+                                         NULL, NULL, 0) != 1 ||
+                       PQsetSingleRowMode(db->connection) != 1))
+        error = failure(db);
+    if (error != 0)
+        (void)be_over(db, error);
+    free(text);
+}
+
+/* Reads once. libpq may leave a part of a TLS record with OpenSSL, where poll
+ * does not see it. */
+static int consume(struct database *db)
+{
+    struct ssl_st *tls = PQsslStruct(db->connection, "OpenSSL");
+    do {
+        int error = socket_error(db);
+        if (error != 0)
+            return error;
+        if (PQconsumeInput(db->connection) != 1)
+            return failure(db);
+    } while (tls != NULL && SSL_has_pending(tls) && PQisBusy(db->connection));
+    return 0;
+}
+
+/* Is there a result to be had without waiting? 0; -EAGAIN; or another negative
+ * errno. */
+static int receive(struct database *db, short *events)
+{
+    int left = PQflush(db->connection);
+    *events = left == 1 ? POLLIN | POLLOUT : POLLIN;
+    if (left < 0)
+        return failure(db);
+    if (!PQisBusy(db->connection))
+        return 0;
+    int error = consume(db);
+    if (error == 0 && PQisBusy(db->connection))
+        error = -EAGAIN;
+    return error;
+}
+
+/* The server has refused the query, or the connection is lost within it. */
+static int result_failure(struct database *db, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    return state != NULL && text != NULL ? refused(db, state, text)
+                                         : failure(db);
+}
+
+/* Has a row to write in db->row. 1; 0: there is none any more; -EAGAIN; or
+ * another negative errno. */
+static int next_row(struct database *db, short *events)
+{
+    while (!db->is_over) {
+        int error = receive(db, events);
+        if (error == -EAGAIN)
+            return error;
+        if (error != 0)
+            return be_over(db, error);
+        PGresult *result = PQgetResult(db->connection);
+        if (result == NULL)
+            return be_over(db, 0);
+        switch (PQresultStatus(result)) {
+        case PGRES_SINGLE_TUPLE:
+            db->row = result;
+            db->column = 0;
+            db->at = 0;
+            return 1;
+        case PGRES_TUPLES_OK: /* the end, which has no row in it */
+        case PGRES_COMMAND_OK:
+        case PGRES_EMPTY_QUERY:
+            break;
+        case PGRES_COPY_IN:
+        case PGRES_COPY_OUT:
+        case PGRES_COPY_BOTH:
+            (void)be_over(db, -DATABASE_COPY);
+            break;
+        default:
+            (void)be_over(db, result_failure(db, result));
+        }
+        PQclear(result);
+    }
+    return db->error;
+}
+
+/* --- Rows as text ------------------------------------------------------- */
+
+/* What stands behind the backslash in this byte's place, by the rules of COPY
+ * (PostgreSQL's manual, COPY, "Text Format"); 0: the byte stands for itself. */
+static char escape_of(char c)
+{
+    switch (c) {
+    case '\\':
+        return '\\';
+    case '\b':
+        return 'b';
+    case '\f':
+        return 'f';
+    case '\n':
+        return 'n';
+    case '\r':
+        return 'r';
+    case '\t':
+        return 't';
+    case '\v':
+        return 'v';
+    default:
+        return 0;
+    }
+}
+
+/* Writes as much of one column's value as there is room for. */
+static size_t write_value(struct database *db, char *p, size_t n)
+{
+    const char *value = PQgetvalue(db->row, 0, db->column);
+    size_t length = (size_t)PQgetlength(db->row, 0, db->column);
+    size_t used = 0;
+    bool is_null = PQgetisnull(db->row, 0, db->column) == 1;
+    if (is_null) {
+        value = "\\N";
+        length = 2;
+    }
+    for (; db->at < length && n - used >= 2; db->at++) {
+        char c = value[db->at];
+        char escape = is_null ? 0 : escape_of(c);
+        if (escape != 0)
+            p[used++] = '\\';
+        p[used++] = escape != 0 ? escape : c;
+    }
+    return used;
+}
+
+/* Writes as much of the row as there is room for, and is done with it when
+ * that is all. */
+static size_t write_row(struct database *db, char *p, size_t n)
+{
+    size_t used = 0;
+    int columns = PQnfields(db->row);
+    while (db->column < columns) {
+        used += write_value(db, p + used, n - used);
+        if (n - used < 2) /* that may have been all of it, or not */
+            return used;
+        db->at = 0;
+        db->column++;
+        if (db->column < columns)
+            p[used++] = '\t';
+    }
+    if (n - used < 1)
+        return used;
+    p[used++] = '\n';
+    PQclear(db->row);
+    db->row = NULL;
+    return used;
+}
+
+static ssize_t read_rows(struct database *db, char *p, size_t n, short *events)
+{
+    size_t used = 0;
+    int got = 1;
+    while (n - used >= 2 &&
+           (db->row != NULL || (got = next_row(db, events)) > 0))
+        used += write_row(db, p + used, n - used);
+    return used > 0 ? (ssize_t)used : got;
+}
+
+/* --- The end ------------------------------------------------------------ */
+
+static void end(struct database *db)
+{
+    PGcancel *left = NULL;
+    if (db->asked && !db->is_over)
+        left = PQgetCancel(db->connection);
+    PQclear(db->row);
+    PQfinish(db->connection); /* it tells the server, if that is at once */
+    free(db);
+    database_cancel(left);
+}
+
+const struct database_module triptych_database_module = {
+    .version = TRIPTYCH_VERSION,
+    .begin = begin,
+    .fd = socket_of,
+    .connect = go_on_connecting,
+    .ask = ask,
+    .read = read_rows,
+    .cause = cause_of,
+    .end = end,
+    .settle = database_cancels_settle,
+};
