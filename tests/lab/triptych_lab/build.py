@@ -226,7 +226,9 @@ rule link
         return out
 
     def room(self, build):
-        """The rest of the lab's rooms, as shipped."""
+        """The rest of the lab's rooms, as shipped. It is not explored, so the
+        explorer's programs have the objects of the plain ones."""
+        build = "dev" if build == "explore" else build
         out = []
         for room in self.lab.rooms:
             for path in sorted((self.root / room).glob("*.c")):
@@ -362,12 +364,14 @@ def needed(lab, tests):
     return wanted
 
 
-def make(tree, lab, tests=None):
+def make(tree, lab, tests=None, plain_too=True):
     """Builds what tests need with what is graded, within limits: a source can
     ask a compiler for anything. What cannot be built is missing then; the
-    messages are returned."""
+    messages are returned. The plain objects, which before_main looks at, are
+    built as well, or not."""
     wanted = needed(lab, tests)
-    graded = {f"obj/{one}/graded.o" for one in {*wanted, "dev"} if one}
+    graded = {f"obj/{one}/graded.o"
+              for one in {*wanted, *(["dev"] if plain_too else [])} if one}
     for old in (*tree.glob("bin/*"), *tree.glob("obj/*/graded.o*")):
         if f"obj/{old.parent.name}/graded.o" in graded or \
                 old.parent.name == "bin":

@@ -3,6 +3,7 @@
 import argparse
 import functools
 import os
+import random
 import signal
 import sys
 import tempfile
@@ -104,6 +105,10 @@ def parser():
     one.add_argument("--quick", action="store_true",
                      help="each mistake against its own test only, each attack "
                      "against those that it names")
+    one.add_argument("--sample", action="store_true",
+                     help="half of the mistakes, chosen by --seed")
+    one.add_argument("--seed", type=int, metavar="N",
+                     help="what the sample is chosen by; printed")
     one.add_argument("--write", metavar="FILE", type=Path,
                      help="write the table, as Markdown")
     one.add_argument("--times", type=int, default=1, metavar="N",
@@ -327,7 +332,12 @@ def show_row(row):
 def do_matrix(arguments):
     if arguments.times > 1:
         return many_times(arguments)
-    rows = matrix.matrix(arguments.labs, arguments.quick, show_row)
+    seed = None
+    if arguments.sample:
+        seed = arguments.seed if arguments.seed is not None \
+            else random.randrange(1 << 16)
+        say(f"half of the mistakes: --sample --seed {seed}")
+    rows = matrix.matrix(arguments.labs, arguments.quick, show_row, seed=seed)
     if arguments.write:
         arguments.write.write_text(matrix.as_markdown(rows))
     wrong = [r for r in rows if r.wrong]

@@ -141,18 +141,19 @@ class Bench:
     def __exit__(self, *_):
         self.close()
 
-    def put(self, files, tests=None):
+    def put(self, files, tests=None, ours=False):
         """Takes in what is graded, for the rest what the bench was made with,
         and builds what the tests need, or all: what could not be built, as a
-        text."""
+        text. What is `ours` is not searched for code that runs before main,
+        which would take one more build."""
         work = self.tree / "work"
         build.copy_changed({**self.rest, **files}, work)
         wrong = headers.looked_at(self.tree, self.lab, self.original)
         if wrong:
             build.forget_reference(self.tree)
             return wrong
-        messages = build.make(self.tree, self.lab, tests)
-        return messages + before_main(self.tree, self.lab)
+        messages = build.make(self.tree, self.lab, tests, not ours)
+        return messages + ("" if ours else before_main(self.tree, self.lab))
 
     def run(self, test):
         """One test: a Result."""
@@ -255,17 +256,18 @@ def without_its_file(result, lab, missing):
         result.look = "what was handed in, and under which names"
 
 
-def grade(bench, files, missing=None, tests=None, progress=None, said=()):
+def grade(bench, files, missing=None, tests=None, progress=None, said=(),
+          ours=False):
     """All tests against some files: Grades. `missing` is what was not handed
     in, with the reason. `progress` is called with them after every test, so
     that nothing is lost if we are ended. A test outside `tests` does not
-    count."""
+    count. `ours`: see Bench.put."""
     missing = missing or {}
     lab = bench.lab
     grades = new_grades(lab, tests)
     grades.stubs = stubs(files, lab)
     grades.note = missing_note(missing, said)
-    messages = bench.put(files, tests)
+    messages = bench.put(files, tests, ours)
     if messages:
         grades.note += ("\n" if grades.note else "") + messages
     begun = time.monotonic()
