@@ -216,7 +216,7 @@ static void send_upload(struct request *r)
 
 static void send_datagram(struct request *r, const char *p, size_t n)
 {
-    int error = connection_send_datagram(r->connection, p, n);
+    int error = connection_send(r->connection, p, n);
     if (error == 0)
         exchange_sent(r->x, n);
     else
