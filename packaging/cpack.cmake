@@ -45,10 +45,11 @@ parallel, and write the bodies whole and in order, or to files, in bounded
 memory: a consumer that stops reading stops the servers.
 .
 With them come a practice server that is slow, broken or silent as a URL asks,
-and programs that show, race and measure the three."
+and programs that show, race and measure the three, and one that spreads a list
+over many machines by Slurm."
   PACKAGE_SHLIBDEPS ON
   PACKAGE_RECOMMENDS "ca-certificates, python3"
-  PACKAGE_SUGGESTS "triptych-lab, gnuplot-nox, curl, wrk, nginx, aria2, wget2, \
+  PACKAGE_SUGGESTS "triptych-lab, slurm-client, gnuplot-nox, curl, wrk, nginx, aria2, wget2, \
 nghttp2-client, strace, python3-aiohttp")
 
 package(triptych-lab education

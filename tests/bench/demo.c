@@ -204,8 +204,9 @@ static int usage(FILE *out, int status)
                  "Races the four fetchers of DIRECTORY against the practice "
                  "server, which is the\nprogram ORIGIN; without them, those "
                  "beside this program.\n\n"
-                 "  --help     print this help\n"
-                 "  --version  print the version\n");
+                 "  --list URL  print the list, as for the server at URL\n"
+                 "  --help      print this help\n"
+                 "  --version   print the version\n");
     return status;
 }
 
@@ -218,6 +219,11 @@ int main(int argc, char **argv)
         return usage(stdout, 0);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return puts("triptych-demo " TRIPTYCH_VERSION) >= 0 ? 0 : 3;
+    if (argc == 3 && strcmp(argv[1], "--list") == 0) {
+        struct list list = {stdout, argv[2]};
+        (void)for_each_request(write_line, &list);
+        return fflush(stdout) == 0 ? 0 : 3;
+    }
     if ((argc != 1 && argc != 3) || (argc == 3 && argv[1][0] == '-'))
         return usage(stderr, 2);
     beside_find(directory, tools);

@@ -21,4 +21,4 @@ _triptych_tools()
 }
 
 complete -o filenames -F _triptych_tools triptych-origin triptych-bench \
-    triptych-race triptych-demo triptych-drain
+    triptych-race triptych-demo triptych-drain triptych-cluster

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -33,6 +34,7 @@ struct settings {
     const char *address;
     unsigned ports[3]; /* http, tcp, udp; 0: any free one */
     unsigned workers;
+    int log;
     bool quiet;
 };
 
@@ -46,6 +48,7 @@ static const char help[] =
     "  -u, --udp-port N    UDP echo port (0)\n"
     "  -a, --address A     IPv4 or IPv6 address to listen on (127.0.0.1)\n"
     "  -w, --workers N     processes that share the work (1)\n"
+    "  -l, --log FILE      add a line to FILE for each request\n"
     "  -q, --quiet         do not print the addresses\n"
     "  -h, --help          print this help\n"
     "  -V, --version       print the version\n\n"
@@ -92,6 +95,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
         {"udp-port", required_argument, NULL, 'u'},
         {"address", required_argument, NULL, 'a'},
         {"workers", required_argument, NULL, 'w'},
+        {"log", required_argument, NULL, 'l'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -100,7 +104,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
     bool good = true;
     int code;
     while (good &&
-           (code = getopt_long(argc, argv, "p:t:u:a:w:qhV", longs, NULL)) !=
+           (code = getopt_long(argc, argv, "p:t:u:a:w:l:qhV", longs, NULL)) !=
                -1) {
         switch (code) {
         case 'p':
@@ -118,6 +122,11 @@ static int read_options(struct settings *settings, int argc, char **argv)
         case 'w':
             good = read_unsigned(optarg, WORKERS_MOST, &settings->workers) &&
                    settings->workers > 0;
+            break;
+        case 'l':
+            settings->log = open(
+                optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+            good = settings->log != -1;
             break;
         case 'q':
             settings->quiet = true;
@@ -240,12 +249,12 @@ static struct event_base *new_base(void)
 }
 
 static int serve(const int fds[3], unsigned port,
-                 struct statistics *statistics)
+                 struct statistics *statistics, int log)
 {
     struct event_base *base = new_base();
     if (base == NULL)
         return 3;
-    struct server server = {base, statistics, port};
+    struct server server = {base, statistics, port, log};
     unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
     struct evconnlistener *http =
         evconnlistener_new(base, on_http, &server, flags, 0, fds[0]);
@@ -309,7 +318,8 @@ int main(int argc, char **argv)
 {
     struct settings settings = {.address = "127.0.0.1",
                                 .ports = {8080, 0, 0},
-                                .workers = 1};
+                                .workers = 1,
+                                .log = -1};
     int fds[WORKERS_MOST][3];
     int status = read_options(&settings, argc, argv);
     if (status != -1)
@@ -338,11 +348,11 @@ int main(int argc, char **argv)
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent)
             _exit(0);
-        _exit(serve(fds[i], settings.ports[0], statistics));
+        _exit(serve(fds[i], settings.ports[0], statistics, settings.log));
     }
     if (!settings.quiet)
         print_addresses(&settings);
-    status = serve(fds[0], settings.ports[0], statistics);
+    status = serve(fds[0], settings.ports[0], statistics, settings.log);
     /* The workers die with us (PR_SET_PDEATHSIG). */
     return status;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <linux/sockios.h>
@@ -670,6 +671,19 @@ static bool take_head(struct client *c, unsigned status)
     return true;
 }
 
+/* The request's line, in one call: several processes may write. */
+static void log_request(const struct server *server, const char *head,
+                        size_t n)
+{
+    struct iovec parts[] = {{(void *)head, 0}, {"\n", 1}};
+    const char *end = memchr(head, '\r', n);
+    if (server->log == -1 || end == NULL)
+        return;
+    parts[0].iov_len = (size_t)(end - head);
+    if (writev(server->log, parts, 2) == -1)
+        perror("triptych-origin: the log");
+}
+
 /* Looks for a whole head in the input. True if there was one. */
 static bool find_head(struct client *c)
 {
@@ -683,6 +697,8 @@ static bool find_head(struct client *c)
     size_t n = (size_t)end.pos + 4;
     const char *head = (const char *)evbuffer_pullup(input, (ssize_t)n);
     unsigned status = head != NULL ? request_parse(&c->request, head, n) : 400;
+    if (head != NULL)
+        log_request(c->server, head, n);
     evbuffer_drain(input, n);
     return take_head(c, status);
 }

@@ -32,6 +32,7 @@ struct server {
     struct event_base *base;
     struct statistics *statistics;
     unsigned http_port;
+    int log; /* a line for each request; or -1 */
 };
 
 /* Takes a connected socket over, to speak HTTP, or to echo. */

@@ -1,0 +1,352 @@
+"""triptych-cluster, with a real Slurm of three machines: see slurm.py. A list
+of a hundred URLs is in three shards. In the midst of each are gates, as many
+as a fetcher has requests in flight: the practice server answers those when the
+test has it do so. A shard waits there until then, so that what is whole when
+something is killed does not hang on luck."""
+
+import collections
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, TESTS)
+
+import slurm  # noqa: E402
+from runner import check, run_cases  # noqa: E402
+from slurm import until  # noqa: E402
+
+BIN = os.environ["TRIPTYCH_BIN"]
+TOOL = os.path.join(BIN, "tests/triptych-cluster")
+COUNT, SHARDS, JOBS, FIRST_GATE = 100, 3, 4, 12
+SIZES = [i * 397 for i in range(COUNT)]
+STARTS = [-(-k * COUNT // SHARDS) for k in range(SHARDS)]  # rounded up
+GATES = {start + FIRST_GATE + j: k
+         for k, start in enumerate(STARTS) for j in range(JOBS)}
+CLUSTER = None  # a Slurm for all cases
+
+
+class Server:
+    """The practice server, and what it was asked for."""
+
+    def __init__(self, directory, port=0, name="log"):
+        self.log = os.path.join(directory, name)
+        self.process = subprocess.Popen(
+            [os.path.join(BIN, "tests/triptych-origin"), "-p", str(port),
+             "--log", self.log], stdout=subprocess.PIPE, text=True)
+        self.at = self.process.stdout.readline().strip()
+        self.open = set()
+        self.ended = threading.Event()
+        self.opener = threading.Thread(target=self.keep_open)
+
+    def __enter__(self):
+        self.opener.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.opener.join()
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def asked(self):
+        """How often for each target."""
+        with open(self.log, encoding="ascii") as file:
+            return collections.Counter(
+                line.split()[1] for line in file if "opener" not in line)
+
+    def keep_open(self):
+        """Gates let requests through by groups of five: a group for each, and
+        again."""
+        port = int(self.at.rsplit(":", 1)[1].strip("/"))
+        while not self.ended.wait(0.1):
+            for key in list(self.open):
+                for _ in range(JOBS + 1):
+                    with socket.create_connection(("127.0.0.1", port)) as s:
+                        s.sendall(b"GET /bytes/0?opener&barrier=%d&key=%d "
+                                  b"HTTP/1.1\r\nHost: a\r\n\r\n"
+                                  % (JOBS + 1, key))
+
+
+def target(i):
+    gate = f"&barrier={JOBS + 1}&key={GATES[i]}" if i in GATES else ""
+    return f"/bytes/{SIZES[i]}?seed={i}{gate}"
+
+
+class Run:
+    """A list, its server, and calls of triptych-cluster."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.server = Server(directory)
+        self.list = os.path.join(directory, "list")
+        self.run = self.list + ".cluster"
+        self.calls = 0
+
+    def __enter__(self):
+        self.server.__enter__()
+        with open(self.list, "w", encoding="ascii") as file:
+            for i in range(COUNT):
+                file.write(self.server.at.rstrip("/") + target(i) + "\n")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["scancel", "--me"], env=CLUSTER.environment,
+                       check=False)
+        self.server.__exit__()
+
+    def start(self, *options, shards=("-n", str(SHARDS))):
+        self.calls += 1
+        self.said = os.path.join(self.directory, f"said.{self.calls}")
+        with open(self.said, "wb") as said:
+            return subprocess.Popen(
+                [TOOL, "-i", self.list, *shards, "-o",
+                 os.path.join(self.directory, "whole"), "-r",
+                 os.path.join(self.directory, "report"), "-f",
+                 os.path.join(BIN, "fetch-evloop"), *options, "--", "-j",
+                 str(JOBS)], stderr=said, stdout=subprocess.DEVNULL,
+                env=CLUSTER.environment)
+
+    def wait(self, process, status=0):
+        got = process.wait(slurm.PATIENCE * 2)
+        check(got == status, f"{got}, not {status}: {self.words()}")
+
+    def words(self):
+        with open(self.said, encoding="utf-8") as file:
+            return file.read()
+
+    def whole_now(self):
+        bodies = os.path.join(self.run, "bodies")
+        return {int(name) for name in os.listdir(bodies)
+                if not name.startswith(".")}
+
+    def wait_at_the_gates(self):
+        """All shards are there: what is before a gate is whole."""
+        before = {start + i for start in STARTS for i in range(FIRST_GATE)}
+        until(lambda: os.path.exists(self.run + "/bodies") and
+              self.whole_now() == before and
+              all(self.server.asked()[target(i)] for i in GATES),
+              "all shards at their gates")
+        return before
+
+    def machine_of(self, shard):
+        with open(f"{self.run}/rounds/1/node.{shard}",
+                  encoding="ascii") as file:
+            return file.read().strip()
+
+    def expect_whole(self, known=()):
+        """The bytes of one machine; what was whole before was asked for
+        once."""
+        whole = one_machine(self.directory)
+        with open(os.path.join(self.directory, "whole"), "rb") as file:
+            got = file.read()
+        check(got == whole, f"{len(got)} bytes of {len(whole)}")
+        asked = self.server.asked()
+        check(set(asked) == {target(i) for i in range(COUNT)}, "other targets")
+        twice = [i for i in known if asked[target(i)] != 1]
+        check(not twice, f"fetched twice: {twice}")
+
+    def rows(self):
+        with open(os.path.join(self.directory, "report"),
+                  encoding="ascii") as file:
+            return [line.rstrip("\n").split("\t") for line in file]
+
+
+def one_machine(directory):
+    """The same bodies, without gates."""
+    with Server(directory, name="log-of-one") as server:
+        name = os.path.join(directory, "list-of-one")
+        with open(name, "w", encoding="ascii") as file:
+            for i in range(COUNT):
+                file.write(f"{server.at}bytes/{SIZES[i]}?seed={i}\n")
+        return subprocess.run([os.path.join(BIN, "fetch-threads"), "-q", "-i",
+                               name], capture_output=True, check=True).stdout
+
+
+def case_three_machines(directory):
+    """The bytes and the report of one; each URL is asked for once."""
+    with Run(directory) as r:
+        process = r.start()
+        r.wait_at_the_gates()
+        r.server.open |= set(range(SHARDS))
+        r.wait(process)
+        r.expect_whole(range(COUNT))
+        header, *rows = r.rows()
+        check(header[0] == "id" and len(header) == 14, f"{header}")
+        check([row[0] for row in rows] == [str(i) for i in range(COUNT)],
+              "ids")
+        for i, row in enumerate(rows):
+            check(row[1].endswith(target(i)) and
+                  row[2:5] == ["ok", "200", str(SIZES[i])] and len(row) == 14,
+                  f"{row}")
+        table = re.findall(r"^(n\d) +(\d+) +(\d+) +0 +(\d+)$", r.words(),
+                           re.MULTILINE)
+        check([row[0] for row in table] == CLUSTER.names, r.words())
+        check(sum(int(row[2]) for row in table) == COUNT, r.words())
+        check(sum(int(row[3]) for row in table) == sum(SIZES), r.words())
+        # Once more: nothing is left to be done.
+        r.wait(r.start())
+        r.expect_whole(range(COUNT))
+
+
+def case_a_machine_dies(directory):
+    with Run(directory) as r:
+        process = r.start()
+        known = r.wait_at_the_gates()
+        machine = r.machine_of(2)
+        CLUSTER.pull_the_plug(machine)
+        try:
+            r.server.open |= set(range(SHARDS))
+            r.wait(process)
+            r.expect_whole(known)
+            check("1 not brought to its end" in r.words(), r.words())
+            rows = r.rows()[1:]
+            check(all(row[2] == "ok" and row[4] == str(SIZES[i])
+                      for i, row in enumerate(rows)), f"{rows}")
+        finally:
+            CLUSTER.boot(machine)
+            CLUSTER.wait_for(CLUSTER.names, "idle")
+
+
+def case_a_step_dies(directory):
+    """One fetcher is killed, and one task of the array."""
+    with Run(directory) as r:
+        process = r.start()
+        known = r.wait_at_the_gates()
+        pids = [pid for pid in os.listdir("/proc") if pid.isdigit() and
+                b"rounds/1/list.2" in words_of(pid) and
+                b"fetch-evloop" in words_of(pid).split(b"\0")[0]]
+        check(len(pids) == 1, f"{pids}")
+        os.kill(int(pids[0]), signal.SIGKILL)
+        job = slurm.run("squeue", "-h", "-o", "%F",
+                        env=CLUSTER.environment).split()[0]
+        slurm.run("scancel", f"{job}_3", env=CLUSTER.environment)
+        r.server.open |= set(range(SHARDS))
+        r.wait(process)
+        r.expect_whole(known)
+
+
+def words_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def case_interrupted(directory):
+    """Ctrl-C stops the job; the next call goes on."""
+    with Run(directory) as r:
+        process = r.start()
+        known = r.wait_at_the_gates()
+        process.send_signal(signal.SIGINT)
+        r.wait(process, 130)
+        check(slurm.run("squeue", "-h", env=CLUSTER.environment) == "",
+              "the job is still there")
+        check(known == r.whole_now(), "files went, or came")
+        check("64 of 100 are left" in r.words(), r.words())
+        r.server.open |= set(range(SHARDS))
+        r.wait(r.start())
+        r.expect_whole(known)
+
+
+def case_killed(directory):
+    """The job goes on, and the next call follows it: nothing is done twice."""
+    with Run(directory) as r:
+        process = r.start()
+        r.wait_at_the_gates()
+        process.kill()
+        process.wait()
+        process = r.start()
+        r.server.open |= set(range(SHARDS))
+        r.wait(process)
+        r.expect_whole(range(COUNT))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def case_retry_failed(directory):
+    """What has failed is tried again when that is asked for, and nothing
+    else."""
+    port = free_port()
+    with Run(directory) as r:
+        at = r.server.at
+        with open(r.list, "w", encoding="utf-8", newline="") as file:
+            file.write("\ufeff# a comment\r\n\r\n")
+            for i in range(9):
+                where = f"http://127.0.0.1:{port}/" if i % 3 == 1 else at
+                file.write(f"{where}bytes/{i}?seed={i}\tname\r\n")
+        r.wait(r.start(shards=()), 1)
+        lists = [name for name in os.listdir(r.run + "/rounds/1")
+                 if name.startswith("list.")]
+        check(len(lists) == 6, f"two for each machine: {lists}")
+        results = [row[2] for row in r.rows()[1:]]
+        check(results == ["ok", "refused", "ok"] * 3, f"{results}")
+        r.wait(r.start(), 1)
+        check(results == [row[2] for row in r.rows()[1:]], f"{r.rows()}")
+        with Server(directory, port, "log-of-late") as late:
+            r.wait(r.start("--retry-failed"))
+            check(len(late.asked()) == 3 and
+                  set(late.asked().values()) == {1}, f"{late.asked()}")
+        asked = r.server.asked()
+        check(len(asked) == 6 and set(asked.values()) == {1}, f"{asked}")
+        check([row[2] for row in r.rows()[1:]] == ["ok"] * 9, f"{r.rows()}")
+
+
+def case_each(directory):
+    """Any command for each line; one that fails does not fail the others."""
+    with Run(directory) as r:
+        with open(r.list, "w", encoding="ascii") as file:
+            file.write("one two\nbad\nthree\n")
+        r.wait(r.start("--each", '[ "$1" != bad ] && echo "<$1>"'), 1)
+        with open(os.path.join(directory, "whole"), encoding="ascii") as file:
+            check(file.read() == "<one two>\n<three>\n", "other bodies")
+        check([row[1:3] for row in r.rows()[1:]] ==
+              [["one two", "ok"], ["bad", "failed"], ["three", "ok"]],
+              f"{r.rows()}")
+
+
+def case_refused(directory):
+    """Another list, a second call at once, a list that is not there; a job
+    that brings nothing is given up."""
+    with Run(directory) as r:
+        process = r.start()
+        r.wait_at_the_gates()
+        r.wait(r.start(), 3)
+        process.send_signal(signal.SIGTERM)
+        r.wait(process, 143)
+        with open(r.list, "a", encoding="ascii") as file:
+            file.write(r.server.at + "\n")
+        r.wait(r.start(), 2)
+        os.rename(r.list, r.list + ".other")
+        r.wait(r.start(), 2)
+        os.rename(r.list + ".other", r.list)
+        r.wait(r.start("-C", os.path.join(directory, "other"), "-f",
+                       "/no/fetcher"), 3)
+        check("three rounds" in r.words(), r.words())
+
+
+def main():
+    global CLUSTER
+    why = slurm.why_not()
+    if why:
+        print(f"{why}: left out")
+        return 77
+    slurm.enter()
+    import tempfile
+    with tempfile.TemporaryDirectory(prefix="triptych-") as directory, \
+            slurm.Slurm(directory) as CLUSTER:
+        return run_cases(dict(globals()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
