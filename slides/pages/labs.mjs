@@ -38,6 +38,11 @@ const BEFORE = {
             ['columns/deliver.html', 'Step deliver'],
             ['backpressure.html', 'Back-pressure, to be operated'],
             ['timelines/watermark.html', 'Timeline: the marks']] },
+    coroutines: { hours: '10 to 13', hard: 'who may run between two lines',
+        know: 'what a call leaves on the stack',
+        links: [['columns/receive.html', 'Step receive, with the fourth column'],
+            ['start.html#epoll', 'Panel 8: epoll'],
+            ['timelines/condition.html', 'Timeline: the condition']] },
     comparison: { hours: '4 to 6', hard: 'to predict before you look',
         know: 'a spreadsheet, or pencil and paper',
         links: [['index.html', 'What it costs'],
@@ -48,7 +53,7 @@ function folders(root) {
     const common = path.join(root, 'common/lab');
     return [...(existsSync(common) ? readdirSync(common)
         .map((name) => `common/lab/${name}`) : []),
-    'threads/lab', 'processes/lab', 'evloop/lab']
+    'threads/lab', 'processes/lab', 'evloop/lab', 'evloop/coroutines/lab']
         .filter((folder) => existsSync(path.join(root, folder, 'handout.md')));
 }
 
@@ -60,7 +65,7 @@ function handouts(root) {
         const toml = path.join(root, folder, 'lab.toml');
         const about = existsSync(toml) ? readFileSync(toml, 'utf8') : '';
         const name = folder.startsWith('common') ? path.basename(folder)
-            : folder.split('/')[0];
+            : path.basename(path.dirname(folder));
         return { file, name, text, page: `labs/${name}.html`,
             number: Number(about.match(/^number *= *(\d+)/m)?.[1] ?? 99),
             title: about.match(/^title *= *"(.*)"/m)?.[1] ??

@@ -2,7 +2,10 @@
 """triptych-lab itself: what it makes, what it says, and that no student's code
 gets the better of it. The graders of the labs are proven by `matrix`.
 
-Use: test_lab.py [PART OF A NAME]..."""
+Use: test_lab.py [--whole] [PART OF A NAME]...
+
+With --whole, as ./run labs does it, the packages that are run are of large
+labs, which are built anew there."""
 
 import atexit
 import contextlib
@@ -28,6 +31,9 @@ from triptych_lab import build, folder, grade, isolation, labs, mutation, source
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
+# Of which lab the packages are that are run here.
+WHOLE = "--whole" in sys.argv
+PACKED = ("protocol", "evloop") if WHOLE else ("coroutines", "coroutines")
 OWN_BASE = Path(tempfile.mkdtemp(prefix="lab-base-"))
 atexit.register(shutil.rmtree, OWN_BASE, ignore_errors=True)
 # Prepared once, for all.
@@ -691,7 +697,7 @@ def case_gradescope_package(_):
     with tempfile.TemporaryDirectory(prefix="autograder-") as place:
         home = Path(place)
         home.chmod(0o755)
-        tool("package", "gradescope", "protocol", "--output", home / "a.zip")
+        tool("package", "gradescope", PACKED[0], "--output", home / "a.zip")
         with zipfile.ZipFile(home / "a.zip") as package:
             names = package.namelist()
             check({"setup.sh", "run_autograder"} <= set(names), str(names[:5]))
@@ -699,7 +705,7 @@ def case_gradescope_package(_):
             for info in package.infolist():
                 (home / "source" / info.filename).chmod(
                     info.external_attr >> 16 & 0o777)
-        folder.solution(labs.lab("protocol"), home / "submission")
+        folder.solution(labs.lab(PACKED[0]), home / "submission")
         for script in ("setup.sh", "run_autograder"):
             done = subprocess.run(
                 [home / "source" / script], cwd="/", text=True,
@@ -760,7 +766,7 @@ def case_classroom50_package(_):
     """autograder.py runs in the student's checkout."""
     with tempfile.TemporaryDirectory(prefix="checkout-") as place:
         program = Path(place) / "autograder.py"
-        lab = labs.lab("evloop")
+        lab = labs.lab(PACKED[1])
         tool("package", "classroom50", lab.name, "--output", program)
         where = folder.new(lab, Path(place) / "student")
         done = subprocess.run(
@@ -798,5 +804,6 @@ def case_mutants_are_graded(_):
 
 if BASE == OWN_BASE:
     tool("prepare", "threads", BASE)
+sys.argv = [a for a in sys.argv if a != "--whole"]
 print(f"isolation: {isolation.isolation().name}")
 sys.exit(run_cases(globals()))

@@ -59,11 +59,13 @@ def sources_of(folder, root):
 def shipped(lab, root):
     """The sources that a lab is built from, by path."""
     files = {}
-    rooms = {*lab.rooms, "common", "evloop"}  # the practice server's stream
-    for folder in (*rooms, HARNESS, EXPLORER, EXPLORER_API, "tests/origin"):
+    rooms = {*lab.rooms}
+    if lab.server:  # it is made of evloop's stream
+        rooms |= {"common", "evloop", "tests/origin"}
+    for folder in (*rooms, HARNESS, EXPLORER, EXPLORER_API):
         files.update(sources_of(folder, root))
     return {name: text for name, text in files.items()
-            if name not in labs.NOT_OF_THE_ROOM[1:]}
+            if name not in (*labs.NOT_OF_THE_ROOM[1:], *lab.left_out)}
 
 
 def reference(lab, root):
@@ -233,8 +235,8 @@ rule link
         for room in self.lab.rooms:
             for path in sorted((self.root / room).glob("*.c")):
                 file = str(path.relative_to(self.root))
-                if file not in self.lab.editable and \
-                        file not in labs.NOT_OF_THE_ROOM:
+                if file not in (*self.lab.editable, *self.lab.left_out,
+                                *labs.NOT_OF_THE_ROOM):
                     out.append(self.compile(build, file))
         return out
 
@@ -292,7 +294,8 @@ rule link
         self.graded("dev")
         for program in self.lab.programs:
             self.program(program)
-        self.origin()
+        if self.lab.server:
+            self.origin()
         return self.rules() + "".join(self.lines)
 
 
@@ -308,6 +311,7 @@ def prepare(tree, lab, root):
     copy_changed(files, tree / "work")
     copy_changed({name: Ninja(lab, root, name).text() for name in STAGES},
                  tree)
+    (tree / "lab-bin").mkdir(exist_ok=True)
     for name in (*CLOSED, "ref/hidden"):
         if (tree / name).is_dir():
             os.chmod(tree / name, 0o755)  # the last run may have closed it

@@ -58,15 +58,15 @@ def without(text, names, file):
 def rooms(lab, root):
     """The lab's rooms, and what the practice server is made of."""
     files = {}
-    for room in {*lab.rooms, "evloop"}:
+    for room in lab.rooms:
         files.update(build.sources_of(room, root))
-    keep = {*lab.rooms}
-    files = {name: text for name, text in files.items()
-             if name not in labs.NOT_OF_THE_ROOM[1:]
-             and (Path(name).parts[0] in keep
-                  or name.startswith("evloop/stream."))}
-    files.update(build.sources_of("tests/origin", root))
-    return files
+    if lab.server:
+        files.update({name: text for name, text in
+                      build.sources_of("evloop", root).items()
+                      if name.startswith("evloop/stream.")})
+        files.update(build.sources_of("tests/origin", root))
+    return {name: text for name, text in files.items()
+            if name not in (*labs.NOT_OF_THE_ROOM[1:], *lab.left_out)}
 
 
 def cmake(lab, tests, root):
@@ -74,8 +74,7 @@ def cmake(lab, tests, root):
     template = (root / "tests/lab/CMakeLists.in").read_text()
     sources = [name for name in rooms(lab, root) if name.endswith(".c")
                and name not in labs.NOT_OF_THE_ROOM
-               and not name.startswith("tests/")
-               and Path(name).parts[0] in lab.rooms]
+               and str(Path(name).parent) in lab.rooms]
     programs = []
     for p in lab.programs:
         if p.fetcher:
@@ -98,10 +97,23 @@ def cmake(lab, tests, root):
                                if s not in lab.editable),
         "EXPLORER": "add_subdirectory(tests/explorer)\n"
                     if explores(lab, tests) else "",
+        "SERVER": SERVER if lab.server else "",
         "PROGRAMS": "\n".join(programs)}
     for name, value in values.items():
         template = template.replace(f"@{name}@", value)
     return template
+
+
+SERVER = """\
+# The practice server.
+add_executable(triptych-origin
+  tests/origin/content.c tests/origin/origin.c tests/origin/request.c
+  tests/origin/server.c evloop/stream.c)
+target_include_directories(triptych-origin PRIVATE tests/origin evloop
+  tests/harness)
+target_link_libraries(triptych-origin PRIVATE triptych_flags PkgConfig::EVENT)
+
+"""
 
 
 def explores(lab, tests):

@@ -127,7 +127,8 @@ class Bench:
             self.close()
             raise RuntimeError(f"the reference does not build:\n{messages}")
         # It is made of a source that a lab may cut: to be run, not to be read.
-        (self.tree / "lab-bin/triptych-origin").chmod(0o111)
+        if lab.server:
+            (self.tree / "lab-bin/triptych-origin").chmod(0o111)
         if rest is labs.skeleton_files:
             build.forget_reference(self.tree)
         self.original = labs.reference_files(lab, root)

@@ -8,7 +8,8 @@ from . import source, toml_reader
 
 ROOT = Path(__file__).resolve().parents[3]
 LAB_FOLDERS = ("common/lab/protocol", "threads/lab", "processes/lab",
-               "evloop/lab", "common/lab/comparison")
+               "evloop/lab", "common/lab/comparison",
+               "evloop/coroutines/lab")
 MISTAKES = "tests/lab/mistakes"
 SOLUTIONS = "tests/lab/solutions"
 
@@ -18,7 +19,9 @@ NOT_OF_THE_ROOM = ("common/main.c", "common/tls.c", "evloop/secure_module.c",
                    "common/minimal.c", "common/minimal_request.c",
                    "threads/minimal.c",
                    "processes/minimal.c", "evloop/minimal.c",
-                   "evloop/minimal_source.c")
+                   "evloop/minimal_source.c",
+                   "evloop/coroutines/minimal.c",
+                   "evloop/coroutines/stackless.c")
 
 
 class Unknown(Exception):
@@ -63,6 +66,8 @@ class Lab:
     folder: Path
     kind: str = "programs"
     rooms: list = field(default_factory=list)
+    left_out: list = field(default_factory=list)  # files of the rooms
+    server: bool = True  # the practice server is there
     editable: list = field(default_factory=list)
     stub: dict = field(default_factory=dict)
     parts: list = field(default_factory=list)

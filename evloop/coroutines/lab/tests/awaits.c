@@ -1,0 +1,643 @@
+/*
+ * Coroutines that wait: for a condition, a descriptor, the end of another, a
+ * time; until that comes, or the deadline, or they are cancelled.
+ */
+#include "turns.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char wrong_return[] = "an await does not say how it ended";
+
+static void check_is(const char *what, int is, int wanted, const char *look)
+{
+    lab_check(is == wanted, wrong_return, look, "%s gives %s, not %s", what,
+              lab_value(is), lab_value(wanted));
+}
+
+static void check_run(int (*f)(void *arg))
+{
+    story[0] = '\0';
+    check_is("coroutines_run", run(f, NULL), 0, "coroutine_start");
+}
+
+/* --- Who waits ---------------------------------------------------------- */
+
+enum kind { CONDITION, DESCRIPTOR, TIME, END, KINDS };
+
+static const char *const kind_names[KINDS] = {"await_condition", "await_fd",
+                                              "await_time", "await_end"};
+
+struct waiter {
+    const char *name;
+    struct condition *condition;
+    int64_t deadline;
+    enum kind kind;
+    int fd;
+    short events;
+    struct coroutine *of; /* whose end is awaited */
+    int result;
+    bool done;
+};
+
+static int wait_once(const struct waiter *w)
+{
+    int result = 0;
+    switch (w->kind) {
+    case CONDITION:
+        return await_condition(w->condition, w->deadline);
+    case DESCRIPTOR:
+        return await_fd(w->fd, w->events, w->deadline);
+    case TIME:
+        return await_time(w->deadline);
+    default:
+        return await_end(w->of, w->deadline, &result);
+    }
+}
+
+static int wait_and_tell(void *arg)
+{
+    struct waiter *w = arg;
+    w->result = wait_once(w);
+    w->done = true;
+    if (w->name != NULL)
+        tell(w->name);
+    return w->result;
+}
+
+static struct waiter on(struct condition *condition, const char *name)
+{
+    return (struct waiter){
+        .name = name, .condition = condition, .deadline = COROUTINE_NEVER};
+}
+
+static int end_of(struct coroutine *c)
+{
+    int result = 1;
+    int error = await_end(c, COROUTINE_NEVER, &result);
+    check_is("await_end", error, 0, "await_end");
+    return result;
+}
+
+static void get_pair(int *fds)
+{
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        lab_broken("no sockets");
+}
+
+static void close_pair(const int *fds)
+{
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void put_byte(int fd)
+{
+    if (write(fd, "x", 1) != 1)
+        lab_broken("a byte cannot be sent");
+}
+
+static void take_byte(int fd)
+{
+    char byte;
+    if (read(fd, &byte, 1) != 1)
+        lab_broken("a byte does not come");
+}
+
+/* --- Conditions --------------------------------------------------------- */
+
+static int wake_one_by_one(void *unused)
+{
+    struct condition condition = {0};
+    struct waiter a = on(&condition, "a"), b = on(&condition, "b"),
+                  c = on(&condition, "c");
+    (void)unused;
+    condition_wake(&condition); /* nobody is there: nothing is kept */
+    start_and_forget(wait_and_tell, &a);
+    start_and_forget(wait_and_tell, &b);
+    start_and_forget(wait_and_tell, &c);
+    settle();
+    check_story("", "a wait ends though nobody woke it",
+                "await_condition: does it wait at all");
+    for (int i = 0; i < 3; i++) {
+        tell("-");
+        condition_wake(&condition);
+        settle();
+    }
+    check_is("await_condition", a.result | b.result | c.result, 0,
+             "wake: what the await returns");
+    return 0;
+}
+
+static void wakes_in_order(void)
+{
+    doing("three wait for a condition, and are woken one by one",
+          "the one that was woken never runs",
+          "condition_wake, wake: who becomes ready");
+    check_run(wake_one_by_one);
+    check_story("-a-b-c",
+                "each wake-up is for the one who has waited longest, and for "
+                "that one alone",
+                "append, condition_wake: from which end of the list; "
+                "await_condition: who puts the caller there");
+}
+
+static int wait_again(void *arg)
+{
+    struct waiter *w = arg;
+    (void)wait_and_tell(w);
+    return wait_and_tell(w);
+}
+
+static int wake_them_all(void *unused)
+{
+    struct condition condition = {0};
+    struct waiter a = on(&condition, "a"), b = on(&condition, "b");
+    (void)unused;
+    start_and_forget(wait_again, &a);
+    start_and_forget(wait_again, &b);
+    for (int i = 0; i < 2; i++) {
+        settle();
+        tell("-");
+        condition_wake_all(&condition);
+        tell(":");
+    }
+    settle();
+    return 0;
+}
+
+static void wakes_those_who_wait(void)
+{
+    doing("two wait for a condition twice, and are woken together", NULL,
+          NULL);
+    check_run(wake_them_all);
+    check_story("-:ab-:ab",
+                "waking never switches; all that wait then are woken, and "
+                "whoever waits again waits for the next time",
+                "condition_wake_all, wake");
+}
+
+/* --- Ends --------------------------------------------------------------- */
+
+static int give_five(void *unused)
+{
+    (void)unused;
+    return 5;
+}
+
+static int await_ends(void *unused)
+{
+    struct condition condition = {0};
+    struct waiter w = on(&condition, NULL);
+    int result = 0;
+    (void)unused;
+    struct coroutine *c = start(give_five, NULL);
+    check_is("the end of one that has not begun", end_of(c), 5, "await_end");
+    c = start(give_five, NULL);
+    settle();
+    check_is("the end of one that has ended", end_of(c), 5,
+             "await_end: what if there is nothing to wait for");
+    c = start(wait_and_tell, &w);
+    check_is("await_end at a deadline", await_end(c, 0, &result), -ETIMEDOUT,
+             "await_end");
+    settle();
+    condition_wake(&condition);
+    check_is("the end of one that was awaited before", end_of(c), 0,
+             "await_end: the handle is as it was after a deadline");
+    coroutine_detach(start(give_five, NULL));
+    c = start(give_five, NULL);
+    settle();
+    coroutine_detach(c); /* it has ended, and is freed now */
+    return 0;
+}
+
+static void an_end_is_awaited(void)
+{
+    doing("the end of a coroutine is awaited",
+          "the end comes between the look and the sleep, or nobody tells of "
+          "it",
+          "await_end: what may happen between its look at the state and its "
+          "wait; begin: whom it wakes");
+    check_run(await_ends);
+}
+
+/* --- Descriptors -------------------------------------------------------- */
+
+static int await_descriptors(void *unused)
+{
+    static char zeroes[65536];
+    int fds[2];
+    (void)unused;
+    get_pair(fds);
+    struct waiter reader = {.kind = DESCRIPTOR,
+                            .fd = fds[0],
+                            .events = POLLIN,
+                            .deadline = COROUTINE_NEVER};
+    start_and_forget(wait_and_tell, &reader);
+    settle();
+    lab_check(!reader.done, "a wait ends though nothing has come",
+              "await_any: what it waits for",
+              "await_fd(POLLIN) gives %s, and nothing is there to be read",
+              lab_value(reader.result));
+    put_byte(fds[1]);
+    settle();
+    lab_check(reader.done, "the loop is not told to look at the descriptor",
+              "await_any, set_event, on_event",
+              "a byte has come, and await_fd(POLLIN) goes on waiting");
+    check_is("await_fd(POLLIN)", reader.result, POLLIN, "on_event");
+    check_is("await_fd for both",
+             await_fd(fds[0], POLLIN | POLLOUT, COROUTINE_NEVER) &
+                 (POLLIN | POLLOUT),
+             POLLIN | POLLOUT, "on_event: the events that it gives");
+    while (send(fds[1], zeroes, sizeof zeroes, 0) > 0)
+        continue;
+    struct waiter writer = {.kind = DESCRIPTOR,
+                            .fd = fds[1],
+                            .events = POLLOUT,
+                            .deadline = COROUTINE_NEVER};
+    start_and_forget(wait_and_tell, &writer);
+    settle();
+    lab_check(!writer.done, "a wait for room ends though there is none",
+              "await_any: from which events which of libevent's follow",
+              "await_fd(POLLOUT) gives %s, and there is no room",
+              lab_value(writer.result));
+    while (recv(fds[0], zeroes, sizeof zeroes, 0) > 0)
+        continue;
+    settle();
+    lab_check(writer.done && writer.result == POLLOUT, wrong_return,
+              "on_event", "there is room, and await_fd(POLLOUT) %s%s",
+              writer.done ? "gives " : "goes on waiting",
+              writer.done ? lab_value(writer.result) : "");
+    (void)shutdown(fds[1], SHUT_WR);
+    check_is("await_fd(POLLIN) at the end",
+             await_fd(fds[0], POLLIN, COROUTINE_NEVER), POLLIN, "on_event");
+    close_pair(fds);
+    return 0;
+}
+
+static void waits_for_a_descriptor(void)
+{
+    doing("a coroutine waits for a descriptor", NULL, NULL);
+    check_run(await_descriptors);
+}
+
+/* --- Deadlines ---------------------------------------------------------- */
+
+static int sleep_for_ever(void *unused)
+{
+    struct condition never = {0};
+    (void)unused;
+    return await_condition(&never, COROUTINE_NEVER);
+}
+
+/* One waiter of each kind, for what never comes. */
+static void for_ever(struct waiter *w, enum kind kind, const int *fds,
+                     struct condition *condition)
+{
+    *w = on(condition, NULL);
+    w->kind = kind;
+    w->fd = fds[0];
+    w->events = POLLIN;
+    if (kind == END)
+        w->of = start(sleep_for_ever, NULL);
+}
+
+static void let_go(struct waiter *w)
+{
+    if (w->kind != END)
+        return;
+    coroutine_cancel(w->of);
+    check_is("the end of one that was cancelled", end_of(w->of), -ECANCELED,
+             "coroutine_cancel");
+}
+
+static int meet_deadlines(void *early)
+{
+    struct condition condition = {0};
+    int fds[2];
+    get_pair(fds);
+    for (enum kind kind = CONDITION; kind < KINDS; kind++) {
+        struct waiter w;
+        for_ever(&w, kind, fds, &condition);
+        w.deadline = coroutine_now() + 20 * MS;
+        doing(kind_names[kind], "the deadline is forgotten",
+              "await_any, set_event: with which time the event is set, with "
+              "a descriptor and without");
+        int result = wait_once(&w);
+        check_is(kind_names[kind], result, kind == TIME ? 0 : -ETIMEDOUT,
+                 "on_event: what the await returns at its deadline");
+        int64_t now = coroutine_now();
+        lab_check(early == NULL || now >= w.deadline,
+                  "a wait ends before its deadline",
+                  "set_event: the time that is left; on_event: what if it "
+                  "is called too early",
+                  "%s has ended %lld us before its deadline", kind_names[kind],
+                  (long long)(w.deadline - now));
+        check_is("a deadline that has passed", wait_once(&w),
+                 kind == TIME ? 0 : -ETIMEDOUT, "await_any");
+        let_go(&w);
+    }
+    close_pair(fds);
+    return 0;
+}
+
+static void a_deadline_ends_a_wait(void)
+{
+    check_run(meet_deadlines);
+}
+
+/* The loop takes the time at the beginning of its turn: whoever was at work
+ * since would be woken too early. */
+static int work_and_sleep(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        (void)await_others();
+        int64_t until = coroutine_now() + 60 * MS;
+        while (coroutine_now() < until)
+            continue;
+        until = coroutine_now() + 30 * MS;
+        check_is("await_time", await_time(until), 0, "await_time");
+        int64_t early = until - coroutine_now();
+        lab_check(early <= 0,
+                  "the loop reckons from the beginning of its "
+                  "turn, and calls too early",
+                  "on_event: the clock says whether the deadline has come; "
+                  "if not, the wait goes on",
+                  "await_time has ended %lld us early", (long long)early);
+    }
+    return meet_deadlines("");
+}
+
+static void not_before_the_time(void)
+{
+    doing("a coroutine is long at work, and then waits for a time", NULL,
+          NULL);
+    check_run(work_and_sleep);
+}
+
+/* --- One wait after the other ------------------------------------------- */
+
+struct scene {
+    int fds[4]; /* two pairs */
+    struct condition condition;
+};
+
+static int wait_for_each(void *arg)
+{
+    struct scene *scene = arg;
+    const int *fds = scene->fds;
+    char byte;
+    for (int i = 0; i < 2; i++) {
+        check_is("await_fd", await_fd(fds[2 * i], POLLIN, COROUTINE_NEVER),
+                 POLLIN, "await_any: what is prepared for each wait");
+        (void)!read(fds[2 * i], &byte, 1);
+        tell("d");
+        check_is("await_condition",
+                 await_condition(&scene->condition, COROUTINE_NEVER), 0,
+                 "await_any, wake: what is left over from the wait before");
+        tell("c");
+    }
+    return 0;
+}
+
+static int one_after_the_other(void *unused)
+{
+    struct scene scene = {.condition = {0}};
+    (void)unused;
+    get_pair(scene.fds);
+    get_pair(scene.fds + 2);
+    start_and_forget(wait_for_each, &scene);
+    for (int i = 0; i < 2; i++) {
+        settle();
+        put_byte(scene.fds[2 * i + 1]);
+        settle();
+        put_byte(scene.fds[2 * i + 1]); /* nobody waits for it any more */
+        settle();
+        take_byte(scene.fds[2 * i]);
+        tell("-");
+        condition_wake(&scene.condition);
+        settle();
+    }
+    close_pair(scene.fds);
+    close_pair(scene.fds + 2);
+    return 0;
+}
+
+static void each_wait_is_its_own(void)
+{
+    doing("a coroutine waits for one descriptor, a condition, another "
+          "descriptor, a condition",
+          "it still waits for what it waited for before",
+          "await_any: what has to be set anew for each wait");
+    check_run(one_after_the_other);
+    check_story("d-cd-c", "what came for one wait ends another",
+                "wake, on_event: what of a wait is undone when it ends");
+}
+
+/* --- Cancelling --------------------------------------------------------- */
+
+static int wait_thrice(void *arg)
+{
+    struct waiter *w = arg;
+    int first = wait_once(w), second = wait_once(w);
+    w->result = first == second ? first : -EIO;
+    coroutine_uncancel(coroutine_self());
+    w->done = true;
+    tell("u");
+    w->deadline = coroutine_now() + 5 * MS;
+    return wait_once(w);
+}
+
+static int cancel_each(void *unused)
+{
+    struct condition condition = {0};
+    int fds[2];
+    (void)unused;
+    get_pair(fds);
+    for (enum kind kind = CONDITION; kind < KINDS; kind++) {
+        struct waiter w;
+        for_ever(&w, kind, fds, &condition);
+        struct coroutine *c = start(wait_thrice, &w);
+        settle();
+        coroutine_cancel(c);
+        lab_check(!w.done, "cancelling switches", "coroutine_cancel",
+                  "who was cancelled has run before its turn");
+        doing(kind_names[kind], "who is cancelled is not woken",
+              "coroutine_cancel, wake");
+        int result = end_of(c);
+        lab_check(w.result == -ECANCELED,
+                  "what was cancelled goes on waiting, or its next wait does "
+                  "not say it any more: an error that nobody looked at is "
+                  "lost",
+                  "coroutine_cancel; is_cancelled: who asks for that, before "
+                  "it waits",
+                  "two times %s, cancelled, do not give -ECANCELED",
+                  kind_names[kind]);
+        check_is("the wait after coroutine_uncancel", result,
+                 kind == TIME ? 0 : -ETIMEDOUT, "await_any");
+        let_go(&w);
+    }
+    /* Who has not begun begins all the same; who is shielded is not told. */
+    struct waiter w = on(&condition, "w");
+    struct coroutine *c = start(wait_and_tell, &w);
+    coroutine_cancel(c);
+    check_is("one that was cancelled before it began", end_of(c), -ECANCELED,
+             "coroutine_start, coroutine_cancel");
+    close_pair(fds);
+    return 0;
+}
+
+static void cancelling_comes_out(void)
+{
+    check_run(cancel_each);
+    check_story("uuuuw",
+                "who was cancelled before it began must begin all "
+                "the same: its argument is its own to free",
+                "coroutine_cancel");
+}
+
+static int forget_cancelled(void *unused)
+{
+    struct condition condition = {0}, other = {0};
+    struct waiter a = on(&condition, "a"), b = on(&condition, "b");
+    int fds[2];
+    (void)unused;
+    struct coroutine *c = start(wait_and_tell, &a);
+    start_and_forget(wait_and_tell, &b);
+    settle();
+    coroutine_cancel(c);
+    condition_wake(&condition);
+    settle();
+    check_is("who was cancelled", end_of(c), -ECANCELED, "coroutine_cancel");
+    lab_check(b.done, "the wake-up went to one that does not wait any more",
+              "wake: what is undone of a wait that ends by cancelling",
+              "of two that wait the first is cancelled, then one is woken, "
+              "and the second does not run");
+    /* The descriptor is not looked at any more, either. */
+    get_pair(fds);
+    struct waiter d = {.kind = DESCRIPTOR,
+                       .fd = fds[0],
+                       .events = POLLIN,
+                       .condition = &other,
+                       .deadline = COROUTINE_NEVER};
+    c = start(wait_thrice, &d);
+    settle();
+    coroutine_cancel(c);
+    settle();
+    put_byte(fds[1]);
+    settle();
+    struct waiter e = on(&other, "e");
+    start_and_forget(wait_and_tell, &e);
+    (void)end_of(c);
+    settle();
+    lab_check(!e.done, "an event of a wait that has ended ends another",
+              "wake: event_del", "one that nobody woke has gone on: %s",
+              lab_value(e.result));
+    condition_wake(&other);
+    settle();
+    close_pair(fds);
+    return 0;
+}
+
+static void a_cancelled_wait_is_forgotten(void)
+{
+    doing("one of two that wait is cancelled", NULL, NULL);
+    check_run(forget_cancelled);
+}
+
+static int wait_twice(void *arg)
+{
+    struct waiter *w = arg;
+    w->result = wait_once(w);
+    return wait_once(w);
+}
+
+static int wake_then_cancel(void *unused)
+{
+    struct condition condition = {0};
+    struct waiter w = on(&condition, NULL), v = on(&condition, NULL);
+    (void)unused;
+    struct coroutine *c = start(wait_twice, &w);
+    settle();
+    condition_wake(&condition);
+    coroutine_cancel(c);
+    check_is("the wait after that", end_of(c), -ECANCELED, "coroutine_cancel");
+    check_is("one that was woken, then cancelled", w.result, 0,
+             "wake: it has been woken already");
+    c = start(wait_twice, &v);
+    settle();
+    coroutine_cancel(c);
+    condition_wake(&condition);
+    (void)end_of(c);
+    check_is("one that was cancelled, then woken", v.result, -ECANCELED,
+             "wake: it is not in the list any more");
+    return 0;
+}
+
+static void what_came_first_counts(void)
+{
+    doing("one is woken and cancelled before it runs", NULL, NULL);
+    check_run(wake_then_cancel);
+}
+
+static int sleep_beside(void *unused)
+{
+    struct condition condition = {0};
+    struct waiter w = on(&condition, NULL), v = on(&condition, NULL);
+    int fds[2];
+    (void)unused;
+    get_pair(fds);
+    v.kind = DESCRIPTOR;
+    v.fd = fds[0];
+    v.events = POLLIN;
+    start_and_forget(wait_and_tell, &w);
+    start_and_forget(wait_and_tell, &v);
+    settle();
+    unsigned before = turns_looks;
+    (void)await_time(coroutine_now() + 100 * MS);
+    unsigned looks = turns_looks - before;
+    lab_check(!w.done && !v.done, "a wait ends though nothing has come",
+              "await_condition, await_any",
+              "nobody woke them, and a tenth of a second later %s has gone on",
+              w.done ? "who waits for a condition"
+                     : "who waits for a descriptor");
+    lab_check(looks < 30, "who waits runs in a circle instead of sleeping",
+              "await_any: who sleeps, and until when",
+              "while three coroutines waited for a tenth of a second the "
+              "loop went round %u times",
+              looks);
+    put_byte(fds[1]);
+    condition_wake(&condition);
+    settle();
+    close_pair(fds);
+    return 0;
+}
+
+static void waiting_is_sleeping(void)
+{
+    doing("three coroutines wait", NULL, NULL);
+    check_run(sleep_beside);
+}
+
+int main(void)
+{
+    static const struct lab_test tests[] = {
+        {"wakes_in_order", wakes_in_order},
+        {"wakes_those_who_wait", wakes_those_who_wait},
+        {"an_end_is_awaited", an_end_is_awaited},
+        {"waits_for_a_descriptor", waits_for_a_descriptor},
+        {"a_deadline_ends_a_wait", a_deadline_ends_a_wait},
+        {"not_before_the_time", not_before_the_time},
+        {"each_wait_is_its_own", each_wait_is_its_own},
+        {"cancelling_comes_out", cancelling_comes_out},
+        {"a_cancelled_wait_is_forgotten", a_cancelled_wait_is_forgotten},
+        {"what_came_first_counts", what_came_first_counts},
+        {"waiting_is_sleeping", waiting_is_sleeping},
+        {0}};
+    return lab_main(tests);
+}

@@ -1,0 +1,500 @@
+/*
+ * Another style: two events for each coroutine, one for a descriptor and one
+ * for a deadline; a turn runs as many as were ready when it began; what has
+ * ended is freed at the turn's end, all together.
+ *
+ * coroutine: functions that wait in a loop's thread. See coroutine.h.
+ *
+ * Who runs is decided in one place, run_ready, on the loop's own stack: a
+ * coroutine switches to the loop only, never to another coroutine. Hence the
+ * states:
+ *
+ *     coroutine_start --> READY --> RUNNING --> ENDED
+ *                           ^          |
+ *                     wake  |          |  suspend
+ *                           +- WAITING-+
+ *
+ *     state     where it is linked          left by
+ *     READY     coroutines.ready            run_ready; on_event
+ *     RUNNING   nowhere; coroutines.current suspend; the return of its function
+ *     WAITING   a condition, or nowhere     wake
+ *     ENDED     nowhere                     await_end, coroutine_detach
+ */
+#include "coroutine.h"
+
+#include "context.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SECOND INT64_C(1000000)
+
+/* So many that are ready run before the loop looks at its descriptors again. */
+#define READY_SHARE 64
+
+enum state { READY, RUNNING, WAITING, ENDED };
+
+/* A stack that may have a coroutine on it. */
+struct stack {
+    struct context context;
+    struct stack *next; /* among those that are kept */
+};
+
+struct coroutine {
+    struct coroutines *all;
+    struct stack *stack; /* until it has ended */
+    int (*f)(void *arg);
+    void *arg;
+    enum state state;
+    int answer; /* what the await returns; then what f has returned */
+    bool cancelled;
+    bool detached;
+    unsigned shields;
+    short events;           /* waited for, as poll has them */
+    struct event heard;     /* the descriptor that is waited for */
+    struct event alarm;     /* the deadline */
+    int64_t deadline;       /* ... of that */
+    struct condition *list; /* in which it stands; NULL: none */
+    struct coroutine *next; /* ... there */
+    struct coroutine *previous;
+    struct condition ended;  /* in await_end for this one */
+    struct coroutine *older; /* of all that have not ended */
+    struct coroutine *newer;
+};
+
+struct coroutines {
+    struct event_base *base;
+    struct context loop;       /* where it goes on when a coroutine waits */
+    struct coroutine *current; /* NULL: the loop itself */
+    struct condition ready;    /* those that are to run, in order */
+    struct event turn;         /* there are some */
+    bool turn_is_set;
+    struct coroutine *newest; /* of all that have not ended */
+    size_t count;             /* of those that are ready */
+    struct coroutine *dead;   /* ended in this turn, linked by `older` */
+    struct stack *stacks;     /* of ended ones, to be used again */
+    size_t kept;
+};
+
+/* The one that coroutines_run runs in this thread. */
+static _Thread_local struct coroutines *here;
+
+int64_t coroutine_now(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * SECOND + now.tv_nsec / 1000;
+}
+
+/* --- Stacks ------------------------------------------------------------- */
+
+static struct stack *take_stack(struct coroutines *all)
+{
+    struct stack *stack = all->stacks;
+    if (stack != NULL) {
+        all->stacks = stack->next;
+        all->kept--;
+        return stack;
+    }
+    stack = malloc(sizeof *stack);
+    if (stack != NULL && context_open(&stack->context, COROUTINE_STACK) == 0)
+        return stack;
+    free(stack);
+    return NULL;
+}
+
+static void free_stack(struct stack *stack)
+{
+    context_close(&stack->context);
+    free(stack);
+}
+
+bool coroutines_trim(struct coroutines *all)
+{
+    bool any = all->stacks != NULL;
+    while (all->stacks != NULL) {
+        struct stack *stack = all->stacks;
+        all->stacks = stack->next;
+        free_stack(stack);
+    }
+    all->kept = 0;
+    return any;
+}
+
+static void give_stack_back(struct coroutines *all, struct stack *stack)
+{
+    if (all->kept == STACKS_KEPT) {
+        free_stack(stack);
+        return;
+    }
+    stack->next = all->stacks;
+    all->stacks = stack;
+    all->kept++;
+}
+
+/* --- Lists -------------------------------------------------------------- */
+
+static void append(struct condition *list, struct coroutine *c)
+{
+    c->list = list;
+    c->next = NULL;
+    c->previous = list->last;
+    *(list->last != NULL ? &list->last->next : &list->first) = c;
+    list->last = c;
+}
+
+static void unlink_coroutine(struct coroutine *c)
+{
+    if (c->list == NULL)
+        return;
+    *(c->next != NULL ? &c->next->previous : &c->list->last) = c->previous;
+    *(c->previous != NULL ? &c->previous->next : &c->list->first) = c->next;
+    c->list = NULL;
+}
+
+/* --- Waking and running ------------------------------------------------- */
+
+/* Has run_ready called on the loop's next turn, when it has looked at its
+ * descriptors. (event_active would have it called on this turn, and a
+ * coroutine that always has something to do would be all that runs.) */
+static void set_turn(struct coroutines *all)
+{
+    static const struct timeval at_once = {0, 0};
+    if (all->turn_is_set)
+        return;
+    all->turn_is_set = true;
+    if (event_add(&all->turn, &at_once) == 0)
+        return;
+    /* No memory for a timer: then on this turn, but the others first. */
+    event_active(&all->turn, EV_TIMEOUT, 1);
+    (void)event_base_loopcontinue(all->base);
+}
+
+static void make_ready(struct coroutine *c, int answer)
+{
+    unlink_coroutine(c);
+    (void)event_del(&c->heard);
+    (void)event_del(&c->alarm);
+    c->answer = answer;
+    c->state = READY;
+    c->all->count++;
+    append(&c->all->ready, c);
+    set_turn(c->all);
+}
+
+/* Ends the await of one that waits; the first that does so decides what it
+ * returns. */
+static void wake(struct coroutine *c, int answer)
+{
+    if (c->state == WAITING)
+        make_ready(c, answer);
+}
+
+static void resume(struct coroutine *c)
+{
+    struct coroutines *all = c->all;
+    unlink_coroutine(c);
+    all->count--;
+    all->current = c;
+    c->state = RUNNING;
+    context_switch(&all->loop, &c->stack->context, false);
+    all->current = NULL;
+    if (c->state == ENDED) {
+        c->older = all->dead;
+        all->dead = c;
+    }
+}
+
+static void bury(struct coroutines *all)
+{
+    while (all->dead != NULL) {
+        struct coroutine *c = all->dead;
+        all->dead = c->older;
+        give_stack_back(all, c->stack);
+        c->stack = NULL;
+        if (c->detached)
+            free(c);
+    }
+}
+
+static void run_ready(evutil_socket_t fd, short what, void *arg)
+{
+    struct coroutines *all = arg;
+    (void)fd;
+    (void)what;
+    all->turn_is_set = false;
+    size_t share = all->count < READY_SHARE ? all->count : READY_SHARE;
+    while (share-- > 0)
+        resume(all->ready.first);
+    bury(all);
+    if (all->count > 0)
+        set_turn(all);
+    else if (all->newest == NULL)
+        (void)event_base_loopbreak(all->base);
+}
+
+/* On the coroutine's stack: switches to the loop, until it was woken and its
+ * turn has come. */
+static int suspend(struct coroutine *c)
+{
+    context_switch(&c->stack->context, &c->all->loop, false);
+    return c->answer;
+}
+
+/* The first function of every coroutine, and the last. */
+static void begin(void *arg)
+{
+    struct coroutine *c = arg;
+    c->answer = c->f(c->arg);
+    c->state = ENDED;
+    *(c->newer != NULL ? &c->newer->older : &c->all->newest) = c->older;
+    if (c->older != NULL)
+        c->older->newer = c->newer;
+    condition_wake_all(&c->ended);
+    if (c->all->newest == NULL)
+        set_turn(c->all); /* run_ready ends the loop */
+    context_switch(&c->stack->context, &c->all->loop, true);
+}
+
+/* --- Waiting ------------------------------------------------------------ */
+
+/* What poll would say now. */
+static int poll_now(int fd, short events)
+{
+    struct pollfd look = {.fd = fd, .events = events};
+    if (fd == -1 || poll(&look, 1, 0) != 1)
+        return 0;
+    if ((look.revents & ~events) != 0) /* an error: reading tells which */
+        return events;
+    return look.revents;
+}
+
+static int set_alarm(struct coroutine *c)
+{
+    int64_t left = c->deadline - coroutine_now();
+    left = left < 0 ? 0 : left;
+    struct timeval time = {(time_t)(left / SECOND),
+                           (suseconds_t)(left % SECOND)};
+    return event_add(&c->alarm, &time);
+}
+
+static void on_heard(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    wake(arg, ((what & EV_READ) != 0 ? POLLIN : 0) |
+                  ((what & EV_WRITE) != 0 ? POLLOUT : 0));
+}
+
+static void on_alarm(evutil_socket_t fd, short what, void *arg)
+{
+    struct coroutine *c = arg;
+    (void)fd;
+    (void)what;
+    if (coroutine_now() < c->deadline && set_alarm(c) == 0)
+        return;
+    int ready = poll_now(event_get_fd(&c->heard), c->events);
+    wake(c, ready != 0 ? ready : -ETIMEDOUT);
+}
+
+static bool is_cancelled(const struct coroutine *c)
+{
+    return c->cancelled && c->shields == 0;
+}
+
+static int await_any(struct coroutine *c, int fd, short events,
+                     int64_t deadline)
+{
+    short what = (short)(((events & POLLIN) != 0 ? EV_READ : 0) |
+                         ((events & POLLOUT) != 0 ? EV_WRITE : 0));
+    int error = 0;
+    c->state = WAITING;
+    c->events = events;
+    c->deadline = deadline;
+    (void)event_assign(&c->heard, c->all->base, fd, what, on_heard, c);
+    if (fd != -1)
+        error = event_add(&c->heard, NULL);
+    if (error == 0 && deadline != COROUTINE_NEVER)
+        error = set_alarm(c);
+    if (error != 0) {
+        int ready = poll_now(fd, events);
+        wake(c, ready != 0 ? ready : -ENOMEM);
+    }
+    return suspend(c);
+}
+
+int await_fd(int fd, short events, int64_t deadline)
+{
+    struct coroutine *c = here->current;
+    return is_cancelled(c) ? -ECANCELED : await_any(c, fd, events, deadline);
+}
+
+int await_time(int64_t deadline)
+{
+    int error = await_fd(-1, 0, deadline);
+    return error == -ETIMEDOUT ? 0 : error;
+}
+
+int await_others(void)
+{
+    struct coroutine *c = here->current;
+    if (is_cancelled(c))
+        return -ECANCELED;
+    c->state = WAITING;
+    wake(c, 0);
+    return suspend(c);
+}
+
+int await_condition(struct condition *condition, int64_t deadline)
+{
+    struct coroutine *c = here->current;
+    if (is_cancelled(c))
+        return -ECANCELED;
+    append(condition, c);
+    return await_any(c, -1, 0, deadline);
+}
+
+void condition_wake(struct condition *condition)
+{
+    if (condition->first != NULL)
+        wake(condition->first, 0);
+}
+
+void condition_wake_all(struct condition *condition)
+{
+    while (condition->first != NULL)
+        wake(condition->first, 0);
+}
+
+int await_end(struct coroutine *c, int64_t deadline, int *result)
+{
+    while (c->state != ENDED) {
+        int error = await_condition(&c->ended, deadline);
+        if (error != 0)
+            return error;
+    }
+    *result = c->answer;
+    coroutine_detach(c);
+    return 0;
+}
+
+/* --- One coroutine ------------------------------------------------------ */
+
+struct coroutine *coroutine_start(int (*f)(void *arg), void *arg)
+{
+    struct coroutines *all = here;
+    struct coroutine *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->stack = take_stack(all);
+    if (c->stack == NULL) {
+        free(c);
+        return NULL;
+    }
+    c->all = all;
+    c->f = f;
+    c->arg = arg;
+    c->older = all->newest;
+    if (c->older != NULL)
+        c->older->newer = c;
+    all->newest = c;
+    (void)event_assign(&c->heard, all->base, -1, 0, on_heard, c);
+    (void)event_assign(&c->alarm, all->base, -1, 0, on_alarm, c);
+    context_begin(&c->stack->context, begin, c);
+    make_ready(c, 0);
+    return c;
+}
+
+void coroutine_detach(struct coroutine *c)
+{
+    if (c->state == ENDED && c->stack == NULL)
+        free(c);
+    else
+        c->detached = true; /* bury frees it */
+}
+
+struct coroutine *coroutine_self(void)
+{
+    return here->current;
+}
+
+void coroutine_cancel(struct coroutine *c)
+{
+    c->cancelled = true;
+    if (is_cancelled(c))
+        wake(c, -ECANCELED);
+}
+
+void coroutine_uncancel(struct coroutine *c)
+{
+    c->cancelled = false;
+}
+
+void coroutine_shield(void)
+{
+    here->current->shields++;
+}
+
+void coroutine_unshield(void)
+{
+    here->current->shields--;
+}
+
+/* --- The loop ----------------------------------------------------------- */
+
+int coroutines_open(struct coroutines **coroutines, struct event_base *base)
+{
+    struct coroutines *all = calloc(1, sizeof *all);
+    *coroutines = all;
+    if (all == NULL)
+        return -ENOMEM;
+    all->base = base;
+    (void)event_assign(&all->turn, base, -1, 0, run_ready, all);
+    return 0;
+}
+
+/* The first coroutine of a run. */
+struct first {
+    struct coroutines *all;
+    int (*f)(void *arg);
+    void *arg;
+    int result;
+};
+
+static int run_first(void *arg)
+{
+    struct first *first = arg;
+    first->result = first->f(first->arg);
+    for (struct coroutine *c = first->all->newest; c != NULL; c = c->older)
+        coroutine_cancel(c);
+    return 0;
+}
+
+int coroutines_run(struct coroutines *all, int (*f)(void *arg), void *arg)
+{
+    struct first first = {all, f, arg, -EIO};
+    struct coroutines *before = here;
+    here = all;
+    context_here(&all->loop);
+    struct coroutine *c = coroutine_start(run_first, &first);
+    if (c != NULL) {
+        coroutine_detach(c);
+        (void)event_base_loop(all->base, EVLOOP_NO_EXIT_ON_EMPTY);
+    } else {
+        first.result = -ENOMEM;
+    }
+    here = before;
+    return first.result;
+}
+
+void coroutines_close(struct coroutines *all)
+{
+    if (all == NULL)
+        return;
+    (void)event_del(&all->turn);
+    (void)coroutines_trim(all);
+    free(all);
+}
