@@ -333,7 +333,7 @@ static int next_row(struct database *db, short *events)
 /* --- Rows as text ------------------------------------------------------- */
 
 /* What stands behind the backslash in this byte's place, by the rules of COPY
- * (PostgreSQL's manual, COPY, "Text Format"); 0: the byte stands for itself. */
+ * (PostgreSQL's manual, COPY, "Text Format"); 0: the byte is itself. */
 static char escape_of(char c)
 {
     switch (c) {

@@ -99,9 +99,9 @@ void database_ask(struct database *db, const char *query, size_t n);
  * poll for; or a negative errno. */
 ssize_t database_read(struct database *db, char *p, size_t n, short *events);
 
-/* True if what has failed is told by the server's own words, which live as long
- * as `db` does: no other address of it is worth a try. False for NULL. `error`
- * is positive. */
+/* True if what has failed is told by the server's own words, which live as
+ * long as `db` does: no other address of it is worth a try. False for NULL.
+ * `error` is positive. */
 bool database_has_spoken(const struct database *db, int error);
 
 /* What went wrong, in words; but for those, they live for ever. */

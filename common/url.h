@@ -57,8 +57,8 @@ struct url {
  *
  * Refused, beyond what RFC 3986 refuses: user information (a password in a
  * list of URLs is a leak) but for postgresql, whose servers ask for it, and
- * which is never shown, see url_password; and a host that looks like a number but is not a
- * dotted quad: resolvers disagree on what 127.1 and 0x7f.1 mean.
+ * which is never shown, see url_password; and a host that looks like a number
+ * but is not a dotted quad: resolvers disagree on what 127.1 and 0x7f.1 mean.
  */
 enum result url_parse(struct url *url, const char *text, size_t n,
                       const char **cause);

@@ -71,9 +71,9 @@ static int out_failed(struct body *b, int error)
 
 /* --- Writing ------------------------------------------------------------ */
 
-void body_open(struct body *b, const struct body *first_six)
+void body_open(struct body *b, const struct body *first_seven)
 {
-    *b = *first_six;
+    *b = *first_seven;
     b->file = FILE_NONE;
 }
 
@@ -128,23 +128,76 @@ static int deliver_ordered(struct body *b, const char *p, size_t n)
     return error < 0 ? out_failed(b, error) : error;
 }
 
+/* Counts what the file has got. */
+static void count_written(struct body *b)
+{
+    run_count(b->run, b->writing->bytes - b->file.bytes);
+    b->file.bytes = b->writing->bytes;
+    trace_buffered(b->lane, writing_held(b->writing));
+}
+
+/* A piece has been written, or could not be. */
+static void on_written(struct writing *w, int error, void *arg)
+{
+    struct body *b = arg;
+    count_written(b);
+    if (b->completes) {
+        if (error != 0 || (w->is_last && !w->busy))
+            b->owner->flushed(b->arg, error);
+        return;
+    }
+    /* Not at the low mark, as a stream's would: the source brings the next
+     * piece while the thread writes this one. */
+    if (error == 0 &&
+        (!b->waits || writing_held(w) > b->run->options->high_water))
+        return;
+    b->waits = false;
+    b->owner->drained(b->arg, error);
+}
+
+/* To a file: by the helper thread, which may be behind. */
+static int deliver_to_file(struct body *b, const char *p, size_t n)
+{
+    size_t high_water = b->run->options->high_water;
+    if (b->writing == NULL)
+        b->writing = writing_new(b->job, on_written, b);
+    if (b->writing == NULL)
+        return -ENOMEM;
+    int error = writing_put(b->writer, b->writing, p, n);
+    count_written(b);
+    size_t in_hand = writing_held(b->writing);
+    if (b->peak < in_hand)
+        b->peak = in_hand;
+    if (error == 0 && in_hand > high_water)
+        b->waits = true;
+    return error == 0 && b->waits ? STREAM_WAITS : error;
+}
+
 int body_write(struct body *b, const char *p, size_t n)
 {
     if (is_ordered(b))
         return deliver_ordered(b, p, n);
-    /* Waits for the disk, and the loop with it: mostly for a copy into the
-     * page cache, but a disk that is behind makes every writer wait. */
-    int error = sink_write(&b->run->sink, &b->file, b->job, p, n);
+    if (b->run->options->directory != NULL)
+        return deliver_to_file(b, p, n);
+    b->file.bytes += n;
     if (b->peak < n)
         b->peak = n;
-    if (error == 0)
-        run_count(b->run, n);
-    return error;
+    run_count(b->run, n);
+    return 0;
+}
+
+/* What is there of the file goes, unless that is complete. */
+static void forget_file(struct body *b)
+{
+    writing_drop(b->writer, b->writing);
+    b->writing = NULL;
+    b->file = FILE_NONE;
+    b->waits = b->completes = false;
 }
 
 void body_restart(struct body *b)
 {
-    sink_abort(&b->run->sink, &b->file, b->job);
+    forget_file(b);
 }
 
 /* --- The end of a body -------------------------------------------------- */
@@ -156,12 +209,26 @@ static void on_flushed(void *arg, int error)
     b->owner->flushed(b->arg, error == 0 ? 0 : out_failed(b, error));
 }
 
+/* The file gets its name, when it has all bytes; with --sync that is when the
+ * disk has them. */
+static int complete_file(struct body *b)
+{
+    if (b->writing == NULL) /* the body is empty */
+        b->writing = writing_new(b->job, on_written, b);
+    if (b->writing == NULL)
+        return -ENOMEM;
+    b->completes = true;
+    int error = writing_complete(b->writer, b->writing);
+    if (error == WRITING_WAITS)
+        return STREAM_WAITS;
+    count_written(b);
+    return error;
+}
+
 int complete_body(struct body *b)
 {
-    /* With --sync this waits for the disk, and the loop with it: no other
-     * request goes on meanwhile. */
     if (!is_ordered(b))
-        return sink_commit(&b->run->sink, &b->file, b->job);
+        return b->run->options->directory != NULL ? complete_file(b) : 0;
     if (b->out == NULL)
         return 0;
     stream_cancel(b->out, &b->waiter);
@@ -173,7 +240,7 @@ int complete_body(struct body *b)
 
 void body_close(struct body *b)
 {
-    sink_abort(&b->run->sink, &b->file, b->job); /* if not committed */
+    forget_file(b);
     if (b->out == NULL)
         return;
     trace_buffered(b->lane, 0);

@@ -5,8 +5,9 @@
  * when it is the body's turn - before, every send is told "not now" - so it
  * fills up to the high-watermark, and then body_write says that its source is
  * to pause until the stash has sunk. Nobody sleeps; the kernel's buffers fill,
- * and the server stops. Bodies for files, and those that are not kept, are
- * written at once.
+ * and the server stops. Bodies for files go to a helper thread, between the
+ * same marks (writer.h): a disk that is behind stops their servers, and no
+ * other. Those that are not kept are counted at once.
  *
  * For the loop's thread.
  */
@@ -15,6 +16,7 @@
 
 #include "run.h"
 #include "stream.h"
+#include "writer.h"
 
 struct event_base;
 
@@ -28,8 +30,9 @@ struct body_owner {
     /* Memory is short for a body that is partly out, and so cannot start over.
      * True if some was given back. */
     bool (*make_room)(void *arg);
-    /* After body_write said STREAM_WAITS: the stash has sunk to the low mark,
-     * or (a negative errno) standard output is broken. */
+    /* After body_write said STREAM_WAITS: the stash has sunk to the low mark.
+     * Or (a negative errno), also if it did not say so: the destination is
+     * broken. */
     void (*drained)(void *arg, int error);
     /* After complete_body said so: all of it is at its destination, or will
      * never be. */
@@ -39,11 +42,15 @@ struct body_owner {
 struct body {
     struct run *run;
     struct event_base *base;
+    struct writer *writer;
     struct job *job;
     struct lane *lane; /* the request's, of --trace */
     const struct body_owner *owner;
     void *arg;
-    struct file file;            /* of --directory and --discard */
+    struct file file;            /* of --discard; of --directory, its bytes */
+    struct writing *writing;     /* of --directory; NULL: not begun */
+    bool waits;                  /* ... and its source is paused */
+    bool completes;              /* ... and it has all */
     struct stream *out;          /* of standard output; NULL: not begun */
     struct stream_waiter waiter; /* for its drain, then for its close */
     uint64_t written;            /* bytes that standard output took */
@@ -52,8 +59,8 @@ struct body {
     size_t peak;                 /* most bytes in hand */
 };
 
-/* Sets the first six fields; a body that was not begun takes nothing. */
-void body_open(struct body *body, const struct body *first_six);
+/* Sets the first seven fields; a body that was not begun takes nothing. */
+void body_open(struct body *body, const struct body *first_seven);
 
 /* Takes `n` bytes. 0; STREAM_WAITS: it has taken them, but no more are to be
  * brought before `drained`; or a negative errno. */

@@ -34,6 +34,7 @@
 #include "stream.h"
 #include "tls.h"
 #include "trace.h"
+#include "writer.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -47,7 +48,10 @@ struct loop {
     int64_t connect_timeout_us;
     const struct connection_kind *const *kinds; /* by enum scheme */
     char *chunk;               /* LOOP_CHUNK bytes, to read into */
-    struct reader reader;      /* of files */
+    const struct sink *sink;   /* NULL: nothing is saved */
+    size_t number;             /* which loop it is, from 0 */
+    struct reader reader;      /* of files, and ... */
+    struct writer writer;      /* ... of those that are saved */
     struct connection *closed; /* to be freed on the next turn */
     struct event reaper;
 };
@@ -55,8 +59,8 @@ struct loop {
 /* Read at once, at most. */
 #define LOOP_CHUNK ((size_t)64 * 1024)
 
-/* Prepares a loop that has its base, tls, trace and connect_timeout_us; these
- * are the caller's. 0 or a negative errno. */
+/* Prepares a loop that has its base, tls, trace, sink, number and
+ * connect_timeout_us; these are the caller's. 0 or a negative errno. */
 int loop_open(struct loop *loop, size_t idle_limit);
 
 /* Closes the idle connections and frees what is left. */
@@ -106,8 +110,8 @@ struct connection {
     int end;            /* ... and was this: 0 or an error, as of `ended` */
     struct event event; /* the name is looked up; or the limit on connecting
                          * to one address is over; or, of datagrams and
-                         * databases: something has arrived. (One at a time: so 128 bytes, and not
-                         * three times that.) */
+                         * databases: something has arrived. (One at a time:
+                         * so 128 bytes, and not three times that.) */
     bool late;          /* the limit is over; what has arrived is looked at */
     struct lookup *lookup;          /* until it is open: has the addresses */
     unsigned tried;                 /* addresses to pass over */

@@ -147,7 +147,7 @@ static void step_finish(struct request *r)
     trace_finish(&r->lane, r->job);
     unwatch_output(fetch);
     /* For a message about a failure, or a row, nobody waits, unless that goes
-     * into a file: then the loop waits for the disk, as in step_deliver. */
+     * into a file: then the loop waits for the disk. */
     pass_turn(fetch, run_finish(fetch->run, leave(r, false)));
 }
 
@@ -465,6 +465,8 @@ static int step_start(struct fetch *fetch, size_t loops)
     fetch->loop =
         (struct loop){.tls = &run->tls,
                       .trace = &run->trace,
+                      .sink = &run->sink,
+                      .number = fetch->number,
                       .connect_timeout_us = options->connect_timeout_us};
     int error = base_open(&fetch->loop.base, options);
     if (error != 0)
@@ -496,6 +498,7 @@ static void step_stop(struct fetch *fetch)
                                     &fetch->output_again, &fetch->tick};
     struct request *r;
     trace_step(&fetch->lane, STEP_STOP);
+    writer_stop(&fetch->loop.writer);
     while ((r = find_own(fetch)) != NULL)
         request_cancel(r);
     for (size_t i = 0; i < sizeof events / sizeof *events; i++)

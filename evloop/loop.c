@@ -20,9 +20,15 @@ int loop_open(struct loop *loop, size_t idle_limit)
     if (error != 0)
         goto no_connections;
     error = reader_open(&loop->reader, loop->base, loop->trace);
+    if (error != 0)
+        goto no_reader;
+    error = writer_open(&loop->writer, loop->base, loop->trace, loop->sink,
+                        loop->number);
     if (error == 0)
         return 0;
 
+    reader_close(&loop->reader);
+no_reader:
     connections_close(loop);
 no_connections:
     free(loop->chunk);
@@ -32,6 +38,7 @@ no_connections:
 void loop_close(struct loop *loop)
 {
     connections_close(loop);
+    writer_close(&loop->writer);
     reader_close(&loop->reader);
     free(loop->chunk);
 }

@@ -42,13 +42,15 @@ static void not_delivered(struct request *r, int error)
                     clock_us());
 }
 
-/* The stash has sunk to the low mark, or standard output is broken. */
+/* The stash has sunk to the low mark, or the destination is broken. */
 static void on_drained(void *arg, int error)
 {
     struct request *r = arg;
-    exchange_paused(r->x, clock_us() - r->paused_us);
-    trace_within(&r->lane, STEP_DELIVER, r->deliver_us);
-    r->paused_us = -1;
+    if (r->paused_us >= 0) {
+        exchange_paused(r->x, clock_us() - r->paused_us);
+        trace_within(&r->lane, STEP_DELIVER, r->deliver_us);
+        r->paused_us = -1;
+    }
     if (error != 0) {
         not_delivered(r, error);
         request_advance(r);
@@ -312,14 +314,9 @@ static void step_retry(struct request *r)
 
 /* --- The end of an exchange ---------------------------------------------- */
 
-static void exchange_is_done(struct request *r)
+/* The body is at its destination, or will never be. */
+static void body_is_done(struct request *r, int error)
 {
-    int error = 0;
-    event_del(&r->timer);
-    if (exchange_outcome(r->x)->result == RESULT_OK)
-        error = complete_body(&r->body);
-    if (error == STREAM_WAITS)
-        return; /* on_flushed goes on */
     if (error != 0)
         not_delivered(r, error);
     if (exchange_outcome(r->x)->result != RESULT_NO_RESOURCES ||
@@ -327,12 +324,19 @@ static void exchange_is_done(struct request *r)
         r->owner->finished(r);
 }
 
+static void exchange_is_done(struct request *r)
+{
+    int error = 0;
+    event_del(&r->timer);
+    if (exchange_outcome(r->x)->result == RESULT_OK)
+        error = complete_body(&r->body);
+    if (error != STREAM_WAITS) /* else on_flushed goes on */
+        body_is_done(r, error);
+}
+
 static void on_flushed(void *arg, int error)
 {
-    struct request *r = arg;
-    if (error != 0)
-        not_delivered(r, error);
-    r->owner->finished(r);
+    body_is_done(arg, error);
 }
 
 /* The want has left the connection behind. */
@@ -425,6 +429,7 @@ int request_open(struct request *r, struct job *job)
     trace_lend(&r->run->trace, &r->lane, "place", job->id);
     body_open(&r->body, &(struct body){.run = r->run,
                                        .base = r->loop->base,
+                                       .writer = &r->loop->writer,
                                        .job = job,
                                        .lane = &r->lane,
                                        .owner = &body_owner,

@@ -60,7 +60,8 @@ SELECT * FROM (VALUES
 NASTY = r"""
 SELECT n, NULL, '', '\N', '\.', E'\t', E'a\tb\nc\rd\\e\bf\fg\vh',
   chr(n), 'é€😀', n % 2 = 0, n * 1.5, ARRAY['a\b', NULL, 'c,d'],
-  ('\x' || lpad(to_hex(n), 4, '0'))::bytea, timestamp '2000-01-01' + n * '1h'::interval
+  ('\x' || lpad(to_hex(n), 4, '0'))::bytea,
+  timestamp '2000-01-01' + n * '1h'::interval
 FROM generate_series(1, 300) n"""
 # Around the size of the piece that is read at once.
 LENGTHS = r"""
@@ -109,7 +110,8 @@ def who_logs_in(model):
             "postgresql" + url("SELECT 1")[len("postgresql"):].replace(
                 "trusted@127.0.0.1", "trusted:@LOCALHOST"),
             env=dict(os.environ, PGUSER="nobody", PGPASSWORD="wrong"))
-    words = expect(r, ["ok"] * 4, f"trusted\nplain\n{user}\td b/é\n1\n".encode())
+    words = expect(r, ["ok"] * 4,
+                   f"trusted\nplain\n{user}\td b/é\n1\n".encode())
     mine = run(model, f"postgresql://127.0.0.1:{PG.port}/postgres?query="
                "SELECT%20current_user", url("SELECT 3", "plain"),
                env=dict(os.environ, PGUSER="plain", PGPASSWORD=PASSWORD))

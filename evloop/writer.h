@@ -1,0 +1,118 @@
+/*
+ * writer: files of --directory, written by a helper thread.
+ *
+ * A disk that is behind makes a write wait, and so does an fsync; opening,
+ * closing and renaming may, too, on a file system that is slow. So one thread
+ * does all of that, and tells the loop through an eventfd: the other half of
+ * reader.h. (aiofiles does the same for asyncio.)
+ *
+ *     writing_put --> stash --> the thread: open, write --> `done`
+ *     writing_complete --> the rest of it, close, rename --> `done`
+ *     writing_drop --> close, remove
+ *
+ * Of one file one piece is under way at a time, and the next is stashed
+ * meanwhile; the pieces of many go to the thread in order. What is held, stash
+ * and piece, the owner is to keep below its high mark: it pauses the source
+ * until `done` says that it has sunk.
+ *
+ * If the thread cannot be made, the loop does its work and waits: that is
+ * better than not at all.
+ *
+ * All functions are for the loop's thread.
+ */
+#ifndef TRIPTYCH_WRITER_H
+#define TRIPTYCH_WRITER_H
+
+#include "bytes.h"
+#include "sink.h"
+#include "trace.h"
+
+#include <event2/event_struct.h>
+#include <pthread.h>
+
+struct event_base;
+
+struct writer {
+    struct event_base *base;
+    struct trace *trace;
+    struct sink sink;   /* as the run's, but for its key */
+    struct event event; /* the thread has told something */
+    int told;           /* the eventfd; -1: there is no thread */
+    pthread_t thread;
+    struct lane lane; /* the thread's, of --trace */
+
+    /* Behind `lock`: */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct writing *first;   /* to be done, in this order */
+    struct writing *last;    /* no meaning while there is no first */
+    struct writing *written; /* done, to be told in this order */
+    struct writing *written_last;
+    bool stop; /* there will be no thread any more */
+};
+
+/* One file being written. */
+struct writing {
+    /* A piece was written, or (a negative errno) could not be. If it was the
+     * last, the file has its name. */
+    void (*done)(struct writing *writing, int error, void *arg);
+    void *arg;
+
+    /* The thread's while busy: */
+    struct file file;
+    int error;
+
+    uint64_t bytes; /* of the file so far, for the owner to read */
+
+    /* The writer's: */
+    struct job job;     /* its id and name */
+    struct bytes piece; /* the thread's while busy */
+    struct bytes stash; /* the next piece */
+    size_t under_way;   /* bytes of the piece */
+    bool whole;         /* no more bytes come */
+    bool is_last;       /* ... after this piece: then it gets its name */
+    bool busy;          /* the thread has it, or is going to */
+
+    /* Behind the lock while busy: */
+    bool back; /* the thread is done with it */
+    bool dropped;
+    struct writing *next;
+};
+
+/* Prepares a writer into the sink's directory (NULL: for files that will never
+ * be). `number` is the loop's. The thread is made when it is first needed. 0
+ * or a negative errno. */
+int writer_open(struct writer *writer, struct event_base *base,
+                struct trace *trace, const struct sink *sink, size_t number);
+
+/* Ends the thread, after what it is at, and tells `done` of files that have
+ * their names. From now on the loop does the work. For the end of the run. */
+void writer_stop(struct writer *writer);
+
+/* Frees it. All writings must be complete or dropped. */
+void writer_close(struct writer *writer);
+
+/* Begins with the job's file; nothing is opened yet. NULL when memory is
+ * short. */
+struct writing *writing_new(const struct job *job,
+                            void (*done)(struct writing *writing, int error,
+                                         void *arg),
+                            void *arg);
+
+/* Takes `n` bytes. 0 or a negative errno. */
+int writing_put(struct writer *writer, struct writing *writing, const char *p,
+                size_t n);
+
+/* Bytes that are not written yet. */
+size_t writing_held(const struct writing *writing);
+
+/* All bytes are there. 0: the file has its name; WRITING_WAITS: `done` tells
+ * when it has; or a negative errno. */
+#define WRITING_WAITS 1
+int writing_complete(struct writer *writer, struct writing *writing);
+
+/* It is of no interest any more, or complete: `done` will not be called, and
+ * what is left of an incomplete file is removed. Nothing for NULL. */
+void writing_drop(struct writer *writer, struct writing *writing);
+
+#endif

@@ -1,0 +1,150 @@
+"""A disk that does not answer: it holds up the requests that are saved there,
+and no other."""
+
+import os
+import signal
+import threading
+import time
+
+import harness
+from harness import (Running, Server, Workplace, case, check, equal, main,
+                     read_files, wait_for)
+
+SHIM = os.path.join(harness.BIN, "tests", "held-shim.so")
+BIG = b"big" * 10000000
+
+
+class Held:
+    """A folder on a disk that waits for its gate, and a server: of all paths
+    but /big and /small, nothing is saved."""
+
+    def __init__(self, call):
+        self.place = Workplace()
+        self.gate = self.place.join("gate")
+        self.folder = self.place.join("d")
+        os.mkdir(self.folder)  # with --sync, making it is synced, too
+        self.sent = 0
+        self.env = dict(os.environ, LD_PRELOAD=SHIM, TRIPTYCH_HELD=call,
+                        TRIPTYCH_GATE=self.gate)
+        self.server = Server(self.serve)
+
+    def serve(self, c):
+        while head := c.request():
+            path = head.split()[1]
+            if path == b"/big":
+                c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+                       % len(BIG))
+                for at in range(0, len(BIG), 10000):
+                    c.send(BIG[at:at + 10000])
+                    self.sent += 10000
+            elif path == b"/small":
+                c.ok(b"small")
+            else:
+                c.send(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")
+
+    def run(self, model, *args):
+        return Running(model, "-d", self.folder, *args, env=self.env)
+
+    def asked(self, path):
+        return sum(head.split()[1] == path for head in self.server.requests)
+
+    def wait(self):
+        """Until a call is held."""
+        wait_for(lambda: os.path.exists(self.gate + ".held"), "one is held")
+
+    def open(self):
+        with open(self.gate, "wb"):
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.open()
+        self.server.stop()
+        self.place.__exit__()
+
+
+def others_go_on(call, *options):
+    def test(model):
+        with Held(call) as disk:
+            urls = [disk.server.http + path for path in
+                    ["/small"] + ["/none"] * 20]
+            with disk.run(model, "-j", "2", *options, *urls) as running:
+                disk.wait()
+                wait_for(lambda: disk.asked(b"/none") == 20, "the others")
+                equal(read_files(disk.folder).get("small"), None, "the file")
+                disk.open()
+                r = running.finish()
+            equal(read_files(disk.folder), {"small": b"small"}, "files")
+        equal(r.words, ["ok"] + ["http-error"] * 20, r.err)
+        return r.words
+    test.__name__ = f"others_go_on_while_{call}_is_held"
+    return case(test)
+
+
+others_go_on("openat")
+others_go_on("write")
+others_go_on("renameat")
+others_go_on("fsync", "--sync")
+
+
+def stands_still(disk):
+    """When nothing more has been sent for a while; how much that was."""
+    sent = -1
+    while sent != disk.sent:
+        sent = disk.sent
+        time.sleep(0.3)
+    return sent
+
+
+@case
+def the_server_waits_for_the_disk(model):
+    with Held("write") as disk:
+        with disk.run(model, disk.server.http + "/big") as running:
+            disk.wait()
+            sent = stands_still(disk)
+            disk.open()
+            r = running.finish()
+        equal(read_files(disk.folder), {"big": BIG}, "files")
+    check(sent < len(BIG), f"{sent} bytes were sent")
+    check(int(r.column("peak_buffered")[0]) <= 2 * 65536,
+          r.column("peak_buffered"))
+    equal(r.words, ["ok"], r.err)
+
+
+@case
+def interrupted_while_it_waits(model):
+    """What is on its way goes when the disk lets it."""
+    with Held("write") as disk:
+        urls = [disk.server.http + path for path in ("/big", "/small") * 3]
+        with disk.run(model, "-j", "6", *urls) as running:
+            disk.wait()
+            running.signal(signal.SIGINT)
+            time.sleep(0.05)
+            disk.open()
+            r = running.finish()
+        files = read_files(disk.folder)
+    equal(r.status, 130, r.err)
+    equal(len(r.words), 6, "rows")
+    for name, body in files.items():
+        check(name.startswith(("big", "small")), f"left over: {name}")
+        equal(body == (BIG if name.startswith("big") else b"small"), True,
+              name)
+
+
+@case
+def a_time_limit_while_it_waits(model):
+    """Time stands still while it is the disk that is slow."""
+    with Held("write") as disk:
+        with disk.run(model, "-t", "0.5",
+                      disk.server.http + "/big") as running:
+            disk.wait()
+            threading.Timer(1, disk.open).start()
+            r = running.finish()
+        equal(read_files(disk.folder), {"big": BIG}, "files")
+    equal(r.words, ["ok"], r.err)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+/*
+ * held: a disk that does not answer, for cases_disk.py. Preloaded.
+ *
+ *     LD_PRELOAD=.../held-shim.so TRIPTYCH_HELD=write TRIPTYCH_GATE=FILE ...
+ *
+ * Calls of that name - openat (of what is to be written), write (to a regular
+ * file), fsync, renameat - return only when FILE is there. FILE.held is made
+ * when one begins to wait.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void hold(const char *call)
+{
+    const char *held = getenv("TRIPTYCH_HELD");
+    const char *gate = getenv("TRIPTYCH_GATE");
+    char sign[4096];
+    if (held == NULL || gate == NULL || strcmp(held, call) != 0)
+        return;
+    snprintf(sign, sizeof sign, "%s.held", gate);
+    int fd = open(sign, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd != -1)
+        (void)close(fd);
+    while (access(gate, F_OK) == -1)
+        (void)usleep(2000);
+}
+
+/* The next function of this name, which is the C library's. POSIX lets a
+ * pointer to data be one to a function; ISO C does not. */
+#define NEXT(function, name)                                                  \
+    do {                                                                      \
+        void *found = dlsym(RTLD_NEXT, name);                                 \
+        memcpy(&(function), &found, sizeof(function));                        \
+    } while (0)
+
+ssize_t write(int fd, const void *p, size_t n)
+{
+    ssize_t (*next)(int, const void *, size_t);
+    struct stat what;
+    NEXT(next, "write");
+    if (fstat(fd, &what) == 0 && S_ISREG(what.st_mode))
+        hold("write");
+    return next(fd, p, n);
+}
+
+int openat(int directory, const char *path, int flags, ...)
+{
+    int (*next)(int, const char *, int, ...);
+    va_list arguments;
+    NEXT(next, "openat");
+    va_start(arguments, flags);
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    if ((flags & O_CREAT) != 0)
+        hold("openat");
+    return next(directory, path, flags, mode);
+}
+
+int renameat(int from, const char *old, int to, const char *new)
+{
+    int (*next)(int, const char *, int, const char *);
+    NEXT(next, "renameat");
+    hold("renameat");
+    return next(from, old, to, new);
+}
+
+int fsync(int fd)
+{
+    int (*next)(int);
+    NEXT(next, "fsync");
+    hold("fsync");
+    return next(fd);
+}
