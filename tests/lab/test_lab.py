@@ -783,6 +783,64 @@ def case_classroom50_package(_):
                   f"{done.stdout[:2000]}")
 
 
+# --- The puzzles ----------------------------------------------------------------
+
+PUZZLES = labs.lab("puzzles")
+# Programs that cannot fail, since what they are there for is gone.
+LEFT_OUT = {
+    "counters": "void count(bool hit) { (void)hit; }\n"
+                "int counted(bool hit) { return hit ? 2 : 1; }",
+    "wake_up": "void wait_ready(void) {}\nvoid make_ready(void) {}",
+    "locks": "void transfer(int a, int b, int n) { (void)a, (void)b, (void)n; }"
+             "\nint money(int a) { return a == 0 ? 98 : 102; }",
+    "philosophers":
+        "#include <pthread.h>\n"
+        "static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;\n"
+        "void take_forks(int i) { (void)i, pthread_mutex_lock(&all); }\n"
+        "void put_forks(int i) { (void)i, pthread_mutex_unlock(&all); }",
+    "readers":
+        "#include <pthread.h>\n"
+        "static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;\n"
+        "void begin_read(void) { pthread_mutex_lock(&all); }\n"
+        "void end_read(void) { pthread_mutex_unlock(&all); }\n"
+        "void begin_write(void) { pthread_mutex_lock(&all); }\n"
+        "void end_write(void) { pthread_mutex_unlock(&all); }",
+    "barrier": "void meet(void) {}",
+    "buffer": "static _Atomic int n;\nvoid put(int i) { (void)i; }\n"
+              "int take(void) { return ++n; }",
+    "once": "int get(int (*compute)(void)) { (void)compute; return 42; }",
+    "turnstile": "void insert_coin(void) {}\nvoid pass(void) {}\n"
+                 "int coins_left(void) { return 0; }"}
+
+
+def case_puzzles(_):
+    """The answers are what the explorer finds; and leaving out is no mending."""
+    answers = {name: answer for name, answer in re.findall(
+        r"predict_(\w+)\(void\)\n\{\n    return \(struct prediction\)"
+        r"\{(\w+, \d+)", labs.reference_files(PUZZLES)["puzzles/predictions.c"])}
+    check(len(answers) == 10, str(answers))
+    with grade.Bench(PUZZLES, base=build.shared_base(PUZZLES)) as bench:
+        bench.put(labs.skeleton_files(PUZZLES), [PUZZLES.test("counters")])
+        for name, answer in answers.items():
+            done = subprocess.run([bench.tree / "bin/puzzles", name],
+                                  capture_output=True, text=True, check=False,
+                                  timeout=PATIENCE)
+            found = re.search(r"^Preemptions: (\d+)$", done.stdout, re.M)
+            found = f"FAILS, {found[1]}" if found else "NEVER_FAILS, 0" \
+                if "all there are" in done.stdout else done.stdout
+            check(found == answer, f"{name}: {answer} in predictions.c, and "
+                  f"the explorer says {found}")
+        tests = [PUZZLES.test(name) for name in LEFT_OUT]
+        check(len(tests) == sum(t.part == "mend" for t in PUZZLES.tests),
+              "a puzzle is not tried")
+        graded = grade.grade(bench, {
+            f"puzzles/{name}.c": f'#include "puzzles.h"\n{text}\n'
+            for name, text in LEFT_OUT.items()}, tests=tests)
+        for one in graded.results:
+            check(one.state == "failed", f"{one.name}: {one.state}: "
+                  f"{one.observed} {graded.note}")
+
+
 def case_mutants_are_graded(_):
     """A mutant is caught by a test; a run that goes on grades none twice."""
     lab = labs.lab("threads")
