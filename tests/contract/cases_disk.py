@@ -134,6 +134,32 @@ def interrupted_while_it_waits(model):
 
 
 @case
+def a_new_try_while_it_waits(model):
+    """It has the same file, of which the first one's part must be gone."""
+    def script(c):
+        c.request()
+        if c.number == 1:
+            c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst")
+            disk.wait()
+        else:
+            c.ok(b"second")
+    with Held("write") as disk, Server(script) as server:
+        with disk.run(model, "--retries", "1", "-j", "2",
+                      server.http + "/name",
+                      disk.server.http + "/none") as running:
+            disk.wait()
+            wait_for(lambda: disk.asked(b"/none") == 1, "the other")
+            time.sleep(0.3)  # more than the wait before a new try
+            disk.open()
+            r = running.finish()
+        equal(read_files(disk.folder), {"name": b"second"}, "files")
+        equal(os.listdir(disk.folder), ["name"], "names")
+    equal(r.column("attempts"), ["2", "1"], "attempts")
+    equal(r.words, ["ok", "http-error"], r.err)
+    return r.words
+
+
+@case
 def a_time_limit_while_it_waits(model):
     """Time stands still while it is the disk that is slow."""
     with Held("write") as disk:
