@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import build, folder, grade, isolation, labs, mutation, source  # noqa: E402
+from triptych_lab import (build, folder, grade, isolation, labs,  # noqa: E402
+                          mutation, package, source)
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
@@ -353,6 +354,34 @@ def case_the_comparison_has_a_solution(_):
               f"{os.listdir(right)}")
 
 
+def case_a_container_to_work_in(_):
+    """Each folder has one, made of Debian's packages for any machine; the
+    repository's has what building and testing need."""
+    run = (labs.ROOT / "run").read_text()
+    for lab in labs.labs():
+        with tempfile.TemporaryDirectory() as place:
+            where = folder.new(lab, Path(place) / "student")
+            check_container(where, package.NEEDED.split())
+    if (labs.ROOT / ".devcontainer").is_dir():
+        wanted = " ".join(re.findall(
+            r'^for_(?:building|testing|labs)="([^"]*)"', run, re.M))
+        wanted = wanted.replace("\\\n", "").replace(
+            "$clang_rt", "libclang-rt-14-dev")
+        check_container(labs.ROOT, wanted.split())
+
+
+def check_container(where, wanted):
+    said = json.loads((where / ".devcontainer/devcontainer.json").read_text())
+    made = "\n".join(line for line in (where / ".devcontainer" / said["build"][
+        "dockerfile"]).read_text().splitlines() if line[:1] != "#") + "\n"
+    check(f"\nUSER {said['remoteUser']}\n" in made and
+          made.startswith("FROM debian:bookworm-slim\n"), made)
+    check(not re.search("amd64|x86|arm64|aarch64|https?:|--platform", made),
+          "it is for one machine alone")
+    missing = {*wanted} - {*made.split()}
+    check(not missing, f"{where}: the container lacks {missing}")
+
+
 def by_hand(where, lab):
     """One test of each program as the hand-outs start it: it finds what it
     needs by itself."""
@@ -447,6 +476,27 @@ def case_the_matrix_is_of_these_mistakes(_):
 
 
 # --- What it says -------------------------------------------------------------
+
+def case_the_man_page_has_all(_):
+    """Each command, and each of its options, as --help has them; no other.
+    (The completion asks --help.)"""
+    page = (HERE / "triptych-lab.1.in").read_text().replace("\\-", "-")
+    heads = dict(re.findall(r'^\.SH "?OPTIONS OF ([A-Z-]+)"?\n(.*?)(?=^\.SH)',
+                            page, re.M | re.S))
+    commands = re.findall(r"^    ([a-z-]+)", tool("--help").stdout, re.M)
+    check(len(commands) > 9, str(commands))
+    described = page[page.index(".SH COMMANDS"):]
+    for command in commands:
+        check(re.search(rf"^\.TP\n\.[BIR]+ {command}\b", described, re.M),
+              f"{command} is not in the manual page")
+        said = {*re.findall(r"--[a-z]+", tool(command, "--help").stdout)}
+        said -= {"--help"} if command == "grade" else {"--help", "--base"}
+        there = {*re.findall(r"^\.B[I]? (--[a-z]+)",
+                             heads.pop(command.upper(), ""), re.M)}
+        check(said == there, f"{command}: --help has {sorted(said - there)}, "
+              f"the manual page {sorted(there - said)}")
+    check(not heads, f"options of no command: {sorted(heads)}")
+
 
 def some_grades():
     """Of a lab in which one test passes and another does not."""
