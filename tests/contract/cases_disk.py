@@ -45,6 +45,10 @@ class Held:
     def run(self, model, *args):
         return Running(model, "-d", self.folder, *args, env=self.env)
 
+    def run_into(self, model, file, *args):
+        """With standard output into the file."""
+        return Running(model, *args, stdout=file, env=self.env)
+
     def asked(self, path):
         return sum(head.split()[1] == path for head in self.server.requests)
 
@@ -87,6 +91,23 @@ others_go_on("openat")
 others_go_on("write")
 others_go_on("renameat")
 others_go_on("fsync", "--sync")
+
+
+# In the loop and in the processes' parent it is who serves all that writes.
+@case(models=("threads", "coroutines"))
+def others_go_on_while_standard_output_is_held(model):
+    with Held("stdout") as disk:
+        urls = [disk.server.http + path for path in
+                ["/small"] + ["/none"] * 20]
+        with open(disk.place.join("out"), "w+b") as out:
+            with disk.run_into(model, out, "-j", "2", *urls) as running:
+                disk.wait()
+                wait_for(lambda: disk.asked(b"/none") == 20, "the others")
+                disk.open()
+                r = running.finish()
+            out.seek(0)
+            equal(out.read(), b"small", "standard output")
+    equal(r.words, ["ok"] + ["http-error"] * 20, r.err)
 
 
 def stands_still(disk):
