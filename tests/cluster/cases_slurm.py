@@ -275,6 +275,28 @@ def free_port():
         return s.getsockname()[1]
 
 
+def case_half_a_row(directory):
+    """Of a fetcher that was killed the last row counts only if it is whole."""
+    with Run(directory) as r:
+        with open(r.list, "w", encoding="ascii") as file:
+            file.write(f"{r.server.at}bytes/1234?0\n")
+        os.makedirs(r.run + "/bodies")
+        os.makedirs(r.run + "/rounds/1")
+        for name, text in (
+                ("bodies/000000000", "x" * 1234),
+                ("bodies/.fetch-0-0.part", "left behind"),
+                ("rounds/1/node.1", "n1\n"),
+                ("rounds/1/list.1", f"{r.server.at}bytes/1234?0\t000000000\n"),
+                ("rounds/1/report.1", "id\turl\n0\tu\tok\t200\t1234\t1" +
+                 "\t0" * 7 + "\t12")):
+            with open(f"{r.run}/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+        r.wait(r.start())
+        check(r.rows()[1][2:] == ["ok", "-", "1234"] + ["-"] * 9,
+              f"{r.rows()}")
+        check(os.listdir(r.run + "/bodies") == ["000000000"], "left behind")
+
+
 def case_retry_failed(directory):
     """What has failed is tried again when that is asked for, and nothing
     else."""

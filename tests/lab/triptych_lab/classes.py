@@ -231,22 +231,33 @@ class Class:
         for i, hand_in in enumerate(self.hand_ins):
             kept = wanted.get(hand_in.name)
             if kept and not self.is_known(hand_in, kept):
-                hand_in.trouble = "its machine could not grade it" if done \
-                    else "not come to"
+                why = kept.with_suffix(".why")
+                hand_in.trouble = (why.read_text(errors="replace").strip()
+                                   if why.exists() else "") or \
+                    ("its machine died" if done else "not come to")
+                why.unlink(missing_ok=True)
             self.progress(i + 1, len(self.hand_ins), hand_in)
         return done
 
     def call_cluster(self, listed, base):
-        """A machine's result gets its name when it is whole."""
+        """A machine's result gets its name when it is whole; else what was
+        said does."""
         command = [sys.executable, TOOL, "grade", "--lab", self.lab.name]
         if base is not None:
-            command += ["--base", base]
+            command += ["--base", base.resolve()]
         words = shlex.join(map(str, command))
         state = shlex.quote(str(self.state.resolve()))
-        each = (f'part=$(mktemp {state}/.part-XXXXXX) && timeout {PATIENCE} '
-                f'{words} "${{1#* }}" --json "$part" >/dev/null && '
-                f'mv "$part" {state}/"${{1%% *}}" || '
-                '{ rm -f "$part"; exit 1; }')
+        each = f"""at={state}/${{1%% *}}
+            part=$(mktemp {state}/.part-XXXXXX) || exit
+            if timeout {PATIENCE} {words} "${{1#* }}" --json "$part" \\
+                    2>"$part.said" >/dev/null; then
+                mv "$part" "$at"
+                rm "$part.said"
+            else
+                rm -f "$part"
+                mv "$part.said" "${{at%json}}why"
+                exit 1
+            fi"""
         process = subprocess.Popen([cluster_tool(), "-i", listed, "--each",
                                     each])
         while True:
