@@ -27,8 +27,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import (build, folder, grade, isolation, labs,  # noqa: E402
-                          mutation, package, source)
+from triptych_lab import build, folder, grade, headers, isolation, labs, mutation, source  # noqa: E402
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
@@ -188,6 +187,11 @@ static int two(void) { __asm__ volatile("nop"); return one(); }
 _Pragma("GCC optimize 0")
 ??=pragma redefine_extname puts lab_fail
 static long three(void) { return (long)__builtin_frame_address(0) + two(); }
+static void four(void *p) { __builtin_memset(p, 0, 8); }
+__attribute__((constructor(99))) static void five(void) {}
+static int six __attribute__((section ("graded_begin")));
+static int seven __attribute__((section
+    ("graded_begin")));
 """
 # In the file where the preprocessor leaves what is looked at: it is there for
 # who reads the source twice.
@@ -204,13 +208,17 @@ NAMES = """
 void __lsan_disable(void), AnnotateIgnoreReadsBegin(const char *, int),
     *dlsym(void *, const char *), *__real_malloc(size_t), lab_doing(void),
     ex_child_beat(void), __tsan_acquire(void *);
+long syscall(long, ...);
+int mprotect(void *, size_t, int);
+void longjmp(void *, int);
 int atexit(void (*)(void)), hidden(void) __asm__("" "__lsan_ignore_object");
 void call_all(void);
 void call_all(void)
 {
     __lsan_disable(), AnnotateIgnoreReadsBegin("", 1), __tsan_acquire(0);
     (void)atexit(lab_doing), ex_child_beat(), hidden();
-    (void)dlsym(__real_malloc(1), "");
+    (void)dlsym(__real_malloc(1), ""), (void)syscall(mprotect(0, 0, 0));
+    longjmp(0, sigaltstack(0, 0));
 }
 """
 
@@ -221,11 +229,13 @@ def case_what_makes_a_sanitizer_look_away(_):
         for above, says in (
                 (WORDS, ("no_sanitize(", "no_sanitize_address", "__asm__",
                          "pragma weak", "pragma GCC optimize",
-                         "redefine_extname", "frame_address")),
+                         "redefine_extname", "frame_address", "builtin_memset",
+                         "constructor(99)", "section (")),
                 (NAMES, ("__lsan_disable", "AnnotateIgnoreReadsBegin",
                          "dlsym", "__real_malloc", "lab_doing", "atexit",
                          "ex_child_beat", "__tsan_acquire",
-                         "__lsan_ignore_object"))):
+                         "__lsan_ignore_object", "syscall", "mprotect",
+                         "sigaltstack", "longjmp"))):
             graded = grade.grade(
                 bench, {QUEUE: queue_with("return 0;", above)}, tests=[ORDER])
             check(graded.results[0].state == "not built", graded.note)
@@ -242,14 +252,24 @@ def case_what_makes_a_sanitizer_look_away(_):
 IN_HEADERS = {
     "static inline int f(void)\n{\n    return 0;\n}\n": "functions",
     "int f(a) int a; <% return a; %>\n": "functions",
-    "#define BEGIN {\nint f(void) BEGIN return 0; }\n": "brace",
-    "#define BEGIN ??<\nint f(void) BEGIN return 0; }\n": "brace",
-    "#define BEGIN <%\nint f(void) BEGIN return 0; }\n": "brace",
+    "#define BEGIN {\nint f(void) BEGIN return 0; }\n": "than a value",
+    "#define BEGIN ??<\nint f(void) BEGIN return 0; }\n": "than a value",
+    "#define BEGIN <%\nint f(void) BEGIN return 0; }\n": "than a value",
     "#define NOTHING\nint f(void) NOTHING { return 0; }\n": "functions",
     "#define HEAD x f(void)\nstruct HEAD { return 0; }\n": "functions",
-    "#define JOINED(a, b) a##b\n": "##",
+    "#define JOINED(a, b) a##b\n": "than a value",
+    "#define LAST(x) 0; return\n": "than a value",
+    "#define __errno_location() (0\n": "the system's",
+    "#define queue_take(queue) 0\n": "the tests use",
     "%:define lab_check(...)\n": "lab_check",
     "#define lab_\\\ncheck(...)\n": "lab_check",
+    "#ifdef TODO_STUDENT\n#endif\n": "a guard",
+    "#if 0\n' /*\n#endif\nint x;\n/* */\n": "half a literal",
+    "int x; // \r int y;\n": "no use for",
+    "int caf\u00e9;\n": "no use for",
+    "static int done = 1;\n": "a value for a variable",
+    "_Noreturn void queue_free(struct queue *queue);\n": "_Noreturn",
+    "[[gnu::noreturn]] void queue_free(struct queue *queue);\n": "[[",
     "#pragma GCC poison lab_check\n": "#pragma",
     "#line 1 \"x\"\n": "#line",
     "#include \"../../etc/passwd\"\n": "#include",
@@ -265,9 +285,78 @@ def case_headers_that_change_the_tests(_):
             said = bench.put({"threads/queue.h": header.replace(
                 "#endif\n", text + "#endif\n")}, [ORDER])
             check("may not have" in said and says in said, f"{text}: {said}")
-        more = header.replace("bool closed;", "bool closed;\n    int more;")
+        more = header.replace("bool closed;", "bool closed;\n    int more;") \
+            .replace("struct queue {", "#define MORE(n) ((n) + 1)\n"
+                     "enum kind { ONE = 1, TWO = MORE(ONE) };\n"
+                     "struct queue { /* don't */")
         said = bench.put({"threads/queue.h": more}, [ORDER])
         check(more != header and said == "", f"a field: {said}")
+
+
+def case_a_value_that_a_header_keeps(_):
+    """What tests compare with must not become another, as all of them one."""
+    protocol = labs.lab("protocol")
+    original = labs.reference_files(protocol)["common/http.h"]
+    names = headers.words_of([protocol.folder / "tests/feed.c"])
+    same = original.replace("    HTTP_BAD\n", "    HTTP_BAD = HTTP_DONE\n")
+    check(same != original, "the enum has changed")
+    check("another 'enum http_state" in str(
+        list(headers.faults(same, names, original))), "it was not seen")
+    check(not list(headers.faults(original, names, original)), "the original")
+
+
+def case_hidden_tests_are_not_shown(_):
+    """A header with which tests do not compile: the message has their place,
+    and not their text."""
+    header = labs.reference_files(THREADS)["threads/queue.h"]
+    files = {"threads/queue.h": header.replace("void *item, int ms)",
+                                               "void *item)"),
+             QUEUE: "#include \"queue.h\"\n",
+             "threads/pool.c": "#include \"pool.h\"\n"}
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        said = bench.put(files, [ORDER])
+        check("hidden/queue.c:" in said and "too many arguments" in said and
+              "LONG_MS);" not in said, said)
+
+
+# It waits until the test's process has given its word back, and ends it before
+# what is left behind has been looked for.
+ENDS_EARLY = """
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void *end_early(void *unused)
+{
+    struct stat status;
+    int fd = 3;
+    while (fstat(fd, &status) != 0 || !S_ISSOCK(status.st_mode))
+        fd++;
+    while (fstat(fd, &status) == 0)
+        ;
+    _exit(0);
+    return unused;
+}
+"""
+
+
+def case_an_end_before_leaks_are_found(_):
+    lab = labs.lab("protocol")
+    file = "common/http.c"
+    text = labs.reference_files(lab)[file]
+    old = source.find(text, "http_start")
+    text = text[:old.start] + ENDS_EARLY + text[old.start:old.body + 2] + \
+        "    static pthread_t thread;\n" \
+        "    if (thread == 0)\n" \
+        "        pthread_create(&thread, NULL, end_early, NULL);\n" \
+        "    *(volatile char *)malloc(77) = 1;\n" + text[old.body + 2:]
+    with grade.Bench(lab, base=build.shared_base(lab),
+                     rest=labs.reference_files) as bench:
+        test = lab.test("nothing_leaks")
+        check(not bench.put({file: text}, [test]), "it does not compile")
+        result = bench.run(test)
+        check(not result.passed and "leak" in result.observed, str(result))
 
 
 def case_names_of_the_grader(_):
@@ -352,34 +441,6 @@ def case_the_comparison_has_a_solution(_):
             check(graded["score"] == points, f"{where}: {graded['score']}")
         check(sorted(os.listdir(student)) == sorted(os.listdir(right)),
               f"{os.listdir(right)}")
-
-
-def case_a_container_to_work_in(_):
-    """Each folder has one, made of Debian's packages for any machine; the
-    repository's has what building and testing need."""
-    run = (labs.ROOT / "run").read_text()
-    for lab in labs.labs():
-        with tempfile.TemporaryDirectory() as place:
-            where = folder.new(lab, Path(place) / "student")
-            check_container(where, package.NEEDED.split())
-    if (labs.ROOT / ".devcontainer").is_dir():
-        wanted = " ".join(re.findall(
-            r'^for_(?:building|testing|labs)="([^"]*)"', run, re.M))
-        wanted = wanted.replace("\\\n", "").replace(
-            "$clang_rt", "libclang-rt-14-dev")
-        check_container(labs.ROOT, wanted.split())
-
-
-def check_container(where, wanted):
-    said = json.loads((where / ".devcontainer/devcontainer.json").read_text())
-    made = "\n".join(line for line in (where / ".devcontainer" / said["build"][
-        "dockerfile"]).read_text().splitlines() if line[:1] != "#") + "\n"
-    check(f"\nUSER {said['remoteUser']}\n" in made and
-          made.startswith("FROM debian:bookworm-slim\n"), made)
-    check(not re.search("amd64|x86|arm64|aarch64|https?:|--platform", made),
-          "it is for one machine alone")
-    missing = {*wanted} - {*made.split()}
-    check(not missing, f"{where}: the container lacks {missing}")
 
 
 def by_hand(where, lab):
@@ -476,27 +537,6 @@ def case_the_matrix_is_of_these_mistakes(_):
 
 
 # --- What it says -------------------------------------------------------------
-
-def case_the_man_page_has_all(_):
-    """Each command, and each of its options, as --help has them; no other.
-    (The completion asks --help.)"""
-    page = (HERE / "triptych-lab.1.in").read_text().replace("\\-", "-")
-    heads = dict(re.findall(r'^\.SH "?OPTIONS OF ([A-Z-]+)"?\n(.*?)(?=^\.SH)',
-                            page, re.M | re.S))
-    commands = re.findall(r"^    ([a-z-]+)", tool("--help").stdout, re.M)
-    check(len(commands) > 9, str(commands))
-    described = page[page.index(".SH COMMANDS"):]
-    for command in commands:
-        check(re.search(rf"^\.TP\n\.[BIR]+ {command}\b", described, re.M),
-              f"{command} is not in the manual page")
-        said = {*re.findall(r"--[a-z]+", tool(command, "--help").stdout)}
-        said -= {"--help"} if command == "grade" else {"--help", "--base"}
-        there = {*re.findall(r"^\.B[I]? (--[a-z]+)",
-                             heads.pop(command.upper(), ""), re.M)}
-        check(said == there, f"{command}: --help has {sorted(said - there)}, "
-              f"the manual page {sorted(there - said)}")
-    check(not heads, f"options of no command: {sorted(heads)}")
-
 
 def some_grades():
     """Of a lab in which one test passes and another does not."""
@@ -831,64 +871,6 @@ def case_classroom50_package(_):
         for part in ("Still stubs", "Observed:", "Probably:", "Look at:"):
             check(part in done.stdout, f"{part!r} is not printed:\n"
                   f"{done.stdout[:2000]}")
-
-
-# --- The puzzles ----------------------------------------------------------------
-
-PUZZLES = labs.lab("puzzles")
-# Programs that cannot fail, since what they are there for is gone.
-LEFT_OUT = {
-    "counters": "void count(bool hit) { (void)hit; }\n"
-                "int counted(bool hit) { return hit ? 2 : 1; }",
-    "wake_up": "void wait_ready(void) {}\nvoid make_ready(void) {}",
-    "locks": "void transfer(int a, int b, int n) { (void)a, (void)b, (void)n; }"
-             "\nint money(int a) { return a == 0 ? 98 : 102; }",
-    "philosophers":
-        "#include <pthread.h>\n"
-        "static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;\n"
-        "void take_forks(int i) { (void)i, pthread_mutex_lock(&all); }\n"
-        "void put_forks(int i) { (void)i, pthread_mutex_unlock(&all); }",
-    "readers":
-        "#include <pthread.h>\n"
-        "static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;\n"
-        "void begin_read(void) { pthread_mutex_lock(&all); }\n"
-        "void end_read(void) { pthread_mutex_unlock(&all); }\n"
-        "void begin_write(void) { pthread_mutex_lock(&all); }\n"
-        "void end_write(void) { pthread_mutex_unlock(&all); }",
-    "barrier": "void meet(void) {}",
-    "buffer": "static _Atomic int n;\nvoid put(int i) { (void)i; }\n"
-              "int take(void) { return ++n; }",
-    "once": "int get(int (*compute)(void)) { (void)compute; return 42; }",
-    "turnstile": "void insert_coin(void) {}\nvoid pass(void) {}\n"
-                 "int coins_left(void) { return 0; }"}
-
-
-def case_puzzles(_):
-    """The answers are what the explorer finds; and leaving out is no mending."""
-    answers = {name: answer for name, answer in re.findall(
-        r"predict_(\w+)\(void\)\n\{\n    return \(struct prediction\)"
-        r"\{(\w+, \d+)", labs.reference_files(PUZZLES)["puzzles/predictions.c"])}
-    check(len(answers) == 10, str(answers))
-    with grade.Bench(PUZZLES, base=build.shared_base(PUZZLES)) as bench:
-        bench.put(labs.skeleton_files(PUZZLES), [PUZZLES.test("counters")])
-        for name, answer in answers.items():
-            done = subprocess.run([bench.tree / "bin/puzzles", name],
-                                  capture_output=True, text=True, check=False,
-                                  timeout=PATIENCE)
-            found = re.search(r"^Preemptions: (\d+)$", done.stdout, re.M)
-            found = f"FAILS, {found[1]}" if found else "NEVER_FAILS, 0" \
-                if "all there are" in done.stdout else done.stdout
-            check(found == answer, f"{name}: {answer} in predictions.c, and "
-                  f"the explorer says {found}")
-        tests = [PUZZLES.test(name) for name in LEFT_OUT]
-        check(len(tests) == sum(t.part == "mend" for t in PUZZLES.tests),
-              "a puzzle is not tried")
-        graded = grade.grade(bench, {
-            f"puzzles/{name}.c": f'#include "puzzles.h"\n{text}\n'
-            for name, text in LEFT_OUT.items()}, tests=tests)
-        for one in graded.results:
-            check(one.state == "failed", f"{one.name}: {one.state}: "
-                  f"{one.observed} {graded.note}")
 
 
 def case_mutants_are_graded(_):

@@ -3,7 +3,7 @@
  * Lab: threads
  * File: threads/queue.c
  * Tests: keeps_the_order thousands_of_items fetches_all
- * Says: before or after main
+ * Says: is not allowed in what is graded
  *
  * In each build another: a look at one build's sections saw nothing of the
  * others. It writes the verdict.
