@@ -219,6 +219,52 @@ def case_installed_programs(_):
             os.environ["PATH"] = path
 
 
+def case_installed_source(_):
+    """The labs' tool is installed with all that it cuts from, where compilers
+    look for what they need."""
+    path = os.environ["PATH"]
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        (Path(place) / "bin").mkdir()
+        source = Path(place) / "share/triptych-lab/threads/queue.c"
+        source.parent.mkdir(parents=True)
+        source.write_text("the solution\n")
+        read = f"print(open('{source}').read())"
+        os.environ["PATH"] = f"{path}:{place}/bin"
+        try:
+            for mode in modes():
+                if not mode.private:  # show is more there than hide
+                    continue
+                said = attack(read, show=[place]).output
+                status, compiled = sandbox.compile_in(
+                    place, [PYTHON, "-c", read], {"PATH": path}, 20)
+                check("the solution" not in said + compiled and status != 0,
+                      f"{mode.name}: {said}{compiled}")
+        finally:
+            os.environ["PATH"] = path
+
+
+def case_no_programs_of_the_machine(_):
+    """A debugger would do to a test what its code may not."""
+    for mode in modes():
+        said = attack("import os\nfor one in ('/bin/sh', '/usr/bin/gdb'):\n"
+                      "    try: os.spawnl(os.P_WAIT, one, one, '-c', 'echo "
+                      "was run', '--version')\n"
+                      "    except OSError as error: print(error)\n").output
+        check("was run" not in said and "GNU gdb" not in said,
+              f"{mode.name}: {said}")
+
+
+def case_code_is_not_written(_):
+    """Through /proc a process could write where it may only execute."""
+    for mode in modes():
+        said = attack("import os\nos.open('/proc/self/mem', os.O_RDONLY)\n"
+                      "print('read')\nos.open('/proc/self/mem', os.O_RDWR)\n"
+                      "print('written')").output
+        check("read" in said and (not mode.private or "written" not in said),
+              f"{mode.name}: {said}")
+
+
 def case_nothing_is_written_elsewhere(_):
     """By another user's code without a root of its own, neither: where
     everybody may write."""

@@ -28,10 +28,16 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 # What compilers and programs are made of. Nothing of any user's is there.
 SYSTEM = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc",
           "opt", "nix", "gnu")
+# Of these a test sees the libraries, and no program: a debugger would do to the
+# test what its code may not, and a script what it ought to.
+LIBRARIES = ("usr/lib", "usr/lib32", "usr/lib64", "usr/libx32",
+             "usr/local/lib", "lib", "lib32", "lib64", "libx32", "etc", "nix",
+             "gnu")
 DEVICES = ("null", "zero", "full", "random", "urandom")
 OLD = "/.old"  # where the machine's root is while ours is made
 
 libc = ctypes.CDLL(None, use_errno=True)
+machine = -1  # the folder /proc, as we may write in it
 
 
 def call(name, *arguments):
@@ -74,7 +80,9 @@ def show(path, writable=False):
     """Lets the new root have what the machine has at this path."""
     source = OLD + path
     if os.path.islink(source):  # as /bin is, to usr/bin
-        os.symlink(os.readlink(source), path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not os.path.lexists(path):
+            os.symlink(os.readlink(source), path)
         return
     if os.path.isdir(source):
         os.makedirs(path, exist_ok=True)
@@ -86,6 +94,17 @@ def show(path, writable=False):
         make_read_only(path)
 
 
+def new_proc():
+    """/proc, for reading: through /proc/self/mem a program could write into
+    its own code, and the test's."""
+    global machine
+    os.mkdir("/proc")
+    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    machine = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mount("/proc", "/proc", None, MS_BIND)
+    make_read_only("/proc")
+
+
 def new_root(spec):
     """A root of our own, in memory; the machine's is out of reach after it."""
     own = spec["cwd"]
@@ -93,7 +112,7 @@ def new_root(spec):
     os.mkdir(own + OLD)
     call("pivot_root", own, own + OLD)
     os.chdir("/")
-    for name in SYSTEM:
+    for name in SYSTEM if spec["programs"] else LIBRARIES:
         if os.path.lexists(f"{OLD}/{name}"):
             show(f"/{name}")
     for name in DEVICES:
@@ -101,9 +120,8 @@ def new_root(spec):
     for i, name in enumerate(("stdin", "stdout", "stderr")):
         os.symlink(f"/proc/self/fd/{i}", f"/dev/{name}")
     os.symlink("/proc/self/fd", "/dev/fd")
-    tmpfs("/dev/shm", "size=1m,mode=1777")
-    os.mkdir("/proc")
-    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    tmpfs("/dev/shm", "size=1m,mode=1777", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    new_proc()
     for path in spec["show"]:
         show(path)
     for path in spec["write"]:
@@ -113,7 +131,8 @@ def new_root(spec):
             tmpfs(path, "size=4k,nr_inodes=1,mode=0", MS_RDONLY)
     for path in filter(os.path.isfile, spec["mask"]):
         mount("/dev/null", path, None, MS_BIND)
-    tmpfs(own, f"size={spec['room']},nr_inodes=20000,mode=777")
+    tmpfs(own, f"size={spec['room']},nr_inodes=20000,mode=777",
+          MS_NOSUID | MS_NODEV | MS_NOEXEC)
     call("umount2", OLD, MNT_DETACH)
     os.rmdir(OLD)
     make_read_only("/")
@@ -127,6 +146,17 @@ SIGNALS_AND_SOCKETS = 3  # since version 6: to processes outside, by name
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # everywhere
 
 
+def without(path, hidden):
+    """What is to be seen of a folder: it, or all in it but what is hidden."""
+    if path in hidden:
+        return []
+    if not any(one.startswith(path + "/") for one in hidden) or \
+            os.path.islink(path) or not os.path.isdir(path):
+        return [path]
+    return [one for name in os.listdir(path)
+            for one in without(f"{path}/{name}", hidden)]
+
+
 def landlock(spec):
     """Where no root of our own is to be had: only what is listed can be
     opened, if the kernel has Landlock."""
@@ -137,7 +167,10 @@ def landlock(spec):
     attributes = struct.pack("QQQ", rights, 0, SIGNALS_AND_SOCKETS)
     size = 24 if version >= 6 else 8
     ruleset = call_with(CREATE_RULESET, attributes[:size], size, 0)
-    seen = [f"/{name}" for name in SYSTEM] + ["/proc", *spec["show"]]
+    system = SYSTEM if spec["programs"] else LIBRARIES
+    seen = [one for name in system for one in without(f"/{name}",
+                                                      spec["hide"])]
+    seen += ["/proc", *spec["show"]]
     written = [spec["cwd"], *spec["write"],
                *(f"/dev/{name}" for name in (*DEVICES, "shm"))]
     for paths, allowed in ((seen, EXECUTE | READ_FILE | READ_DIR),
@@ -190,7 +223,9 @@ def counts_by_namespace():
 
 
 def write(path, text):
-    fd = os.open(path, os.O_WRONLY)  # open would import what we see no more
+    """Into a file of /proc."""
+    at = machine if machine != -1 else os.open("/proc", os.O_PATH)
+    fd = os.open(path, os.O_WRONLY, dir_fd=at)  # open would import more
     os.write(fd, text.encode())
     os.close(fd)
 
@@ -215,10 +250,10 @@ def own_user_namespace(user):
         call("unshare", CLONE_NEWUSER)
     except OSError:
         return False
-    write("/proc/self/setgroups", "deny")
-    write("/proc/self/uid_map", f"{user} {uid} 1")
-    write("/proc/self/gid_map", f"{user} {gid} 1")
-    write("/proc/sys/user/max_user_namespaces", "0")
+    write("self/setgroups", "deny")
+    write("self/uid_map", f"{user} {uid} 1")
+    write("self/gid_map", f"{user} {gid} 1")
+    write("sys/user/max_user_namespaces", "0")
     return True
 
 
@@ -230,7 +265,7 @@ def main():
         loopback()
     os.chdir(spec["start"])
     # When memory runs out, the kernel is to end this before anything else.
-    write("/proc/self/oom_score_adj", "1000")
+    write("self/oom_score_adj", "1000")
     os.nice(5)  # the judge comes first
     for name, value in spec["limits"].items():
         set_limit(name, value)

@@ -142,16 +142,17 @@ def as_user(user):
 
 
 def command(one, argv, cwd, user, start=None, show=(), write=(), hide=(),
-            mask=(), room="64m", limits=None, processes=150):
+            mask=(), room="64m", limits=None, processes=150, programs=True):
     """argv, shut in. It starts in `start` or `cwd`; `cwd` is an empty folder
     of `room` bytes. It sees the folders of `show`, may write in those of
     `write`, and finds those of `hide`, which lie in them, empty, and so the
-    files of `mask`, where it has a root of its own."""
+    files of `mask`, where it has a root of its own. `programs`: it can start
+    those of the machine."""
     spec = {
         "argv": [str(a) for a in argv], "cwd": str(cwd),
         "start": str(start or cwd), "user": user, "private": one.private,
         "become": one.user_after, "room": room, "limits": limits or {},
-        "processes": processes, "show": [str(p) for p in show],
+        "processes": processes, "programs": programs, "show": [str(p) for p in show],
         "write": [str(p) for p in write], "hide": [str(p) for p in hide],
         "mask": [str(p) for p in mask]}
     prefix = as_user(user) if one.user_before else \

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from . import stacks
 from .plain import PRINTED, plain
+from .labs import ROOT
 from .isolation import as_user, command, free_user, isolation, processes_of
 
 PROCESSES = 150   # threads count as well
@@ -271,14 +272,27 @@ class Run:
             "unshare: sigprocmask unblock failed: Invalid argument\n", "")
 
 
-def installed():
-    """The project's programs, where a user of the machine finds them: they are
-    the reference, and a fetcher under test could become one of them."""
+def installed(*kinds):
+    """What of the project a user of the machine finds there, by its path from
+    where programs lie."""
     folders = {*os.environ.get("PATH", os.defpath).split(":"),
                "/usr/local/bin", "/usr/bin"}
-    return sorted(str(path) for folder in folders if folder
-                  for kind in ("fetch-*", "triptych-*")
-                  for path in Path(folder).glob(kind) if path.is_file())
+    return sorted(os.path.normpath(path) for folder in folders if folder
+                  for kind in kinds for path in Path(folder).glob(kind))
+
+
+# They are the reference: a fetcher under test could become one of them.
+PROGRAMS = ("fetch-*", "triptych-*")
+
+
+def sources(shown):
+    """The folders of the project's source, the tests and the solutions: this
+    one's and those of one that is installed, in a folder that compilers see.
+    What is shown may lie in one of them."""
+    roots = [ROOT, *map(Path, installed("../share/triptych-lab"))]
+    return [str(p) for root in roots for p in root.resolve().iterdir()
+            if p.is_dir() and not any(Path(one).resolve().is_relative_to(p)
+                                      for one in shown)]
 
 
 def run(argv, environment, limit, show=(), hide=()):
@@ -291,12 +305,16 @@ def run(argv, environment, limit, show=(), hide=()):
         return outcome
     limits = {"CORE": 0, "FSIZE": FILE_SIZE, "NOFILE": 4096,
               "CPU": int(limit) * 4 + 10}
+    starter = shutil.which(argv[0])  # setarch, which is the machine's
+    if starter:
+        show = [*show, starter, os.path.realpath(starter)]
     with tempfile.TemporaryDirectory(prefix="lab-cwd-") as cwd:
         os.chmod(cwd, 0o777)
         environment = dict(environment, HOME=cwd, TMPDIR=cwd, TEMP=cwd)
         one = Run(argv, environment, cwd, free_user(), show=show,
-                  hide=closed(hide), mask=installed(), limits=limits,
-                  processes=PROCESSES, room=str(ROOM))
+                  hide=[*closed(hide), *sources(show)], mask=installed(*PROGRAMS),
+                  limits=limits, processes=PROCESSES, room=str(ROOM),
+                  programs=False)
         try:
             if not one.until_ended(began + limit):
                 outcome.late = True
@@ -358,7 +376,8 @@ def compile_in(cwd, argv, environment, seconds, write=(), show=(), hide=()):
             os.chmod(own, 0o777)
             one = Run([*argv], dict(environment, TMPDIR=own, HOME=own), own,
                       user, start=cwd, show=[*show, cwd], write=write,
-                      hide=closed(hide), limits=limits, room="512m",
+                      hide=[*closed(hide), *sources([*show, cwd])],
+                      limits=limits, room="512m",
                       processes=PROCESSES)
             try:
                 done = one.until_ended(time.monotonic() + seconds, 4 << 30)
