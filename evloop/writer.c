@@ -73,12 +73,11 @@ static struct writing *take(struct writer *writer)
 static bool put_back(struct writer *writer, struct writing *w, bool removed)
 {
     pthread_mutex_lock(&writer->lock);
-    bool back = !w->dropped || removed;
-    w->back = back;
-    if (back)
+    w->back = !w->dropped || removed;
+    if (w->back)
         append(&writer->written, &writer->written_last, w);
     pthread_mutex_unlock(&writer->lock);
-    return back; /* by now it may be gone */
+    return w->back;
 }
 
 static void *run(void *arg)

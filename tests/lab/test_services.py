@@ -7,9 +7,12 @@ With --whole the packages are unpacked and run as the services lay them out,
 which takes minutes: ./run labs does that."""
 
 import ast
+import bz2
 import csv
+import gzip
 import io
 import json
+import lzma
 import os
 import re
 import shutil
@@ -344,6 +347,46 @@ def case_hostile_archives(_):
             check(False, f"{wrong.name} was unpacked")
 
 
+def tar_head(kind, size):
+    one = tarfile.TarInfo("one")
+    one.type, one.size = kind, size
+    return one.tobuf(format=tarfile.GNU_FORMAT)
+
+
+def bombs(place):
+    """Small archives that are large inside, or broken, each in its way."""
+    zeros = bytes(1 << 20)
+    for name, kind, opener in (("unknown.tar.bz2", b"Z", bz2.open),
+                               ("pax.tar.xz", tarfile.XHDTYPE, lzma.open)):
+        with opener(place / name, "wb") as file:
+            file.write(tar_head(kind, 100 << 20))
+            for _ in range(100):
+                file.write(zeros)
+    with gzip.open(place / "folders.tar.gz", "wb") as file:
+        for _ in range(300):
+            file.write(tar_head(tarfile.DIRTYPE, 0) * 500)
+    for name, method in (("few.zip", zipfile.ZIP_BZIP2),
+                         ("deflated.zip", zipfile.ZIP_DEFLATED)):
+        with zipfile.ZipFile(place / name, "w", method) as z:
+            z.writestr("queue.c", "x" * 5000)
+    data = bytearray((place / "deflated.zip").read_bytes())
+    data[45:55] = b"\xff" * 10
+    (place / "deflated.zip").write_bytes(data)
+
+
+def case_archives_that_are_large_inside(_):
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        bombs(place)
+        for one in sorted(place.iterdir()):
+            try:
+                unpack.unpack(one, place / "out")
+            except unpack.Unfit as why:
+                check(one.name in str(why), str(why))
+            else:
+                check(False, f"{one.name} was unpacked")
+
+
 # --- A whole class -------------------------------------------------------------------
 
 LAB = labs.lab("comparison")  # it needs no building
@@ -402,6 +445,61 @@ def case_a_class(_):
                   "&amp;" not in page.split("<h2>")[0], page[:500])
             kept = list((place / "state").glob("*.json"))
             check(len(kept) == 3, f"turn {turn}: {kept}")  # each text once
+
+
+def case_a_class_with_attackers(_):
+    """Broken archives, links to another's hand-in, names that a spreadsheet
+    or a terminal would obey, or that are no text: the others go on."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        every = place / "all"
+        for one in ("deflated", "link", "formula", "no-text", "terminal",
+                    "works"):
+            (every / one).mkdir(parents=True)
+        bombs(every / "deflated")
+        for one in (every / "deflated").iterdir():
+            if one.name != "deflated.zip":
+                one.unlink()
+        with zipfile.ZipFile(every / "right.zip", "w") as z:
+            z.writestr("predictions.toml", RIGHT)
+        (every / "link/mine.zip").symlink_to("../right.zip")
+        (every / "works/predictions.toml").write_text(RIGHT)
+        (every / "formula/=HYPERLINK(1).zip").write_text("none")
+        (every / "terminal/\x1b[2J\n::error::.zip").write_text("none")
+        Path(os.fsdecode(os.fsencode(every) + b"/no-text/\xff.zip")) \
+            .write_text("none")
+        done = subprocess.run(
+            [TOOL, "grade-all", every, "--lab", LAB.name, "--csv",
+             place / "all.csv", "--html", place / "all.html", "--state",
+             place / "state"], capture_output=True, text=True, check=False,
+            timeout=PATIENCE, errors="replace")
+        check(done.returncode == 1 and "\x1b" not in done.stderr and
+              "\n::" not in done.stderr, done.stderr)
+        with open(place / "all.csv", newline="") as f:
+            rows = {r["name"]: r for r in csv.DictReader(f)}
+        check(rows["works"]["score"] == "100" and
+              rows["right.zip"]["score"] == "100", str(rows))
+        check(rows["link"]["score"] in ("", "0"), str(rows["link"]))
+        check(rows["formula"]["trouble"].startswith("'="), str(rows))
+        check("cannot be unpacked" in rows["deflated"]["trouble"], str(rows))
+        check((place / "all.html").read_text().endswith("</html>\n"), "page")
+
+
+def case_modules_beside_the_autograder(_):
+    """It may lie in the folder that was handed in."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        package.classroom50(LAB, place / "autograder.py")
+        (place / "predictions.toml").write_text(RIGHT)
+        for module in ("base64", "shutil", "subprocess", "tarfile",
+                       "tempfile"):
+            (place / f"{module}.py").write_text(
+                "print('the student\\'s')\nraise SystemExit(0)\n")
+        done = subprocess.run([sys.executable, place / "autograder.py"],
+                              cwd=place, capture_output=True, text=True,
+                              check=False, timeout=PATIENCE)
+        check("the student's" not in done.stdout and
+              (place / "result.json").exists(), done.stdout + done.stderr)
 
 
 def case_one_that_hangs(_):

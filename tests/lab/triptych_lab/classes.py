@@ -13,7 +13,6 @@ import html
 import json
 import os
 import re
-import shlex
 import shutil
 import statistics
 import subprocess
@@ -25,7 +24,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from . import grade, handed_in, labs, unpack
+from . import grade, handed_in, labs, sandbox, unpack
+from .plain import plain
 
 TOOL = Path(__file__).resolve().parents[1] / "triptych-lab"
 PATIENCE = 1200  # seconds for one hand-in: more than all its tests may take
@@ -50,7 +50,14 @@ class HandIn:
 # --- What there is to be graded ------------------------------------------------
 
 def is_archive(path):
-    return path.is_file() and path.name.lower().endswith(ARCHIVES)
+    """It is no link, which could lead to another's."""
+    return path.is_file() and not path.is_symlink() and \
+        path.name.lower().endswith(ARCHIVES)
+
+
+def line(text):
+    """A name or a message as one harmless line: of both a student has part."""
+    return " ".join(plain(text).split())
 
 
 def gradescope_names(folder):
@@ -108,7 +115,7 @@ def found_in(paths, lab, place):
     for i, path in enumerate(paths):
         if path.is_dir():
             found += below(path, lab)
-        elif is_archive(path):
+        elif is_archive(path.resolve()):
             to = place / f"export-{i}"
             to.mkdir()
             unpack_export(path, to)
@@ -117,6 +124,7 @@ def found_in(paths, lab, place):
             raise labs.Unknown(f"{path} is neither a folder nor an archive")
     seen = {}
     for one in found:
+        one.name = line(one.name)
         seen[one.name] = seen.get(one.name, 0) + 1
         if seen[one.name] > 1:
             one.name += f" [{seen[one.name]}]"
@@ -185,90 +193,24 @@ class Class:
             return
         try:
             self.known_or_graded(hand_in, base, place)
-        except (unpack.Unfit, OSError, ValueError) as error:
-            hand_in.trouble = str(error)
+        except Exception as error:  # the others go on, whatever this one is
+            hand_in.trouble = str(error) or type(error).__name__
+        hand_in.trouble = line(hand_in.trouble)
         with self.lock:
             self.done += 1
             if not self.ended:
                 self.progress(self.done, len(self.hand_ins), hand_in)
 
     def known_or_graded(self, hand_in, base, place):
-        where, kept = self.look_at(hand_in, place)
-        if not self.is_known(hand_in, kept):
-            self.run(hand_in, where, base, kept)
-
-    def look_at(self, hand_in, place):
-        """Where it is, and where what is known of it is kept."""
         where = opened(hand_in, self.lab, place)
         hand_in.files, _, _ = handed_in.all_files(where,
                                                     names_of(self.lab))
         text = json.dumps([self.lab.name, hand_in.files], sort_keys=True)
-        return where, \
-            self.state / f"{sha256(text.encode()).hexdigest()[:24]}.json"
-
-    @staticmethod
-    def is_known(hand_in, kept):
+        kept = self.state / f"{sha256(text.encode()).hexdigest()[:24]}.json"
         if kept.exists():
             hand_in.grades = json.loads(kept.read_text())
-        return kept.exists()
-
-    def grade_on_slurm(self, base):
-        """All that are not known, by an array job. False: interrupted."""
-        wanted, items = {}, {}
-        with tempfile.TemporaryDirectory(dir=self.state) as name:
-            place = Path(name)
-            for hand_in in self.hand_ins:
-                try:
-                    where, kept = self.look_at(hand_in, place)
-                    if not self.is_known(hand_in, kept):
-                        wanted[hand_in.name] = kept
-                        items[kept.name] = f"{kept.name} {where.resolve()}"
-                except (unpack.Unfit, OSError, ValueError) as error:
-                    hand_in.trouble = str(error)
-            listed = place / "list"
-            listed.write_text("".join(f"{i}\n" for i in items.values()))
-            done = not items or self.call_cluster(listed, base)
-        for i, hand_in in enumerate(self.hand_ins):
-            kept = wanted.get(hand_in.name)
-            if kept and not self.is_known(hand_in, kept):
-                why = kept.with_suffix(".why")
-                hand_in.trouble = (why.read_text(errors="replace").strip()
-                                   if why.exists() else "") or \
-                    ("its machine died" if done else "not come to")
-                why.unlink(missing_ok=True)
-            self.progress(i + 1, len(self.hand_ins), hand_in)
-        return done
-
-    def call_cluster(self, listed, base):
-        """A machine's result gets its name when it is whole; else what was
-        said does."""
-        command = [sys.executable, TOOL, "grade", "--lab", self.lab.name]
-        if base is not None:
-            command += ["--base", base.resolve()]
-        words = shlex.join(map(str, command))
-        state = shlex.quote(str(self.state.resolve()))
-        each = f"""at={state}/${{1%% *}}
-            part=$(mktemp {state}/.part-XXXXXX) || exit
-            if timeout {PATIENCE} {words} "${{1#* }}" --json "$part" \\
-                    2>"$part.said" >/dev/null; then
-                mv "$part" "$at"
-                rm "$part.said"
-            else
-                rm -f "$part"
-                mv "$part.said" "${{at%json}}why"
-                exit 1
-            fi"""
-        process = subprocess.Popen([cluster_tool(), "-i", listed, "--each",
-                                    each])
-        while True:
-            try:
-                status = process.wait()
-                break
-            except KeyboardInterrupt:  # as it has: it ends
-                process.terminate()
-        if status == 3:
-            raise labs.Unknown("triptych-cluster could not do its work")
-        return status < 128
+            return
+        self.run(hand_in, where, base, kept)
 
     def run(self, hand_in, where, base, kept):
         part = kept.with_suffix(f".part-{threading.get_ident()}")
@@ -322,12 +264,15 @@ def write_csv(lab, hand_ins, path):
                        *(part.name for part in lab.parts), "trouble"])
         for one in hand_ins:
             points = by_part(one)
-            # A cell that begins so would be a formula to a spreadsheet.
-            name = "'" + one.name if one.name[:1] in "=+-@" else one.name
-            rows.writerow([name, one.score if one.grades else "",
+            rows.writerow([cell(one.name), one.score if one.grades else "",
                            one.grades.get("points", ""),
                            *(points.get(part.name, "") for part in lab.parts),
-                           one.trouble])
+                           cell(one.trouble)])
+
+
+def cell(text):
+    """A text that begins so would be a formula to a spreadsheet."""
+    return "'" + text if text.startswith(("=", "+", "-", "@")) else text
 
 
 def alike(hand_ins, lab):
@@ -343,10 +288,15 @@ def alike(hand_ins, lab):
         for i, (name, text) in enumerate(texts.items()):
             names[f"{i}.c"] = name
             (Path(place) / f"{i}.c").write_text(text)
-        done = subprocess.run(["sim_c", "-e", "-s", "-p", *names], cwd=place,
-                              capture_output=True, text=True, check=False)
+        os.chmod(place, 0o755)
+        # Shut in, as a compiler is: it reads what students have written.
+        status, said = sandbox.compile_in(
+            place, ["sim_c", "-e", "-s", "-p", *names],
+            {"PATH": os.environ.get("PATH", os.defpath)}, PATIENCE)
+    if status != 0:
+        return [f"Not looked at: sim_c failed: {said.strip()[-300:]}"]
     pairs = [(int(p), names[a], names[b]) for a, p, b in re.findall(
-        r"^(\S+) consists for (\d+) % of (\S+) material", done.stdout, re.M)]
+        r"^(\S+) consists for (\d+) % of (\S+) material", said, re.M)]
     if not pairs:
         return []
     usual = statistics.median(p for p, _, _ in pairs)
@@ -402,22 +352,9 @@ def as_page(lab, hand_ins):
     return "\n".join(out) + "</html>\n"
 
 
-def cluster_tool():
-    """triptych-cluster, installed or built here."""
-    found = shutil.which("triptych-cluster", path=os.pathsep.join(
-        [os.environ["PATH"], *map(str, labs.ROOT.glob("build/*/tests"))]))
-    if found is None:
-        raise labs.Unknown("there is no triptych-cluster: install the package "
-                           "triptych, or ./run build")
-    return found
-
-
-def grade_all(lab, paths, jobs, state, progress, slurm=False):
-    """(hand-ins, whether all were come to). Slurm's machines see the folder of
-    what is known, and so what is unpacked and built is there, too."""
-    state.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="class-",
-                                     dir=state if slurm else None) as place:
+def grade_all(lab, paths, jobs, state, progress):
+    """(hand-ins, whether all were come to)."""
+    with tempfile.TemporaryDirectory(prefix="class-") as place:
         hand_ins = found_in(paths, lab, Path(place))
         base = None
         if lab.kind == "programs":
@@ -425,7 +362,5 @@ def grade_all(lab, paths, jobs, state, progress, slurm=False):
             os.chmod(place, 0o755)
             with grade.Bench(lab) as bench:  # says so if it cannot be built
                 shutil.copytree(bench.tree, base, copy_function=shutil.copy2)
-        everybody = Class(lab, hand_ins, state, jobs, progress)
-        whole = everybody.grade_on_slurm(base) if slurm \
-            else everybody.grade_all(base)
+        whole = Class(lab, hand_ins, state, jobs, progress).grade_all(base)
     return hand_ins, whole

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import build, classes, folder, grade, isolation, labs, machine, matrix
 from . import mutation, package, predictions, report, sandbox, source, unpack
+from .plain import plain
 
 
 LAB = "a lab's name or number: see `list`"
@@ -72,9 +73,6 @@ def parser():
     one.add_argument("--lab", required=True, help=LAB)
     one.add_argument("--jobs", type=int, default=1, metavar="N",
                      help="hand-ins at a time (1)")
-    one.add_argument("--slurm", action="store_true",
-                     help="by an array job of Slurm; its machines must see "
-                     "the hand-ins and the folder of --state")
     one.add_argument("--csv", metavar="FILE", type=Path,
                      help="a row for each hand-in")
     one.add_argument("--html", metavar="FILE", type=Path,
@@ -147,7 +145,7 @@ def hidden(one):
 
 
 def say(text):
-    print(text, file=sys.stderr)
+    print(plain(text), file=sys.stderr)
 
 
 def do_list(_):
@@ -278,7 +276,7 @@ def do_grade_all(arguments):
 
     state = arguments.state or labs.ROOT / "build/class" / lab.name
     hand_ins, whole = classes.grade_all(lab, arguments.paths, arguments.jobs,
-                                        state, progress, arguments.slurm)
+                                        state, progress)
     if arguments.csv:
         classes.write_csv(lab, hand_ins, arguments.csv)
     if arguments.html:

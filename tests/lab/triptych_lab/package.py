@@ -50,12 +50,16 @@ output, and so into the log of the run. Exit status 0, even if tests fail; 1 if
 the grader itself could not do its work. Needs Debian's packages
 @NEEDED@"""
 
+import sys
+
+# This file may lie beside what was handed in: a module of that is not ours.
+del sys.path[0]
+
 import base64
 import io
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 

@@ -1,8 +1,12 @@
 """Archives that students hand in: tar and zip, of which regular files with
 plain names are taken, and no more than a hand-in can need."""
 
+import bz2
+import gzip
+import lzma
 import tarfile
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 FILES = 2000
@@ -24,6 +28,30 @@ def plain(name):
     return Path(*parts)
 
 
+class Limited:
+    """What a tar is read from: not more than a hand-in can need, whatever it
+    says of its own sizes, and whatever it is packed into."""
+
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            start = file.read(6)
+        opener = next((one for magic, one in PACKED if
+                       start.startswith(magic)), open)
+        self.file = opener(path, "rb")
+        self.left = 2 * BYTES
+
+    def read(self, n):
+        data = self.file.read(n)
+        self.left -= len(data)
+        if self.left < 0:
+            raise Unfit("it is more than a hand-in can need")
+        return data
+
+
+PACKED = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open),
+          (b"\xfd7zXZ\0", lzma.open))
+
+
 def members(archive):
     """(name, size, a function that reads it) of each regular file."""
     if isinstance(archive, zipfile.ZipFile):
@@ -31,7 +59,7 @@ def members(archive):
             kind = one.external_attr >> 28  # 8: a regular file; 0: not said
             if not one.is_dir() and kind in (0, 8):
                 yield one.filename, one.file_size, \
-                    lambda one=one: archive.open(one)
+                    lambda one=one: zipped(archive, one)
     else:
         for one in archive:
             if one.isreg():
@@ -39,36 +67,52 @@ def members(archive):
                     lambda one=one: archive.extractfile(one)
 
 
+def zipped(archive, one):
+    """With the other methods zipfile unpacks more than it is asked for."""
+    if one.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise Unfit("it is packed by a method that few programs know")
+    return archive.open(one)
+
+
+@contextmanager
 def opened(path):
     if zipfile.is_zipfile(path):
-        return zipfile.ZipFile(path)
-    return tarfile.open(path)
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+        return
+    limited = Limited(path)
+    with limited.file, tarfile.open(fileobj=limited, mode="r|") as archive:
+        yield archive
 
 
 def unpack(path, folder):
     """Unpacks into an empty folder; the names that were left out."""
-    left_out, count, room = [], 0, BYTES
     try:
-        with opened(path) as archive:
-            for name, size, reader in members(archive):
-                count += 1
-                where = plain(name)
-                if count > FILES or size > room:
-                    raise Unfit(f"{path.name}: more than {FILES} files or "
-                                f"{BYTES >> 20} MiB")
-                if where is None:
-                    left_out.append(name[:200])
-                    continue
-                with reader() as source:
-                    data = source.read(size + 1)
-                room -= len(data)
-                if room < 0:
-                    raise Unfit(f"{path.name}: more than {BYTES >> 20} MiB")
-                to = folder / where
-                to.parent.mkdir(parents=True, exist_ok=True)
-                to.write_bytes(data)
-    except (OSError, EOFError, ValueError, RuntimeError, KeyError,
-            NotImplementedError, tarfile.TarError,
-            zipfile.BadZipFile) as error:
+        return unpack_all(path, folder)
+    except Unfit as why:
+        raise Unfit(f"{path.name}: {why}") from None
+    except Exception as error:
+        # Each library has its own for what is broken, and some have several.
         raise Unfit(f"{path.name} cannot be unpacked: {error}") from None
+
+
+def unpack_all(path, folder):
+    left_out, count, room = [], 0, BYTES
+    with opened(path) as archive:
+        for name, size, reader in members(archive):
+            count += 1
+            where = plain(name)
+            if count > FILES or size > room:
+                raise Unfit(f"more than {FILES} files or {BYTES >> 20} MiB")
+            if where is None:
+                left_out.append(name[:200])
+                continue
+            with reader() as source:
+                data = source.read(size + 1)
+            room -= len(data)
+            if room < 0:
+                raise Unfit(f"more than {BYTES >> 20} MiB")
+            to = folder / where
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_bytes(data)
     return left_out

@@ -1,1 +1,0 @@
-../../../threads/lab/tests/explored.h
