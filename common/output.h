@@ -33,6 +33,7 @@ struct output {
     enum output_kind kind;
     int fd;     /* to write to, and to poll */
     bool owned; /* fd is ours to close */
+    bool saves; /* it is a regular file: writing may wait for a disk */
 };
 
 /* Finds out what kind of thing the descriptor `fd` is. It cannot fail; errors

@@ -97,6 +97,7 @@ int base_open(struct event_base **base, const struct options *options)
     if (event_base_priority_init(*base, BASE_PRIORITIES) == 0)
         return 0;
     event_base_free(*base);
+    *base = NULL; /* its owner looks */
     return -ENOMEM;
 }
 

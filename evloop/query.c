@@ -149,7 +149,7 @@ static void drop(struct connection *c)
     c->database = NULL;
 }
 
-/* The first of a run loads libpq: some 20 ms for which the loop waits. */
+/* The first of a run loads libpq: some 10 ms for which the loop waits. */
 static int open_query(struct connection *c, const struct addrinfo *address)
 {
     short events;

@@ -73,11 +73,12 @@ static struct writing *take(struct writer *writer)
 static bool put_back(struct writer *writer, struct writing *w, bool removed)
 {
     pthread_mutex_lock(&writer->lock);
-    w->back = !w->dropped || removed;
-    if (w->back)
+    bool back = !w->dropped || removed;
+    w->back = back;
+    if (back)
         append(&writer->written, &writer->written_last, w);
     pthread_mutex_unlock(&writer->lock);
-    return w->back;
+    return back; /* by now it may be gone */
 }
 
 static void *run(void *arg)

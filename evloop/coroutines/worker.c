@@ -81,6 +81,19 @@ static void forget_body(struct worker *w)
     trace_buffered(&w->blocking.lane, 0);
 }
 
+/* What goes to standard output, and how much was taken. */
+struct portion {
+    struct output *output;
+    struct iovec part;
+    ssize_t sent;
+};
+
+static void send_portion(void *arg)
+{
+    struct portion *portion = arg;
+    portion->sent = output_send(portion->output, &portion->part, 1);
+}
+
 /* Writes to standard output, waiting as long as the consumer likes. It is
  * this request's turn, so no other does. */
 static int write_out(struct worker *w, const char *p, size_t n)
@@ -88,11 +101,16 @@ static int write_out(struct worker *w, const char *p, size_t n)
     struct run *run = w->ground->run;
     size_t share = OUT_SHARE;
     while (n > 0) {
-        struct iovec part = {(void *)p, n < share ? n : share};
+        struct portion portion = {
+            &run->output, {(void *)p, n < share ? n : share}, 0};
         if (run_stopping(run)) /* perhaps by the body before this one */
             return -ECANCELED;
         trace_buffered(&w->blocking.lane, n);
-        ssize_t sent = output_send(&run->output, &part, 1);
+        if (run->output.saves)
+            await_call(&w->ground->aside, send_portion, &portion);
+        else
+            send_portion(&portion);
+        ssize_t sent = portion.sent;
         int ready = 1;
         if (sent == -EAGAIN) {
             ready = blocking_wait(&w->blocking, run->output.fd, POLLOUT,
@@ -107,7 +125,7 @@ static int write_out(struct worker *w, const char *p, size_t n)
             n -= (size_t)sent;
             share -= (size_t)sent;
         }
-        if (share == 0) { /* a file takes gigabytes without a wait */
+        if (share == 0) { /* /dev/null takes gigabytes without a wait */
             ready = await_others();
             share = OUT_SHARE;
         }

@@ -13,6 +13,10 @@ export const section = { title: 'Labs', href: INDEX, folder: 'labs/',
 // What to know before one begins. The hours are a guess, for somebody who has
 // read what stands beside them.
 const BEFORE = {
+    puzzles: { hours: '3 to 4', hard: 'to predict before you look',
+        know: 'what a thread and a mutex are',
+        links: [['start.html#thread', 'Panel 5: thread'],
+            ['timelines/condition.html', 'Timeline: the condition']] },
     protocol: { hours: '5 to 7', hard: 'care, not cleverness',
         know: 'pointers and sizes in C; nothing of networks',
         links: [['start.html#socket', 'Panel 4: socket'],
@@ -53,7 +57,7 @@ function folders(root) {
     const common = path.join(root, 'common/lab');
     return [...(existsSync(common) ? readdirSync(common)
         .map((name) => `common/lab/${name}`) : []),
-    'threads/lab', 'processes/lab', 'evloop/lab', 'evloop/coroutines/lab']
+    'puzzles/lab', 'threads/lab', 'processes/lab', 'evloop/lab', 'evloop/coroutines/lab']
         .filter((folder) => existsSync(path.join(root, folder, 'handout.md')));
 }
 

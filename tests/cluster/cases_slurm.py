@@ -16,6 +16,7 @@ import threading
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
 
+import simulation  # noqa: E402
 import slurm  # noqa: E402
 from runner import check, run_cases  # noqa: E402
 from slurm import until  # noqa: E402
@@ -274,6 +275,28 @@ def free_port():
         return s.getsockname()[1]
 
 
+def case_half_a_row(directory):
+    """Of a fetcher that was killed the last row counts only if it is whole."""
+    with Run(directory) as r:
+        with open(r.list, "w", encoding="ascii") as file:
+            file.write(f"{r.server.at}bytes/1234?0\n")
+        os.makedirs(r.run + "/bodies")
+        os.makedirs(r.run + "/rounds/1")
+        for name, text in (
+                ("bodies/000000000", "x" * 1234),
+                ("bodies/.fetch-0-0.part", "left behind"),
+                ("rounds/1/node.1", "n1\n"),
+                ("rounds/1/list.1", f"{r.server.at}bytes/1234?0\t000000000\n"),
+                ("rounds/1/report.1", "id\turl\n0\tu\tok\t200\t1234\t1" +
+                 "\t0" * 7 + "\t12")):
+            with open(f"{r.run}/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+        r.wait(r.start())
+        check(r.rows()[1][2:] == ["ok", "-", "1234"] + ["-"] * 9,
+              f"{r.rows()}")
+        check(os.listdir(r.run + "/bodies") == ["000000000"], "left behind")
+
+
 def case_retry_failed(directory):
     """What has failed is tried again when that is asked for, and nothing
     else."""
@@ -302,6 +325,31 @@ def case_retry_failed(directory):
         check([row[2] for row in r.rows()[1:]] == ["ok"] * 9, f"{r.rows()}")
 
 
+def case_simulation(directory):
+    """What is predicted for two machines, from a run of one, and what they
+    take. No machine can be faster than the servers' waits allow; how much
+    slower is the machine's affair, and only said."""
+    waits = [(20 + i * 37 % 200) / 1000 for i in range(120)]
+    took = {}
+    with Run(directory) as r:
+        with open(r.list, "w", encoding="ascii") as file:
+            for i, wait in enumerate(waits):
+                file.write(f"{r.server.at}bytes/1000?seed={i}"
+                           f"&delay={wait * 1000:.0f}\n")
+        for machines in (1, 2):
+            run = os.path.join(directory, str(machines))
+            r.wait(r.start("-C", run, shards=("-n", str(machines))))
+            took[machines] = max(int(row[12]) for row in r.rows()[1:]) / 1e6
+            least = simulation.on_machines(waits, 0, machines, JOBS)
+            check(took[machines] >= least, f"{took}: less than {least}")
+    work = simulation.fitted(waits, took[1], JOBS)
+    told = simulation.on_machines(waits, work, 2, JOBS)
+    print(f"one machine: {took[1]:.2f} s, so {work * 1e6:.0f} us of work for "
+          f"each; two: predicted {told:.2f} s, measured {took[2]:.2f}")
+    check(simulation.seconds([1, 2, 3, 4], 0, 2) == 6 and
+          simulation.seconds([1] * 4, 0.5, 2) == 3.5, "the simulation")
+
+
 def case_each(directory):
     """Any command for each line; one that fails does not fail the others."""
     with Run(directory) as r:
@@ -313,6 +361,37 @@ def case_each(directory):
         check([row[1:3] for row in r.rows()[1:]] ==
               [["one two", "ok"], ["bad", "failed"], ["three", "ok"]],
               f"{r.rows()}")
+
+
+def case_hand_ins(directory):
+    """triptych-lab grade-all --slurm: the table of a run without it, and what
+    is known is not graded again."""
+    for name, text in (("ada", "nonsense"), ("bob", ""), ("eve", "x = 1")):
+        os.makedirs(os.path.join(directory, "all", name))
+        with open(os.path.join(directory, "all", name, "predictions.toml"),
+                  "w", encoding="ascii") as file:
+            file.write(text)
+
+    def table(*options):
+        done = subprocess.run(
+            [os.path.join(TESTS, "lab/triptych-lab"), "grade-all", "all",
+             "--lab", "comparison", "--csv", "all.csv", *options],
+            cwd=directory, text=True, check=False, capture_output=True,
+            env=dict(CLUSTER.environment,
+                     PATH=f"{BIN}/tests:{os.environ['PATH']}"))
+        check(done.returncode == 0, done.stderr)
+        with open(os.path.join(directory, "all.csv"),
+                  encoding="utf-8") as file:
+            return file.read(), done.stderr
+
+    plain, _ = table("--state", "one")
+    by_slurm, said = table("--state", "many", "--slurm")
+    check(by_slurm == plain and plain.count("\n") == 4, by_slurm)
+    check("round 1: 3 lines" in said, said)
+    kept = set(os.listdir(os.path.join(directory, "many")))
+    check(len(kept) == 3 and all(k.endswith(".json") for k in kept), f"{kept}")
+    again, said = table("--state", "many", "--slurm")
+    check(again == plain and "round" not in said, said)
 
 
 def case_refused(directory):

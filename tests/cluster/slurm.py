@@ -12,6 +12,8 @@ import time
 
 PATIENCE = 120  # seconds
 NEEDED = ("slurmctld", "slurmd", "sbatch", "munged", "unshare", "ip")
+UNSHARE = ["unshare", "--net", "--pid", "--fork", "--kill-child",
+           "--mount-proc"]
 ADDRESS = "10.21.0.1"  # getaddrinfo wants one beside 127.0.0.1
 
 
@@ -30,15 +32,12 @@ def why_not():
     missing = [name for name in NEEDED if shutil.which(name) is None]
     if missing:
         return f"Slurm is not installed ({', '.join(missing)})"
-    done = subprocess.run([*unshare(), "true"], capture_output=True,
+    if os.geteuid() != 0:
+        return "Slurm's daemons want root"  # for setgroups, at the least
+    done = subprocess.run([*UNSHARE, "true"], capture_output=True,
                           text=True, check=False)
     return "" if done.returncode == 0 else \
         f"no namespaces are to be had: {done.stderr.strip()}"
-
-
-def unshare():
-    return ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]),
-            "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
 def enter():
@@ -48,7 +47,7 @@ def enter():
         run("ip", "address", "add", f"{ADDRESS}/32", "dev", "lo")
         return
     os.environ["TRIPTYCH_INSIDE"] = "yes"
-    os.execvp("unshare", [*unshare(), sys.executable, *sys.argv])
+    os.execvp("unshare", [*UNSHARE, sys.executable, *sys.argv])
 
 
 def run(*argv, **more):

@@ -385,6 +385,18 @@ def mixed_with_everything_else(model):
             expect(saved, words[:7]))
 
 
+@full
+def in_other_shapes(model):
+    """A worker for each, or two loops."""
+    options = {"threads": ["--spawn", "each"], "processes": ["--spawn", "each"],
+               "evloop": ["--loops", "2"], "coroutines": ["--backend", "poll"]}
+    r = run(model, "-j", "4", *options[model],
+            *[url(f"SELECT generate_series(1, {i * 1000})")
+              for i in range(1, 9)])
+    return expect(r, ["ok"] * 8, b"".join(
+        b"%d\n" % n for i in range(1, 9) for n in range(1, i * 1000 + 1)))
+
+
 @case
 def a_body_that_is_too_large(model):
     r = run(model, "-n", "--max-body", "1000",

@@ -45,6 +45,10 @@ class Held:
     def run(self, model, *args):
         return Running(model, "-d", self.folder, *args, env=self.env)
 
+    def run_into(self, model, file, *args):
+        """With standard output into the file."""
+        return Running(model, *args, stdout=file, env=self.env)
+
     def asked(self, path):
         return sum(head.split()[1] == path for head in self.server.requests)
 
@@ -89,6 +93,23 @@ others_go_on("renameat")
 others_go_on("fsync", "--sync")
 
 
+# In the loop and in the processes' parent it is who serves all that writes.
+@case(models=("threads", "coroutines"))
+def others_go_on_while_standard_output_is_held(model):
+    with Held("stdout") as disk:
+        urls = [disk.server.http + path for path in
+                ["/small"] + ["/none"] * 20]
+        with open(disk.place.join("out"), "w+b") as out:
+            with disk.run_into(model, out, "-j", "2", *urls) as running:
+                disk.wait()
+                wait_for(lambda: disk.asked(b"/none") == 20, "the others")
+                disk.open()
+                r = running.finish()
+            out.seek(0)
+            equal(out.read(), b"small", "standard output")
+    equal(r.words, ["ok"] + ["http-error"] * 20, r.err)
+
+
 def stands_still(disk):
     """When nothing more has been sent for a while; how much that was."""
     sent = -1
@@ -131,6 +152,32 @@ def interrupted_while_it_waits(model):
         check(name.startswith(("big", "small")), f"left over: {name}")
         equal(body == (BIG if name.startswith("big") else b"small"), True,
               name)
+
+
+@case
+def a_new_try_while_it_waits(model):
+    """It has the same file, of which the first one's part must be gone."""
+    def script(c):
+        c.request()
+        if c.number == 1:
+            c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nfirst")
+            disk.wait()
+        else:
+            c.ok(b"second")
+    with Held("write") as disk, Server(script) as server:
+        with disk.run(model, "--retries", "1", "-j", "2",
+                      server.http + "/name",
+                      disk.server.http + "/none") as running:
+            disk.wait()
+            wait_for(lambda: disk.asked(b"/none") == 1, "the other")
+            time.sleep(0.3)  # more than the wait before a new try
+            disk.open()
+            r = running.finish()
+        equal(read_files(disk.folder), {"name": b"second"}, "files")
+        equal(os.listdir(disk.folder), ["name"], "names")
+    equal(r.column("attempts"), ["2", "1"], "attempts")
+    equal(r.words, ["ok", "http-error"], r.err)
+    return r.words
 
 
 @case

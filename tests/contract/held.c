@@ -4,8 +4,8 @@
  *     LD_PRELOAD=.../held-shim.so TRIPTYCH_HELD=write TRIPTYCH_GATE=FILE ...
  *
  * Calls of that name - openat (of what is to be written), write (to a regular
- * file), fsync, renameat - return only when FILE is there. FILE.held is made
- * when one begins to wait.
+ * file), fsync, renameat - return only when FILE is there; with "stdout" writes
+ * to standard output. FILE.held is made when one begins to wait.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static void hold(const char *call)
@@ -47,6 +48,15 @@ ssize_t write(int fd, const void *p, size_t n)
     if (fstat(fd, &what) == 0 && S_ISREG(what.st_mode))
         hold("write");
     return next(fd, p, n);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int n)
+{
+    ssize_t (*next)(int, const struct iovec *, int);
+    NEXT(next, "writev");
+    if (fd == STDOUT_FILENO)
+        hold("stdout");
+    return next(fd, parts, n);
 }
 
 int openat(int directory, const char *path, int flags, ...)

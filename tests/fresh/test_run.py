@@ -114,5 +114,55 @@ def case_interrupted_while_installing(directory):
         os.remove(ready)
 
 
+TREE = os.path.dirname(TESTS)
+
+
+def case_shellcheck(_):
+    """All scripts, with no complaint but those that they argue, and that the
+    machine has files of its own (SC1091)."""
+    if shutil.which("shellcheck") is None:
+        print("shellcheck is not installed: left out")
+        return
+    scripts = ["run", ".ci/run", "packaging/finish", "tests/fresh/fresh",
+               "tests/fresh/inside", "tests/package/inside",
+               "tests/cluster/triptych-cluster.in"]
+    done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC1091", *scripts],
+                          cwd=TREE, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, done.stdout)
+
+
+def case_workflow(_):
+    """It is YAML; its commands are there, and have the options; what takes a
+    bundle of the checkout may, though another user has made it."""
+    try:
+        import yaml
+    except ImportError:
+        print("python3-yaml is not installed: left out")
+        return
+    with open(os.path.join(TREE, ".github/workflows/ci.yml"),
+              encoding="utf-8") as file:
+        jobs = yaml.safe_load(file)["jobs"]
+    check(set(jobs) == {"tests", "packages", "fresh"}, f"{set(jobs)}")
+    for name, job in jobs.items():
+        steps = [step["run"] for step in job["steps"] if "run" in step]
+        for text in steps:
+            done = subprocess.run(["sh", "-n", "-c", text], check=False,
+                                  capture_output=True, text=True)
+            check(done.returncode == 0, f"{name}: {text}: {done.stderr}")
+            program = text.split()[0]
+            check("/" not in program or
+                  os.access(os.path.join(TREE, program), os.X_OK),
+                  f"{name}: there is no {program}")
+        safe = ["safe.directory" in text for text in steps]
+        bundles = [i for i, text in enumerate(steps)
+                   if "fresh" in text or "soak package" in text]
+        check(all(any(safe[:i]) for i in bundles),
+              f"{name}: git would refuse the checkout")
+        uploads = [step["with"]["path"] for step in job["steps"]
+                   if "upload" in step.get("uses", "")]
+        check(not uploads or "./run package" in steps,
+              f"{name}: nothing makes {uploads}")
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(dict(globals())))

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -324,6 +325,82 @@ def case_relay_load(directory):
                            "connections are left open")
         finally:
             server.terminate()
+
+
+STREAMS, EACH = 12, 2 << 20
+
+
+def stream(listener, port, lock, i, verdicts):
+    """One of the load's: bytes both ways at once, as much as goes through.
+    Every fourth has a slow reader, ends one way first, or is reset."""
+    kind = ("plain", "slow", "half", "reset")[i % 4]
+    with lock:  # so that both ends are those of one connection
+        near, far = pair(listener, port)
+    content = data(EACH, i)
+    if kind == "reset":
+        near.sendall(content[:1 << 16])
+        far.recv(1)
+        reset(far if i % 8 == 3 else near)
+        expect_reset(near if i % 8 == 3 else far)
+        verdicts[i] = True
+        return
+    senders = [send_in_background(near, content)]
+    if kind != "half":
+        senders.append(send_in_background(far, content))
+
+    def receive(s):
+        hasher, n = hashlib.sha256(), 0
+        while n < EACH:
+            piece = s.recv(4096 if kind == "slow" else 1 << 16)
+            if not piece:
+                return None
+            hasher.update(piece)
+            n += len(piece)
+            if kind == "slow" and n < 1 << 16:
+                time.sleep(0.02)
+        return hasher.digest()
+
+    with ThreadPoolExecutor(1) as pool:
+        other = None if kind == "half" else pool.submit(receive, near)
+        got = [receive(far)]
+        if kind == "half":
+            senders[0].join(PATIENCE)
+            near.shutdown(socket.SHUT_WR)
+            check(far.recv(1) == b"", "the end has not come")
+            senders.append(send_in_background(far, content))
+            got.append(receive(near))
+        else:
+            got.append(other.result(PATIENCE))
+    near.close()
+    far.close()
+    verdicts[i] = got == [hashlib.sha256(content).digest()] * 2
+
+
+def case_relay_streams(_):
+    """A load as iperf3 makes one: streams side by side, both ways at once.
+    Those that are slow, half closed or reset hold up none of the others, and
+    the memory is bounded for all of them together."""
+    with relayed() as (listener, port, process):
+        before, at_first = descriptors(process), memory(process)
+        verdicts, lock = {}, threading.Lock()
+        begun, most = time.monotonic(), 0
+        with ThreadPoolExecutor(STREAMS) as pool:
+            all_of_them = [pool.submit(stream, listener, port, lock, i,
+                                       verdicts) for i in range(STREAMS)]
+            while not all(one.done() for one in all_of_them):
+                most = max(most, memory(process))
+                time.sleep(0.01)
+            for one in all_of_them:
+                one.result()
+        moved = sum(2 * EACH for i in range(STREAMS) if i % 4 != 3)
+        print(f"{moved / (time.monotonic() - begun) / 1e6:.0f} MB/s; the "
+              f"memory has grown by {(most - at_first) >> 10} KiB")
+        check(verdicts == {i: True for i in range(STREAMS)}, f"{verdicts}")
+        # Each direction has its mark and a reading; the heap may double both.
+        check(sanitized("relay") or most - at_first <
+              STREAMS * 2 * 2 * (HIGH + READING), "memory is not bounded")
+        wait_until(lambda: descriptors(process) == before,
+                   "connections are left open")
 
 
 def case_relay_socat(_):

@@ -151,5 +151,55 @@ def case_uninstall(directory):
     check(not left, f"{left}")
 
 
+OLDEST = (3, 22)  # CMake's version in Ubuntu 22.04
+ADDED = r"\.\. versionadded:: (\d+)\.(\d+)"
+
+
+def is_newer(version):
+    return tuple(map(int, version)) > OLDEST
+
+
+def cmake_files():
+    for at, folders, files in os.walk(TREE):
+        folders[:] = [f for f in folders
+                      if f not in ("build", "node_modules", ".git")]
+        for name in files:
+            if re.fullmatch(r"CMakeLists\.(txt|in)|.*\.cmake(\.in)?", name):
+                with open(os.path.join(at, name), encoding="utf-8") as file:
+                    yield re.sub(r"#.*", "", file.read())
+
+
+def case_old_cmake(_):
+    """By what CMake's own manual says of its versions: no command, variable,
+    property or module that is newer than what we ask for, and no newer option
+    of a command. It cannot see that what is old behaved otherwise once."""
+    text = "\n".join(cmake_files())
+    ask = re.findall(r"cmake_minimum_required\(VERSION (\d+)\.(\d+)", text)
+    check(ask and not any(map(is_newer, ask)), f"{ask}")
+    words = set(re.findall(r"[A-Za-z_][\w-]*", text))
+    manual = run("cmake", "--help-full")
+    new = {name for name, *version in re.findall(
+        rf"^(\S+)\n[-^]+\n\n{ADDED}", manual, re.MULTILINE)
+        if is_newer(version)}
+    version = re.search(r"version (\d+)\.(\d+)", run("cmake", "--version"))
+    check(new or not is_newer(version.groups()), "the manual says nothing")
+    check(not new & words, f"newer than CMake 3.22: {new & words}")
+    calls = {}
+    for name, words in re.findall(
+            r"^\s*(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)", text,
+            re.MULTILINE):
+        calls.setdefault(name, set()).update(re.findall(r"[A-Z_]{2,}", words))
+    known = run("cmake", "--help-command-list").split()
+    for name in sorted(set(calls) & set(known)):
+        manual = run("cmake", "--help-command", name)
+        for found in re.finditer(ADDED, manual):
+            # The option stands behind it, or in the line before.
+            near = manual[:found.start()].rstrip().rsplit("\n", 1)[-1] + \
+                " ".join(manual[found.end():].split("\n\n")[:2])
+            late = set(re.findall(r"``([A-Z][A-Z_]+)``", near)) & calls[name]
+            check(not late or not is_newer(found.groups()),
+                  f"{name}: {late} came with {'.'.join(found.groups())}")
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(dict(globals())))

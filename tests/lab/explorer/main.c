@@ -175,9 +175,10 @@ static int explore_one(const char *program,
     if (result.kind == EXPLORE_PASSED) {
         (void)printf(" (");
     } else {
-        (void)printf(": %s\n\n%s\nReplay: %s --replay %s %s\n(",
-                     result.message, result.table, program, result.schedule,
-                     scenario->name);
+        (void)printf(": %s\n\n%s\nPreemptions: %d\n"
+                     "Replay: %s --replay %s %s\n(",
+                     result.message, result.table, result.preemptions,
+                     program, result.schedule, scenario->name);
     }
     print_searched(&task, &result);
     (void)printf(")\n");

@@ -13,6 +13,7 @@ import html
 import json
 import os
 import re
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -202,15 +203,82 @@ class Class:
                 self.progress(self.done, len(self.hand_ins), hand_in)
 
     def known_or_graded(self, hand_in, base, place):
+        where, kept = self.look_at(hand_in, place)
+        if not self.is_known(hand_in, kept):
+            self.run(hand_in, where, base, kept)
+
+    def look_at(self, hand_in, place):
+        """Where it is, and where what is known of it is kept."""
         where = opened(hand_in, self.lab, place)
         hand_in.files, _, _ = handed_in.all_files(where,
                                                     names_of(self.lab))
         text = json.dumps([self.lab.name, hand_in.files], sort_keys=True)
-        kept = self.state / f"{sha256(text.encode()).hexdigest()[:24]}.json"
+        return where, \
+            self.state / f"{sha256(text.encode()).hexdigest()[:24]}.json"
+
+    @staticmethod
+    def is_known(hand_in, kept):
         if kept.exists():
             hand_in.grades = json.loads(kept.read_text())
-            return
-        self.run(hand_in, where, base, kept)
+        return kept.exists()
+
+    def grade_on_slurm(self, base):
+        """All that are not known, by an array job. False: interrupted."""
+        wanted, items = {}, {}
+        with tempfile.TemporaryDirectory(dir=self.state) as name:
+            place = Path(name)
+            for hand_in in self.hand_ins:
+                try:
+                    where, kept = self.look_at(hand_in, place)
+                    if not self.is_known(hand_in, kept):
+                        wanted[hand_in.name] = kept
+                        items[kept.name] = f"{kept.name} {where.resolve()}"
+                except (unpack.Unfit, OSError, ValueError) as error:
+                    hand_in.trouble = str(error)
+            listed = place / "list"
+            listed.write_text("".join(f"{i}\n" for i in items.values()))
+            done = not items or self.call_cluster(listed, base)
+        for i, hand_in in enumerate(self.hand_ins):
+            kept = wanted.get(hand_in.name)
+            if kept and not self.is_known(hand_in, kept):
+                why = kept.with_suffix(".why")
+                hand_in.trouble = (why.read_text(errors="replace").strip()
+                                   if why.exists() else "") or \
+                    ("its machine died" if done else "not come to")
+                why.unlink(missing_ok=True)
+            self.progress(i + 1, len(self.hand_ins), hand_in)
+        return done
+
+    def call_cluster(self, listed, base):
+        """A machine's result gets its name when it is whole; else what was
+        said does."""
+        command = [sys.executable, TOOL, "grade", "--lab", self.lab.name]
+        if base is not None:
+            command += ["--base", base.resolve()]
+        words = shlex.join(map(str, command))
+        state = shlex.quote(str(self.state.resolve()))
+        each = f"""at={state}/${{1%% *}}
+            part=$(mktemp {state}/.part-XXXXXX) || exit
+            if timeout {PATIENCE} {words} "${{1#* }}" --json "$part" \\
+                    2>"$part.said" >/dev/null; then
+                mv "$part" "$at"
+                rm "$part.said"
+            else
+                rm -f "$part"
+                mv "$part.said" "${{at%json}}why"
+                exit 1
+            fi"""
+        process = subprocess.Popen([cluster_tool(), "-i", listed, "--each",
+                                    each])
+        while True:
+            try:
+                status = process.wait()
+                break
+            except KeyboardInterrupt:  # as it has: it ends
+                process.terminate()
+        if status == 3:
+            raise labs.Unknown("triptych-cluster could not do its work")
+        return status < 128
 
     def run(self, hand_in, where, base, kept):
         part = kept.with_suffix(f".part-{threading.get_ident()}")
@@ -352,9 +420,22 @@ def as_page(lab, hand_ins):
     return "\n".join(out) + "</html>\n"
 
 
-def grade_all(lab, paths, jobs, state, progress):
-    """(hand-ins, whether all were come to)."""
-    with tempfile.TemporaryDirectory(prefix="class-") as place:
+def cluster_tool():
+    """triptych-cluster, installed or built here."""
+    found = shutil.which("triptych-cluster", path=os.pathsep.join(
+        [os.environ["PATH"], *map(str, labs.ROOT.glob("build/*/tests"))]))
+    if found is None:
+        raise labs.Unknown("there is no triptych-cluster: install the package "
+                           "triptych, or ./run build")
+    return found
+
+
+def grade_all(lab, paths, jobs, state, progress, slurm=False):
+    """(hand-ins, whether all were come to). Slurm's machines see the folder of
+    what is known, and so what is unpacked and built is there, too."""
+    state.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="class-",
+                                     dir=state if slurm else None) as place:
         hand_ins = found_in(paths, lab, Path(place))
         base = None
         if lab.kind == "programs":
@@ -362,5 +443,7 @@ def grade_all(lab, paths, jobs, state, progress):
             os.chmod(place, 0o755)
             with grade.Bench(lab) as bench:  # says so if it cannot be built
                 shutil.copytree(bench.tree, base, copy_function=shutil.copy2)
-        whole = Class(lab, hand_ins, state, jobs, progress).grade_all(base)
+        everybody = Class(lab, hand_ins, state, jobs, progress)
+        whole = everybody.grade_on_slurm(base) if slurm \
+            else everybody.grade_all(base)
     return hand_ins, whole

@@ -73,6 +73,9 @@ def parser():
     one.add_argument("--lab", required=True, help=LAB)
     one.add_argument("--jobs", type=int, default=1, metavar="N",
                      help="hand-ins at a time (1)")
+    one.add_argument("--slurm", action="store_true",
+                     help="by an array job of Slurm; its machines must see "
+                     "the hand-ins and the folder of --state")
     one.add_argument("--csv", metavar="FILE", type=Path,
                      help="a row for each hand-in")
     one.add_argument("--html", metavar="FILE", type=Path,
@@ -276,7 +279,7 @@ def do_grade_all(arguments):
 
     state = arguments.state or labs.ROOT / "build/class" / lab.name
     hand_ins, whole = classes.grade_all(lab, arguments.paths, arguments.jobs,
-                                        state, progress)
+                                        state, progress, arguments.slurm)
     if arguments.csv:
         classes.write_csv(lab, hand_ins, arguments.csv)
     if arguments.html:

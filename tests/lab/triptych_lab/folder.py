@@ -93,8 +93,10 @@ def cmake(lab, tests, root):
         "LAB": lab.name, "ROOMS": " ".join(lab.rooms),
         "EDITABLE": "\n  ".join(f for f in lab.editable
                                 if f.endswith(".c")),
-        "SOURCES": "\n  ".join(s for s in sorted(sources)
-                               if s not in lab.editable),
+        # A library has at least one; this is linked in any case.
+        "SOURCES": "\n  ".join(
+            [s for s in sorted(sources) if s not in lab.editable]
+            or ["tests/harness/word.c"]),
         "EXPLORER": "add_subdirectory(tests/explorer)\n"
                     if explores(lab, tests) else "",
         "SERVER": SERVER if lab.server else "",
@@ -142,16 +144,25 @@ def lab_files(lab, editable, root):
     files["CMakeLists.txt"] = cmake(lab, tests, root)
     files["CMakePresets.json"] = \
         (root / "tests/lab/CMakePresets.json").read_text()
+    files.update(container(root))
     files[".gitignore"] = "/build/\n"
     files[MARK] = json.dumps({"lab": lab.name}) + "\n"
     return files
 
 
-def other_files(lab):
+def container(root):
+    """A container to work in, for editors that know of such."""
+    there = root / "tests/lab/devcontainer"
+    return {f".devcontainer/{p.name}": p.read_text()
+            for p in sorted(there.iterdir())}
+
+
+def other_files(lab, root):
     """Of a lab that is not made of programs: all that lies in its folder."""
     files = {p.name: p.read_text() for p in sorted(lab.folder.iterdir())
              if p.is_file() and p.name not in ("lab.toml", "handout.md")}
     files["HANDOUT.md"] = (lab.folder / "handout.md").read_text()
+    files.update(container(root))
     files["toml_reader.py"] = \
         Path(__file__).with_name("toml_reader.py").read_text()
     files[MARK] = json.dumps({"lab": lab.name}) + "\n"
@@ -160,14 +171,15 @@ def other_files(lab):
 
 def new(lab, folder, root=labs.ROOT):
     if lab.kind != "programs":
-        return write(other_files(lab), folder)
+        return write(other_files(lab, root), folder)
     return write(lab_files(lab, labs.skeleton_files(lab, root), root), folder)
 
 
 def solution(lab, folder, root=labs.ROOT):
     if lab.kind != "programs":
         right = (lab.folder / "tests/predictions.toml").read_text()
-        return write({**other_files(lab), "predictions.toml": right}, folder)
+        return write({**other_files(lab, root), "predictions.toml": right},
+                     folder)
     return write(lab_files(lab, labs.reference_files(lab, root), root), folder)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from . import source, toml_reader
 
 ROOT = Path(__file__).resolve().parents[3]
-LAB_FOLDERS = ("common/lab/protocol", "threads/lab", "processes/lab",
-               "evloop/lab", "common/lab/comparison",
+LAB_FOLDERS = ("puzzles/lab", "common/lab/protocol", "threads/lab",
+               "processes/lab", "evloop/lab", "common/lab/comparison",
                "evloop/coroutines/lab")
 MISTAKES = "tests/lab/mistakes"
 SOLUTIONS = "tests/lab/solutions"

@@ -93,6 +93,11 @@ void explored(const struct explore_scenario *scenarios, const char *name,
         lab_broken("the explorer could not work: %s", result.message);
     if (result.kind != EXPLORE_PASSED)
         fail(scenario, &result, means, look);
+    lab_check(result.complete || !scenario->needs.exhaustive,
+              "there are more schedules than can be tried",
+              "what it does more often, or with more locks, than it must",
+              "%s: after %ld schedules the search was given up", name,
+              result.schedules);
     explore_result_free(&result);
 }
 

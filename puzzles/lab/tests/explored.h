@@ -1,0 +1,1 @@
+../../../threads/lab/tests/explored.h
