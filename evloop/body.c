@@ -9,6 +9,10 @@
  * may hold gigabytes, and a file takes them all. */
 #define OUT_SHARE ((size_t)1024 * 1024)
 
+/* Handed at once to the thread that writes standard output where that is a
+ * file. */
+#define SAVED_PIECE ((size_t)64 * 1024)
+
 /* What `n` bytes may take in an evbuffer, which rounds up to a power of two. */
 #define STASHED(n) (2 * (n) + 1024)
 
@@ -19,14 +23,57 @@ static bool is_ordered(const struct body *b)
 
 /* --- Standard output, in its turn: what the stream stands on ------------- */
 
+/* Standard output takes no more: the run is to stop. */
+static int out_failed(struct body *b, int error)
+{
+    run_fail(b->run, "standard output: %s", strerror(-error));
+    return error;
+}
+
+static bool is_saving(const struct body *b)
+{
+    return b->writing != NULL && writing_held(b->writing) > 0;
+}
+
+/* A piece is in the file that is standard output. */
+static void on_saved(struct writing *w, int error, void *arg)
+{
+    struct body *b = arg;
+    (void)w;
+    if (error != 0)
+        (void)out_failed(b, error);
+    if (b->completes)
+        b->owner->flushed(b->arg, error);
+    else if (error != 0)
+        stream_lost(b->out, error); /* who waits for its drain is told */
+    else
+        body_may_write(b);
+}
+
+/* Into a file: one piece at a time, which is taken when the helper thread has
+ * it. That is not yet written, so a body is complete only after on_saved. */
+static ssize_t save_out(struct body *b, const struct iovec *part)
+{
+    size_t n = part->iov_len < SAVED_PIECE ? part->iov_len : SAVED_PIECE;
+    if (is_saving(b))
+        return -EAGAIN; /* on_saved goes on */
+    if (b->writing == NULL)
+        b->writing = writing_new_out(&b->run->output, b->job, on_saved, b);
+    if (b->writing == NULL)
+        return output_send(&b->run->output, part, 1); /* then it waits */
+    int error = writing_put(b->writer, b->writing, part->iov_base, n);
+    return error == 0 ? (ssize_t)n : error;
+}
+
 static ssize_t out_send(void *context, const struct iovec *parts, int n)
 {
     struct body *b = context;
     if (!b->owner->has_turn(b->arg) || run_stopping(b->run) ||
         (b->from_stash && b->out_turn >= OUT_SHARE))
         return -EAGAIN; /* out_watch sees to it that it goes on */
-    /* Into a file this waits for the disk, and the loop with it. */
-    ssize_t sent = output_send(&b->run->output, parts, n);
+    ssize_t sent = b->run->output.saves
+                       ? save_out(b, &parts[0])
+                       : output_send(&b->run->output, parts, n);
     if (sent > 0) {
         size_t held = stream_buffered(b->out);
         trace_buffered(b->lane, held > (size_t)sent ? held - (size_t)sent : 0);
@@ -40,7 +87,8 @@ static ssize_t out_send(void *context, const struct iovec *parts, int n)
 static void out_watch(void *context, bool on)
 {
     struct body *b = context;
-    if (b->owner->has_turn(b->arg)) /* else body_may_write will be called */
+    /* Else body_may_write will be called. */
+    if (b->owner->has_turn(b->arg) && !(on && is_saving(b)))
         b->owner->watch_output(b->arg, on);
 }
 
@@ -60,13 +108,6 @@ void body_may_write(struct body *b)
     b->from_stash = true;
     stream_writable(b->out);
     b->from_stash = false;
-}
-
-/* Standard output takes no more: the run is to stop. */
-static int out_failed(struct body *b, int error)
-{
-    run_fail(b->run, "standard output: %s", strerror(-error));
-    return error;
 }
 
 /* --- Writing ------------------------------------------------------------ */
@@ -115,6 +156,8 @@ static int deliver_ordered(struct body *b, const char *p, size_t n)
     if (error != 0)
         return error;
     size_t in_hand = stream_buffered(b->out) + n;
+    if (b->writing != NULL)
+        in_hand += writing_held(b->writing);
     if (b->peak < in_hand)
         b->peak = in_hand;
     error = stream_write(b->out, p, n);
@@ -206,7 +249,9 @@ void body_restart(struct body *b)
 static void on_flushed(void *arg, int error)
 {
     struct body *b = arg;
-    b->owner->flushed(b->arg, error == 0 ? 0 : out_failed(b, error));
+    b->completes = error == 0 && is_saving(b);
+    if (!b->completes) /* else on_saved goes on */
+        b->owner->flushed(b->arg, error == 0 ? 0 : out_failed(b, error));
 }
 
 /* The file gets its name, when it has all bytes; with --sync that is when the
@@ -235,6 +280,9 @@ int complete_body(struct body *b)
     b->waiter = (struct stream_waiter){.done = on_flushed, .arg = b};
     stream_close(b->out);
     int error = stream_wait_closed(b->out, &b->waiter);
+    b->completes = error == 0 && is_saving(b);
+    if (b->completes)
+        return STREAM_WAITS; /* on_saved goes on */
     return error < 0 ? out_failed(b, error) : error;
 }
 

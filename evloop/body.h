@@ -7,7 +7,7 @@
  * to pause until the stash has sunk. Nobody sleeps; the kernel's buffers fill,
  * and the server stops. Bodies for files go to a helper thread, between the
  * same marks (writer.h): a disk that is behind stops their servers, and no
- * other. Those that are not kept are counted at once.
+ * other. So does what is sent to standard output, where that is a file. Those that are not kept are counted at once.
  *
  * For the loop's thread.
  */
@@ -48,7 +48,8 @@ struct body {
     const struct body_owner *owner;
     void *arg;
     struct file file;            /* of --discard; of --directory, its bytes */
-    struct writing *writing;     /* of --directory; NULL: not begun */
+    struct writing *writing;     /* of --directory; NULL: not begun;
+                                  * or of standard output that is a file */
     bool waits;                  /* ... and its source is paused */
     bool completes;              /* ... and it has all */
     struct stream *out;          /* of standard output; NULL: not begun */

@@ -1,6 +1,8 @@
 /* writer: files of --directory, written by a helper thread. See writer.h. */
 #include "writer.h"
 
+#include "output.h"
+
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
@@ -44,11 +46,29 @@ static bool is_dropped(struct writer *writer, const struct writing *w)
     return dropped;
 }
 
+/* All of the piece, to a standard output that is a file. 0 or a negative
+ * errno. */
+static int write_out(struct writing *w)
+{
+    struct iovec part = {w->piece.data, w->piece.length};
+    while (part.iov_len > 0) {
+        ssize_t sent = output_send(w->output, &part, 1);
+        if (sent < 0)
+            return (int)sent;
+        w->file.bytes += (size_t)sent;
+        part.iov_base = (char *)part.iov_base + sent;
+        part.iov_len -= (size_t)sent;
+    }
+    return 0;
+}
+
 /* Does what is to be done: a piece, and if it is the last, the rest. */
 static void work(struct writer *writer, struct writing *w)
 {
     bool dropped = is_dropped(writer, w);
-    if (!dropped && w->piece.length > 0)
+    if (w->output != NULL)
+        w->error = write_out(w);
+    else if (!dropped && w->piece.length > 0)
         w->error = sink_write(&writer->sink, &w->file, &w->job, w->piece.data,
                               w->piece.length);
     bytes_free(&w->piece); /* thousands may be waiting for more */
@@ -77,6 +97,7 @@ static bool put_back(struct writer *writer, struct writing *w, bool removed)
     w->back = back;
     if (back)
         append(&writer->written, &writer->written_last, w);
+    pthread_cond_broadcast(&writer->work); /* for who waits for this */
     pthread_mutex_unlock(&writer->lock);
     return back; /* by now it may be gone */
 }
@@ -286,6 +307,22 @@ writing_new(const struct job *job,
     return w;
 }
 
+struct writing *writing_new_out(struct output *output, const struct job *job,
+                                void (*done)(struct writing *w, int error,
+                                             void *arg),
+                                void *arg)
+{
+    struct writing *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return NULL;
+    w->output = output;
+    w->job.id = job->id;
+    w->file = FILE_NONE;
+    w->done = done;
+    w->arg = arg;
+    return w;
+}
+
 size_t writing_held(const struct writing *w)
 {
     return w->stash.length + w->under_way;
@@ -335,6 +372,8 @@ void writing_drop(struct writer *writer, struct writing *w)
     if (w == NULL)
         return;
     pthread_mutex_lock(&writer->lock);
+    while (w->output != NULL && w->busy && !w->back)
+        pthread_cond_wait(&writer->work, &writer->lock);
     bool is_free = is_free_locked(writer, w);
     w->dropped = true;
     pthread_mutex_unlock(&writer->lock);

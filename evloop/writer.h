@@ -1,5 +1,6 @@
 /*
- * writer: files of --directory, written by a helper thread.
+ * writer: what is saved - files of --directory, and standard output that is a
+ * file - is written by a helper thread.
  *
  * A disk that is behind makes a write wait, and so does an fsync; opening,
  * closing and renaming may, too, on a file system that is slow. So one thread
@@ -31,6 +32,7 @@
 #include <pthread.h>
 
 struct event_base;
+struct output;
 
 struct writer {
     struct event_base *base;
@@ -65,13 +67,14 @@ struct writing {
     uint64_t bytes; /* of the file so far, for the owner to read */
 
     /* The writer's: */
-    struct job job;     /* its id and name */
-    struct bytes piece; /* the thread's while busy */
-    struct bytes stash; /* the next piece */
-    size_t under_way;   /* bytes of the piece */
-    bool whole;         /* no more bytes come */
-    bool is_last;       /* ... after this piece: then it gets its name */
-    bool busy;          /* the thread has it, or is going to */
+    struct output *output; /* NULL: a file of the sink, of this ... */
+    struct job job;        /* ... id and name */
+    struct bytes piece;    /* the thread's while busy */
+    struct bytes stash;    /* the next piece */
+    size_t under_way;      /* bytes of the piece */
+    bool whole;            /* no more bytes come */
+    bool is_last;          /* ... after this piece: then it gets its name */
+    bool busy;             /* the thread has it, or is going to */
 
     /* Behind the lock while busy: */
     bool back; /* the thread is done with it */
@@ -99,6 +102,12 @@ struct writing *writing_new(const struct job *job,
                                          void *arg),
                             void *arg);
 
+/* The same into standard output, of the job: it is never complete. */
+struct writing *writing_new_out(struct output *output, const struct job *job,
+                                void (*done)(struct writing *writing,
+                                             int error, void *arg),
+                                void *arg);
+
 /* Takes `n` bytes. 0 or a negative errno. */
 int writing_put(struct writer *writer, struct writing *writing, const char *p,
                 size_t n);
@@ -112,7 +121,9 @@ size_t writing_held(const struct writing *writing);
 int writing_complete(struct writer *writer, struct writing *writing);
 
 /* It is of no interest any more, or complete: `done` will not be called, and
- * what is left of an incomplete file is removed. Nothing for NULL. */
+ * what is left of an incomplete file is removed. A piece that is on its way to
+ * standard output is waited for: what comes next there may be another loop's.
+ * Nothing for NULL. */
 void writing_drop(struct writer *writer, struct writing *writing);
 
 #endif

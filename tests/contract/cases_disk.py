@@ -93,8 +93,8 @@ others_go_on("renameat")
 others_go_on("fsync", "--sync")
 
 
-# In the loop and in the processes' parent it is who serves all that writes.
-@case(models=("threads", "coroutines"))
+# In the processes it is the parent, who serves all, that writes.
+@case(models=("threads", "evloop", "coroutines"))
 def others_go_on_while_standard_output_is_held(model):
     with Held("stdout") as disk:
         urls = [disk.server.http + path for path in
