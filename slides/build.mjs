@@ -1,6 +1,9 @@
 // build: makes the site. Usage:
 //
-//     node slides/build.mjs [--out build/site] [--bin build/release]
+//     node slides/build.mjs [--out build/site] [--bin build/release] [--course]
+//
+// With --course it is a site for a course's own web: bodies that the labs ask
+// for are folded to a comment, and the mistakes' code is left out.
 //
 // What stands on the pages comes from the tree (source.mjs), from results.tsv
 // (figures.mjs) and from runs of the programs in --bin. Each module of pages/
@@ -22,13 +25,13 @@ import { parseArgs } from 'node:util';
 import { fontFaces, licences } from './lib/fonts.mjs';
 import { checkLinks } from './lib/links.mjs';
 import { template } from './lib/page.mjs';
-import { Missing, ROOT, allFiles } from './lib/source.mjs';
+import { Missing, ROOT, allFiles, readForCourse } from './lib/source.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
-function newSite(root, out, bin) {
+function newSite(root, out, bin, course) {
     return {
-        root, out, bin,
+        root, out, bin, course,
         tools: HERE, // where the libraries are, and what is copied
         problems: [],
         sections: [],
@@ -71,9 +74,11 @@ async function makers() {
         (a.section?.order ?? 99) - (b.section?.order ?? 99));
 }
 
-export async function build({ root = ROOT, out, bin }) {
+export async function build({ root = ROOT, out, bin, course = false }) {
+    if (course)
+        readForCourse(root);
     const fresh = `${out}.new`;
-    const site = newSite(root, fresh, bin);
+    const site = newSite(root, fresh, bin, course);
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { recursive: true });
     const all = (await makers()).filter((m) => m.wanted?.(site) ?? true);
@@ -112,11 +117,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const { values } = parseArgs({ options: {
         out: { type: 'string', default: path.join(ROOT, 'build/site') },
         bin: { type: 'string', default: path.join(ROOT, 'build/release') },
+        course: { type: 'boolean', default: false },
     } });
     process.env.TRIPTYCH_BIN ??= path.resolve(values.bin);
     const began = Date.now();
     const site = await build({ out: path.resolve(values.out),
-        bin: path.resolve(values.bin) });
+        bin: path.resolve(values.bin), course: values.course });
     for (const problem of site.problems)
         console.error(problem);
     if (site.problems.length > 0) {

@@ -8,7 +8,7 @@
 // error: so a slide cannot outlive what it shows.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Missing, definition } from '../lib/source.mjs';
+import { Missing, definition, isFolded } from '../lib/source.mjs';
 
 // A function of Python, by indentation; `*` is the whole file.
 export function python(file, name, root) {
@@ -54,6 +54,8 @@ export function excerpt(file, name, { from, to, cut = [], mark = [] }, root) {
     const text = isPython ? python(file, name, root)
         : definition(file, name, root).code;
     let lines = text.split('\n').map((line) => ({ text: line }));
+    if (isFolded(file, name, root))
+        return dedent(lines); // for a course: the patterns are in no line
     if (from !== undefined)
         lines = lines.slice(find(lines, from, 0, where));
     if (to !== undefined)
@@ -78,6 +80,8 @@ export function excerpt(file, name, { from, to, cut = [], mark = [] }, root) {
 export function picked(file, name, patterns, root) {
     const lines = excerpt(file, name, {}, root);
     const where = `${file}: ${name}`;
+    if (isFolded(file, name, root))
+        return dedent(lines.slice(-2, -1)); // what says that it is folded
     return patterns.flatMap(([first, last]) => {
         const start = find(lines, first, 0, where);
         const end = last === undefined ? start

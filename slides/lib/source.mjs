@@ -10,6 +10,7 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { asked, fold } from './course.mjs';
 
 // The tree that is read: the one this file is in, or (for tests) another.
 export const ROOT = process.env.TRIPTYCH_ROOT
@@ -186,6 +187,18 @@ function split(list) {
 // --- Files -----------------------------------------------------------------
 
 const files = new Map();
+const courses = new Map(); // root -> file -> names: see course.mjs
+
+// From now on the labs' bodies of this tree are not shown.
+export function readForCourse(root) {
+    files.clear();
+    courses.set(root, asked(root));
+}
+
+// True if the body of this function is not shown.
+export function isFolded(file, name, root = ROOT) {
+    return courses.get(root)?.get(file)?.has(name) ?? false;
+}
 
 // {file, text, lines, items, opening}: opening is the file's first comment.
 export function read(file, root = ROOT) {
@@ -194,7 +207,10 @@ export function read(file, root = ROOT) {
         return files.get(key);
     if (!existsSync(key) || !statSync(key).isFile())
         throw new Missing(`there is no file ${file}`);
-    const text = readFileSync(key, 'utf8');
+    let text = readFileSync(key, 'utf8');
+    const names = courses.get(root)?.get(file);
+    if (names !== undefined)
+        text = fold(text, split(tokens(text)), names);
     const lines = text.split('\n');
     const items = split(tokens(text)).map((item) => ({
         ...item,

@@ -28,6 +28,11 @@ function paragraphs(text) {
     return text.split(/\n\s*\n/).map((p) => `<p>${inline(p)}</p>`).join('');
 }
 
+// In a course's site: all but one line of the wrong code is right.
+const LOCKED = `<h2>The code</h2>
+<p class="left-out">It is locked in this site: it would give away what the lab
+asks for. <code>./run lab hunt</code> makes a program with a mistake in it.</p>`;
+
 const WORDS = { '+': 'right', '-': 'wrong', ' ': '' };
 
 function quoted(site, m) {
@@ -79,11 +84,11 @@ export async function make(site) {
 <div class="symptom">${paragraphs(m.symptom.replace(/^[a-z]/, (c) => c.toUpperCase()))}</div>
 <details class="hint"><summary>A hint</summary><p>The labs' test that catches it: ${
     m.caughtBy.map((t) => `<code>${escape(t)}</code>`).join(', ')}.</p></details>
-<h2>The wrong code</h2>
+${site.course ? LOCKED : `<h2>The wrong code</h2>
 ${quoted(site, m)}
 <h2>Mended</h2>
 <details class="mending"><summary>The difference</summary>
-${diffed(site, m, up)}</details>
+${diffed(site, m, up)}</details>`}
 <nav class="turn" aria-label="Other mistakes">${before ? `<a rel="prev" href="${
     up}${before.page}">‹ Mistake ${before.number}</a>` : '<span></span>'}${
     after ? `<a rel="next" href="${up}${after.page}">Mistake ${
@@ -93,8 +98,9 @@ ${diffed(site, m, up)}</details>
     site.page({ page: INDEX, title: 'Mistakes', body: `
 <h1>Mistakes, and how each shows</h1>
 <p class="lead">Each is a wrong version of functions of the source, as learners
-write them. The symptom comes first, then the wrong code; the mending is folded,
-so that you can look for it yourself. The labs' graders must catch every one.</p>
+write them. ${site.course ? 'Here stands how each shows.' : `The symptom comes
+first, then the wrong code; the mending is folded, so that you can look for it
+yourself.`} The labs' graders must catch every one.</p>
 ${labs.map((lab) => `<h2>${escape(lab)}</h2>${listed(site,
         all.filter((m) => m.lab === lab), up)}`).join('')}` });
 }

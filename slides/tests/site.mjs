@@ -12,6 +12,7 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
+import { FOLDED, asked, fold } from '../lib/course.mjs';
 import { checkLinks } from '../lib/links.mjs';
 import { diff } from '../lib/mistakes.mjs';
 import { simulatorOf } from '../pages/backpressure.mjs';
@@ -32,9 +33,9 @@ const WIDTHS = [360, 768, 1280, 1920];
 const MOST_BYTES = 1_000_000;
 const PATIENCE = 60_000; // others may be using the machine
 
-function build(out, env = {}) {
+function build(out, env = {}, ...options) {
     return spawnSync(process.execPath, [path.join(SLIDES, 'build.mjs'),
-        '--out', out, '--bin', BIN], { encoding: 'utf8',
+        '--out', out, '--bin', BIN, ...options], { encoding: 'utf8',
         env: { ...process.env, TRIPTYCH_BIN: BIN, ...env } });
 }
 
@@ -981,6 +982,41 @@ test('a mistake is a diff of the whole function', () => {
     assert.deepEqual(diff('a\nb\nc', 'a\nB\nc'), [
         { sign: ' ', text: 'a' }, { sign: '-', text: 'b' },
         { sign: '+', text: 'B' }, { sign: ' ', text: 'c' }]);
+});
+
+test('a site for a course shows no body that a lab asks for', () => {
+    const names = asked(ROOT);
+    assert.ok([...names.values()].reduce((n, s) => n + s.size, 0) > 30);
+    for (const [file, all] of names)
+        for (const name of all)
+            definition(file, name); // or it is folded under another name
+    // Lines of theirs that stand nowhere else in the source, as they are shown.
+    const bodies = [...names].flatMap(([file, all]) => [...all].flatMap((name) =>
+        definition(file, name).code.split('\n').slice(1).map((l) => l.trim())
+            .filter((l) => l.length > 25 && !l.startsWith('*'))));
+    const rest = allFiles().map((file) => {
+        const { text, items } = read(file);
+        return names.has(file) ? fold(text, items, names.get(file)) : text;
+    }).join('\n') + readdirSync(SLIDES, { recursive: true })
+        .filter((f) => /\.(c|md)$/.test(f) && !f.startsWith('node_modules'))
+        .map((f) => readFileSync(path.join(SLIDES, f), 'utf8')).join('\n');
+    const secret = [...new Set(bodies)].filter((l) => !rest.includes(l));
+    assert.ok(secret.length > 200, `${secret.length} lines`);
+    const out = path.join(BIN, 'course');
+    const result = build(out, {}, '--course');
+    assert.equal(result.status, 0, result.stdout + result.stderr);
+    const shown = (folder) => readdirSync(folder, { recursive: true })
+        .filter((f) => /\.(html|js)$/.test(f))
+        .map((f) => readFileSync(path.join(folder, f), 'utf8')
+            .replace(/<[^>]*>/g, '').replaceAll('&lt;', '<')
+            .replaceAll('&gt;', '>').replaceAll('&quot;', '"')
+            .replaceAll('&amp;', '&')).join('\n');
+    const usual = shown(OUT);
+    assert.ok(secret.filter((l) => usual.includes(l)).length >
+        secret.length * .9, 'the usual site shows them');
+    const text = shown(out);
+    assert.deepEqual(secret.filter((l) => text.includes(l)), []);
+    assert.ok(text.includes(FOLDED.trim()));
 });
 
 test('the libraries are those of the lock file', () => {
