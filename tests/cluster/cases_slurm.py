@@ -6,6 +6,7 @@ something is killed does not hang on luck."""
 
 import collections
 import os
+import random
 import re
 import signal
 import socket
@@ -29,6 +30,7 @@ STARTS = [-(-k * COUNT // SHARDS) for k in range(SHARDS)]  # rounded up
 GATES = {start + FIRST_GATE + j: k
          for k, start in enumerate(STARTS) for j in range(JOBS)}
 CLUSTER = None  # a Slurm for all cases
+WHOLE = "TRIPTYCH_WHOLE" in os.environ  # ./run soak cluster
 
 
 class Server:
@@ -366,16 +368,18 @@ def case_each(directory):
 def case_hand_ins(directory):
     """triptych-lab grade-all --slurm: the table of a run without it, and what
     is known is not graded again."""
+    tool = os.path.join(TESTS, "lab/triptych-lab")
+    os.chmod(directory, 0o755)
     for name, text in (("ada", "nonsense"), ("bob", ""), ("eve", "x = 1")):
         os.makedirs(os.path.join(directory, "all", name))
         with open(os.path.join(directory, "all", name, "predictions.toml"),
                   "w", encoding="ascii") as file:
             file.write(text)
 
-    def table(*options):
+    def table(*options, lab="comparison", folder="all"):
         done = subprocess.run(
-            [os.path.join(TESTS, "lab/triptych-lab"), "grade-all", "all",
-             "--lab", "comparison", "--csv", "all.csv", *options],
+            [tool, "grade-all", folder, "--lab", lab, "--csv", "all.csv",
+             *options],
             cwd=directory, text=True, check=False, capture_output=True,
             env=dict(CLUSTER.environment,
                      PATH=f"{BIN}/tests:{os.environ['PATH']}"))
@@ -392,6 +396,73 @@ def case_hand_ins(directory):
     check(len(kept) == 3 and all(k.endswith(".json") for k in kept), f"{kept}")
     again, said = table("--state", "many", "--slurm")
     check(again == plain and "round" not in said, said)
+    if not WHOLE:
+        return
+    for command in ("new", "solution"):  # these are compiled and run
+        slurm.run(tool, command, "protocol",
+                  os.path.join(directory, "programs", command))
+    plain, _ = table("--state", "three", lab="protocol", folder="programs")
+    by_slurm, _ = table("--state", "four", "--slurm", lab="protocol",
+                        folder="programs")
+    check(by_slurm == plain and "solution,100," in plain, by_slurm)
+
+
+def kill_something(r, process):
+    """The tool, gently or not, a fetcher or a machine."""
+    what = random.choice(("INT", "KILL", "fetcher", "machine"))
+    print(what, end=" ", flush=True)
+    if what in ("INT", "KILL"):
+        process.send_signal(getattr(signal, "SIG" + what))
+        process.wait(slurm.PATIENCE)
+    elif what == "fetcher":
+        pids = [pid for pid in os.listdir("/proc") if pid.isdigit() and
+                b"fetch-evloop\0-q\0--sync" in words_of(pid)]
+        if pids:
+            os.kill(int(random.choice(pids)), signal.SIGKILL)
+    else:
+        machine = random.choice(CLUSTER.names)
+        CLUSTER.pull_the_plug(machine)
+        CLUSTER.boot(machine)
+
+
+def case_moments(directory):
+    """Things die at moments of chance; nothing that was whole then is asked
+    for again, and in the end all is there."""
+    if not WHOLE:
+        print("only in ./run soak cluster")
+        return
+    with Run(directory) as r:
+        targets = [f"/bytes/{i * 31}?seed={i}&delay={i * 37 % 200 + 50}"
+                   for i in range(400)]
+        with open(r.list, "w", encoding="ascii") as file:
+            file.writelines(f"{r.server.at.rstrip('/')}{t}\n"
+                            for t in targets)
+        known, kills = {}, 0
+        process = r.start(shards=())
+        while True:
+            try:
+                status = process.wait(random.uniform(0.5, 4))
+            except subprocess.TimeoutExpired:
+                if kills < 12:
+                    kills += 1
+                    asked = r.server.asked()
+                    for i in r.whole_now():
+                        known.setdefault(i, asked[targets[i]])
+                    kill_something(r, process)
+                continue
+            if status == 0:
+                break
+            check(status in (130, -signal.SIGKILL), r.words())
+            process = r.start(shards=())
+        print(f"- {kills} kills, {len(known)} known before the last")
+        asked = r.server.asked()
+        twice = [i for i, n in known.items() if asked[targets[i]] != n]
+        check(not twice, f"asked for again: {twice}")
+        done = subprocess.run([os.path.join(BIN, "fetch-threads"), "-q", "-j",
+                               "50", "-i", r.list], capture_output=True,
+                              check=True)
+        with open(os.path.join(directory, "whole"), "rb") as file:
+            check(file.read() == done.stdout, "other bytes")
 
 
 def case_refused(directory):
