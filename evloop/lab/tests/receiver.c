@@ -30,6 +30,7 @@ static ssize_t take(void *context, const struct iovec *parts, int n)
 {
     size_t taken = 0;
     (void)context;
+    receiver.sends++;
     if (receiver.room == 0)
         return receiver.error;
     for (int i = 0; i < n; i++) {

@@ -19,6 +19,7 @@ struct receiver {
     int error;      /* what a send says when there is no room */
     bool watched;   /* the stream has asked for stream_writable */
     unsigned wakes; /* calls of stream_writable */
+    unsigned sends; /* also those of nothing */
     unsigned shuts;
     size_t taken;
     size_t taken_at_shut;

@@ -20,6 +20,7 @@ static const struct {
     {1000, STREAM_UNSET, 1000, 250},
     {3, STREAM_UNSET, 3, 0},
     {STREAM_UNSET, 1000, 4000, 1000},
+    {STREAM_UNSET, INT64_MAX / 2, INT64_MAX, INT64_MAX / 2},
     {0, STREAM_UNSET, 0, 0},
     {STREAM_UNSET, 0, 0, 0},
     {50, 50, 50, 50},
@@ -98,8 +99,29 @@ static void split_write(size_t first, int later)
                 "a send may succeed again (watch)");
 }
 
+/* A signal comes while stashed bytes are sent. */
+static void interrupted_send(void)
+{
+    receiver_open();
+    write_bytes(100);
+    receiver.error = -EINTR;
+    turn();
+    lab_check(stream_loss(stream) == 0 && stream_buffered(stream) == 100,
+              "a signal is no error of the connection: it is sent later",
+              "stream_writable: what it makes of the result of a send",
+              "a send of stashed bytes gives -EINTR, and the stream is lost "
+              "with %s",
+              lab_value(stream_loss(stream)));
+    receiver.error = -EAGAIN;
+    let_take(ENDLESS);
+    turn();
+    check_stash(0, "what was stashed does not get out",
+                "stream_writable: who asks to be told again");
+}
+
 static void short_writes(void)
 {
+    interrupted_send();
     for (size_t first = 0; first <= 60; first++) {
         split_write(first, -EAGAIN);
         if (first == 0)
@@ -110,6 +132,10 @@ static void short_writes(void)
 static void keeps_the_order(void)
 {
     receiver_open();
+    write_bytes(0);
+    lab_check(receiver.sends == 0, "there is nothing to send",
+              "stream_writev: what it does first",
+              "a write of no bytes makes %u calls of send", receiver.sends);
     write_bytes(100); /* there is no room: all of it is stashed */
     receiver.room = ENDLESS;
     write_bytes(50); /* now there is, and nobody has told yet */
@@ -408,6 +434,12 @@ static void loss_is_told(void)
     begin_wait(&waited);
     stream_lost(stream, -ECONNRESET);
     stream_lost(stream, -EPIPE);
+    lab_check(!receiver.watched,
+              "the loop goes on telling that a dead connection is writable, "
+              "which it always is",
+              "lose: watch",
+              "the stream was lost over a stash, and asks still to be told "
+              "when it may write");
     turn();
     lab_check(waited.calls == 1 && waited.error == -ECONNRESET,
               "who waits for the drain of a broken connection must be told, "
@@ -524,6 +556,19 @@ static void half_close(void)
               "times, after %zu bytes",
               receiver.taken, receiver.shuts, receiver.taken_at_shut);
     check_order();
+
+    receiver_open(); /* and closed at once: the peer is told all the same */
+    write_bytes(1000);
+    stream_write_eof(stream);
+    stream_close(stream);
+    let_take(ENDLESS);
+    turn();
+    lab_check(receiver.shuts == 1 && receiver.taken == 1000,
+              "who closes has not taken back the end: the peer waits for it",
+              "what happens when the stash is empty: in which order",
+              "1000 bytes, stream_write_eof, stream_close: the transport has "
+              "taken %zu bytes and was shut %u times",
+              receiver.taken, receiver.shuts);
 
     receiver_open();
     stream_write_eof(stream); /* nothing to wait for */

@@ -237,6 +237,37 @@ static void split_at_every_byte(void)
     bytes_free(&frames);
 }
 
+/* Longer than any number of 24 bits. */
+static void a_body_of_many_megabytes(void)
+{
+    static char piece[600000];
+    struct iovec parts[30];
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame = {.type = FRAME_NONE};
+    size_t used = 0, got = 0, all = 30 * sizeof piece;
+    for (int i = 0; i < 30; i++)
+        parts[i] = (struct iovec){piece, sizeof piece};
+    lab_doing("feeding a body of 18,000,000 bytes", NULL, FEED);
+    int error = frame_append(&frames, FRAME_BODY, parts, 30);
+    lab_check(error == 0, "bodies come in any length", APPEND,
+              "frame_append returned %d for a body of %zu bytes", error, all);
+    append(&frames, FRAME_RESULT, "end");
+    while (used < frames.length && frame.type != FRAME_RESULT &&
+           frame.type != FRAME_BROKEN) {
+        size_t n = frames.length - used < 65536 ? frames.length - used : 65536;
+        used += feed(&reader, frames.data + used, n, &frame);
+        got += frame.type == FRAME_BODY ? frame.length : 0;
+    }
+    lab_check(got == all && frame.type == FRAME_RESULT,
+              "the length is kept in too few bits",
+              "the header: how many bits of a length it has room for",
+              "%zu of %zu bytes came out, and then type %d", got, all,
+              (int)frame.type);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
 /* Binary, longer than any buffer, and with two more frames behind it. */
 static void a_body_of_any_length(void)
 {
@@ -279,6 +310,7 @@ static void a_body_of_any_length(void)
               "the reader holds %zu bytes", heap);
     bytes_free(&frames);
     frame_free(&reader);
+    a_body_of_many_megabytes();
 }
 
 /* Whatever the header: all ones is no type, and no length. */

@@ -267,12 +267,48 @@ static void a_dead_worker_takes_no_job(void)
               post.mailbox.outbox.length);
 }
 
+/* A dead worker's pipe may hold more than one reading takes, and the result
+ * is what it wrote last. */
+static void the_whole_rest_is_looked_at(void)
+{
+    static char body[1 << 20];
+    struct post post;
+    struct bytes frames = {0};
+    open_post(&post);
+    (void)fcntl(post.their_results, F_SETPIPE_SZ, 4 * MAILBOX_CHUNK);
+    int room = fcntl(post.their_results, F_GETPIPE_SZ);
+    struct iovec parts[] = {{body, (size_t)room - 4096}, {"end", 3}};
+    int error = frame_append(&frames, FRAME_BODY, &parts[0], 1);
+    if (error == 0)
+        error = frame_append(&frames, FRAME_RESULT, &parts[1], 1);
+    lab_check(error == 0 && frames.length > 0, "no frames are made",
+              "frame_append", "frame_append gives %s, and %zu bytes",
+              lab_value(error), frames.length);
+    if (write(post.their_results, frames.data, frames.length) !=
+        (ssize_t)frames.length)
+        lab_broken("a pipe of %d bytes does not take %zu", room,
+                   frames.length);
+    (void)close(post.their_results);
+    lab_doing("draining the mailbox of a dead worker", NULL, "mailbox_drain");
+    bool found = mailbox_drain(&post.mailbox);
+    lab_check(found,
+              "one reading is taken for all that the dead have left: what a "
+              "worker had finished is done again",
+              "mailbox_drain: until when it reads",
+              "a dead worker has left %zu bytes, and a result behind them; "
+              "mailbox_drain says that there is none",
+              frames.length);
+    bytes_free(&frames);
+    mailbox_clear(&post.mailbox);
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
         {"all_jobs_before_any_result", all_jobs_before_any_result},
         {"what_has_no_room_is_kept", what_has_no_room_is_kept},
         {"a_dead_worker_takes_no_job", a_dead_worker_takes_no_job},
+        {"the_whole_rest_is_looked_at", the_whole_rest_is_looked_at},
         {0}};
     return lab_main(tests);
 }

@@ -191,6 +191,43 @@ static void kill_worker(struct pool_worker *worker)
         lab_broken("worker %d cannot be killed", worker->slot);
 }
 
+/* --- What a system call may do ------------------------------------------ */
+
+static int interruptions;        /* of so many waits that would block */
+static struct pool_worker *late; /* dies when waitpid says: nobody has */
+
+static bool no_fork;
+
+pid_t __real_fork(void);
+pid_t __wrap_fork(void);
+
+pid_t __wrap_fork(void)
+{
+    if (!no_fork)
+        return __real_fork();
+    errno = EAGAIN;
+    return -1;
+}
+
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+    if (interruptions > 0 && (options & WNOHANG) == 0) {
+        interruptions--;
+        errno = EINTR;
+        return -1;
+    }
+    pid_t found = __real_waitpid(pid, status, options);
+    if (found == 0 && late != NULL) {
+        struct pool_worker *worker = late;
+        late = NULL;
+        kill_worker(worker);
+    }
+    return found;
+}
+
 /* --- Making -------------------------------------------------------------- */
 
 static void a_worker_answers(void)
@@ -447,6 +484,37 @@ static void the_dead_are_reaped(void)
               "pool_get gives the dead worker another job");
 }
 
+/* One dies after waitpid has said that nobody has, and before pool_reap
+ * returns: its signal must not be thrown away. */
+static void a_death_just_then(void)
+{
+    struct pool_worker *dead = NULL;
+    int status;
+    struct pool_worker *one = make_one(), *two = make_one();
+    (void)meet(one);
+    (void)meet(two);
+    kill_worker(one);
+    late = two;
+    int n = reap_all(&dead, &status);
+    if (late != NULL) { /* waitpid never says so here */
+        late = NULL;
+        kill_worker(two);
+    }
+    bool told = n == 2 || lab_eventually(readable, &pool.signal_fd);
+    lab_check(told,
+              "the signal of a death that comes between is thrown away: the "
+              "parent sleeps, and a dead worker's request stands still",
+              "pool_reap: is signal_fd emptied before waitpid is called, or "
+              "after",
+              "a worker died when waitpid had just said that nobody has; "
+              "%d were reaped, and signal_fd is not readable",
+              n);
+    if (n == 1)
+        n += reap_all(&dead, &status);
+    lab_check(n == 2 && dead == two, "a death is forgotten", REAP,
+              "two workers died, and %d were reaped", n);
+}
+
 /* Signals of one kind do not queue. */
 static void one_signal_many_deaths(void)
 {
@@ -469,6 +537,7 @@ static void one_signal_many_deaths(void)
               "the parent never sleeps again: it is told of deaths for ever",
               "pool_reap: what it does with signal_fd",
               "all are reaped, and signal_fd is readable still");
+    a_death_just_then();
 }
 
 static void no_descriptor_is_left(void)
@@ -556,23 +625,6 @@ static void all_are_ended(void)
               "pool_end", "after pool_end: %s; %zu workers are alive",
               look_words(getpid()), pool.alive);
     pool_free(&pool);
-}
-
-/* --- What a system call may do -------------------------------------------- */
-
-static int interruptions; /* of so many waits that would block */
-
-pid_t __real_waitpid(pid_t pid, int *status, int options);
-pid_t __wrap_waitpid(pid_t pid, int *status, int options);
-
-pid_t __wrap_waitpid(pid_t pid, int *status, int options)
-{
-    if (interruptions > 0 && (options & WNOHANG) == 0) {
-        interruptions--;
-        errno = EINTR;
-        return -1;
-    }
-    return __real_waitpid(pid, status, options);
 }
 
 static void interrupted_waits(void)
@@ -701,6 +753,12 @@ static rlim_t limit_for(int spare)
     }
 }
 
+static pid_t by_fork(struct nursery *nursery, int *first, int *second)
+{
+    (void)nursery, (void)first, (void)second;
+    return fork();
+}
+
 static void a_shortage_is_undone(void)
 {
     struct rlimit limit;
@@ -727,11 +785,24 @@ static void a_shortage_is_undone(void)
     }
     limit.rlim_cur = most;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
+    pid_t (*fork_well)(struct nursery *, int *, int *) = pool.fork;
+    pool.fork = by_fork;
+    no_fork = true;
+    for (int i = 0; i < 3; i++) {
+        int error = pool_get(&pool, &worker);
+        lab_check(
+            error == -EAGAIN, "the errno of what failed is not passed on",
+            "fork_quietly, make_worker, where the fork fails",
+            "fork gave -1 with EAGAIN, and pool_get %s", lab_value(error));
+    }
+    no_fork = false;
+    pool.fork = fork_well;
+    pool_settle(&pool);
     int after = look_descriptors(getpid());
     lab_check(after == before && look_living(getpid()) == 1,
               "what was made before the failure must be undone",
-              "make_worker, where pipe2 fails",
-              "making a worker failed 4 times, and left %d descriptors and %d "
+              "make_worker, where pipe2 or the fork fails",
+              "making a worker failed 7 times, and left %d descriptors and %d "
               "children",
               after - before, look_living(getpid()) - 1);
     (void)meet(make_one());
