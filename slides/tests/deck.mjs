@@ -5,9 +5,11 @@
 // TRIPTYCH_SITE is where the site was built (build/site), TRIPTYCH_BIN where
 // the programs were (build/release); both are there already.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync,
+    writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -312,6 +314,65 @@ test('the PDF has a page for each slide, of its shape', () => {
     assert.ok(fonts.length > 0);
     for (const font of fonts)
         assert.match(font, /^(?:[A-Z]{6}\+)?IBMPlex(Sans|Mono)/);
+});
+
+// --- ./run lecture ---------------------------------------------------------
+
+const LECTURE = path.join(ROOT, 'slides/lecture/lecture');
+const SHOWN_WITH = ['curl', 'strace', 'ss', 'seq', 'gnuplot', 'python3', 'wrk'];
+
+const freePort = () => new Promise((done) => {
+    const server = net.createServer().listen(0, '127.0.0.1', () => {
+        const { port } = server.address();
+        server.close(() => done(String(port)));
+    });
+});
+
+test('beforehand it is said what is missing, or that all is set', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-lecture-'));
+    const said = (...args) => spawnSync(LECTURE, ['--check', ...args],
+        { encoding: 'utf8', env: { PATH: folder, TRIPTYCH_PORT: port } });
+    const port = await freePort();
+    try {
+        for (const tool of ['sh', 'bash', 'readlink', 'dirname'])
+            symlinkSync(execFileSync('sh', ['-c', `command -v ${tool}`],
+                { encoding: 'utf8' }).trim(), path.join(folder, tool));
+        for (const tool of SHOWN_WITH)
+            writeFileSync(path.join(folder, tool), '', { mode: 0o755 });
+        const all = said(BIN, SITE);
+        assert.match(all.stderr, /^All set: /);
+        assert.equal(all.status, 0);
+        rmSync(path.join(folder, 'strace'));
+        const server = net.createServer().listen(Number(port), '127.0.0.1');
+        await new Promise((done) => server.once('listening', done));
+        const some = said(folder, SITE);
+        server.close();
+        assert.equal(some.status, 1);
+        for (const what of [/^missing: strace/m, /^missing: the port/m,
+            /^missing: .*fetch-evloop \(.\/run build makes it/m])
+            assert.match(some.stderr, what);
+        assert.doesNotMatch(some.stderr, /All set|missing: curl/);
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
+});
+
+test('its shell runs the live commands, and ends the server', async () => {
+    const port = await freePort();
+    const done = spawnSync(LECTURE, [BIN, SITE], { encoding: 'utf8',
+        input: 'until echo >/dev/tcp/127.0.0.1/$TRIPTYCH_PORT; do\n' +
+            'sleep .05; done 2>/dev/null\nshow 1\nexit\n',
+        timeout: PATIENCE, env: { ...process.env, TRIPTYCH_PORT: port,
+            DISPLAY: '', WAYLAND_DISPLAY: '' } });
+    assert.equal(done.status, 0, done.stderr);
+    assert.match(done.stdout, /^ +1 {2}One at a time, or twenty$/m);
+    assert.equal(done.stdout.match(/^ +\d+ {2}/gm).length,
+        ALL.flatMap(demos).length);
+    assert.match(done.stderr, /20 ok[^]*20 ok/);
+    await assert.rejects(new Promise((resolve, reject) => {
+        net.connect(Number(port), '127.0.0.1').on('connect', resolve)
+            .on('error', reject);
+    }), /ECONNREFUSED/);
 });
 
 // --- What is shown live ----------------------------------------------------
