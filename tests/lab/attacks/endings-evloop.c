@@ -1,5 +1,5 @@
 /*
- * Attack: exit, abort, handlers, longjmp, signals, forged text, what outlives its
+ * Attack: exit, abort, handlers, signals, forged text, what outlives its
  * test, fork bombs, full disks
  * Lab: evloop
  * File: evloop/stream.c
