@@ -153,6 +153,26 @@ for i, top in enumerate(('.', '/tmp', '/var/tmp', '/dev/shm') * 100):
 """
 
 
+SHARES = """
+import ctypes
+libc = ctypes.CDLL(None)
+print('made', libc.shmget(0, 1 << 20, 0o1600), libc.msgget(0, 0o1600))
+"""
+
+
+def case_shared_memory_stays(_):
+    """System V's belongs to no process: it is there until it is removed."""
+    for mode in modes():
+        said = attack(SHARES).output
+        left = []
+        for kind, at in (("shm", 7), ("msg", 7)):
+            lines = Path(f"/proc/sysvipc/{kind}").read_text().splitlines()[1:]
+            left += [line for line in lines
+                     if int(line.split()[at]) in isolation.USERS]
+        check("made" in said and "-1" not in said, f"{mode.name}: {said}")
+        check(not left, f"{mode.name}: {left}")
+
+
 def case_full_disk(_):
     for mode in modes():
         mark = f"mark-{os.getpid()}-"

@@ -107,6 +107,23 @@ def files_of(user):
     return found
 
 
+def shared_by(user):
+    """What a user has of System V's memory, semaphores and queues, which stay
+    when its processes end: as arguments of ipcrm."""
+    found = []
+    for kind, option in (("shm", "-m"), ("sem", "-s"), ("msg", "-q")):
+        try:
+            head, *lines = Path(f"/proc/sysvipc/{kind}").read_text() \
+                .splitlines()
+        except (OSError, ValueError):
+            continue
+        at = head.split().index("uid")
+        found += [argument for line in lines
+                  if line.split()[at] == str(user)
+                  for argument in (option, line.split()[1])]
+    return found
+
+
 def alive(pid):
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -145,6 +162,9 @@ class Keeper:
         self.process.wait()
         while processes_of(self.user):  # dying, it may take a moment
             time.sleep(0.01)
+        if left := shared_by(self.user):
+            subprocess.run(["ipcrm", *left], check=False,
+                           stderr=subprocess.DEVNULL)
         for path in files_of(self.user):
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -211,6 +231,9 @@ class Run:
 
     def on_disk(self):
         sizes = [0]
+        if left := shared_by(self.user):
+            subprocess.run(["ipcrm", *left], check=False,
+                           stderr=subprocess.DEVNULL)
         for path in files_of(self.user):
             try:
                 sizes.append(os.lstat(path).st_blocks * 512)
