@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import build, folder, grade, headers, isolation, labs, mutation, source  # noqa: E402
+from triptych_lab import (build, folder, grade, isolation, labs,  # noqa: E402
+                          mutation, package, source)
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
@@ -443,6 +444,34 @@ def case_the_comparison_has_a_solution(_):
               f"{os.listdir(right)}")
 
 
+def case_a_container_to_work_in(_):
+    """Each folder has one, made of Debian's packages for any machine; the
+    repository's has what building and testing need."""
+    run = (labs.ROOT / "run").read_text()
+    for lab in labs.labs():
+        with tempfile.TemporaryDirectory() as place:
+            where = folder.new(lab, Path(place) / "student")
+            check_container(where, package.NEEDED.split())
+    if (labs.ROOT / ".devcontainer").is_dir():
+        wanted = " ".join(re.findall(
+            r'^for_(?:building|testing|labs)="([^"]*)"', run, re.M))
+        wanted = wanted.replace("\\\n", "").replace(
+            "$clang_rt", "libclang-rt-14-dev")
+        check_container(labs.ROOT, wanted.split())
+
+
+def check_container(where, wanted):
+    said = json.loads((where / ".devcontainer/devcontainer.json").read_text())
+    made = "\n".join(line for line in (where / ".devcontainer" / said["build"][
+        "dockerfile"]).read_text().splitlines() if line[:1] != "#") + "\n"
+    check(f"\nUSER {said['remoteUser']}\n" in made and
+          made.startswith("FROM debian:bookworm-slim\n"), made)
+    check(not re.search("amd64|x86|arm64|aarch64|https?:|--platform", made),
+          "it is for one machine alone")
+    missing = {*wanted} - {*made.split()}
+    check(not missing, f"{where}: the container lacks {missing}")
+
+
 def by_hand(where, lab):
     """One test of each program as the hand-outs start it: it finds what it
     needs by itself."""
@@ -537,6 +566,27 @@ def case_the_matrix_is_of_these_mistakes(_):
 
 
 # --- What it says -------------------------------------------------------------
+
+def case_the_man_page_has_all(_):
+    """Each command, and each of its options, as --help has them; no other.
+    (The completion asks --help.)"""
+    page = (HERE / "triptych-lab.1.in").read_text().replace("\\-", "-")
+    heads = dict(re.findall(r'^\.SH "?OPTIONS OF ([A-Z-]+)"?\n(.*?)(?=^\.SH)',
+                            page, re.M | re.S))
+    commands = re.findall(r"^    ([a-z-]+)", tool("--help").stdout, re.M)
+    check(len(commands) > 9, str(commands))
+    described = page[page.index(".SH COMMANDS"):]
+    for command in commands:
+        check(re.search(rf"^\.TP\n\.[BIR]+ {command}\b", described, re.M),
+              f"{command} is not in the manual page")
+        said = {*re.findall(r"--[a-z]+", tool(command, "--help").stdout)}
+        said -= {"--help"} if command == "grade" else {"--help", "--base"}
+        there = {*re.findall(r"^\.B[I]? (--[a-z]+)",
+                             heads.pop(command.upper(), ""), re.M)}
+        check(said == there, f"{command}: --help has {sorted(said - there)}, "
+              f"the manual page {sorted(there - said)}")
+    check(not heads, f"options of no command: {sorted(heads)}")
+
 
 def some_grades():
     """Of a lab in which one test passes and another does not."""
@@ -871,6 +921,64 @@ def case_classroom50_package(_):
         for part in ("Still stubs", "Observed:", "Probably:", "Look at:"):
             check(part in done.stdout, f"{part!r} is not printed:\n"
                   f"{done.stdout[:2000]}")
+
+
+# --- The puzzles ----------------------------------------------------------------
+
+PUZZLES = labs.lab("puzzles")
+# Programs that cannot fail, since what they are there for is gone.
+LEFT_OUT = {
+    "counters": "void count(bool hit) { (void)hit; }\n"
+                "int counted(bool hit) { return hit ? 2 : 1; }",
+    "wake_up": "void wait_ready(void) {}\nvoid make_ready(void) {}",
+    "locks": "void transfer(int a, int b, int n) { (void)a, (void)b, (void)n; }"
+             "\nint money(int a) { return a == 0 ? 98 : 102; }",
+    "philosophers":
+        "#include <pthread.h>\n"
+        "static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;\n"
+        "void take_forks(int i) { (void)i, pthread_mutex_lock(&all); }\n"
+        "void put_forks(int i) { (void)i, pthread_mutex_unlock(&all); }",
+    "readers":
+        "#include <pthread.h>\n"
+        "static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;\n"
+        "void begin_read(void) { pthread_mutex_lock(&all); }\n"
+        "void end_read(void) { pthread_mutex_unlock(&all); }\n"
+        "void begin_write(void) { pthread_mutex_lock(&all); }\n"
+        "void end_write(void) { pthread_mutex_unlock(&all); }",
+    "barrier": "void meet(void) {}",
+    "buffer": "static _Atomic int n;\nvoid put(int i) { (void)i; }\n"
+              "int take(void) { return ++n; }",
+    "once": "int get(int (*compute)(void)) { (void)compute; return 42; }",
+    "turnstile": "void insert_coin(void) {}\nvoid pass(void) {}\n"
+                 "int coins_left(void) { return 0; }"}
+
+
+def case_puzzles(_):
+    """The answers are what the explorer finds; and leaving out is no mending."""
+    answers = {name: answer for name, answer in re.findall(
+        r"predict_(\w+)\(void\)\n\{\n    return \(struct prediction\)"
+        r"\{(\w+, \d+)", labs.reference_files(PUZZLES)["puzzles/predictions.c"])}
+    check(len(answers) == 10, str(answers))
+    with grade.Bench(PUZZLES, base=build.shared_base(PUZZLES)) as bench:
+        bench.put(labs.skeleton_files(PUZZLES), [PUZZLES.test("counters")])
+        for name, answer in answers.items():
+            done = subprocess.run([bench.tree / "bin/puzzles", name],
+                                  capture_output=True, text=True, check=False,
+                                  timeout=PATIENCE)
+            found = re.search(r"^Preemptions: (\d+)$", done.stdout, re.M)
+            found = f"FAILS, {found[1]}" if found else "NEVER_FAILS, 0" \
+                if "all there are" in done.stdout else done.stdout
+            check(found == answer, f"{name}: {answer} in predictions.c, and "
+                  f"the explorer says {found}")
+        tests = [PUZZLES.test(name) for name in LEFT_OUT]
+        check(len(tests) == sum(t.part == "mend" for t in PUZZLES.tests),
+              "a puzzle is not tried")
+        graded = grade.grade(bench, {
+            f"puzzles/{name}.c": f'#include "puzzles.h"\n{text}\n'
+            for name, text in LEFT_OUT.items()}, tests=tests)
+        for one in graded.results:
+            check(one.state == "failed", f"{one.name}: {one.state}: "
+                  f"{one.observed} {graded.note}")
 
 
 def case_mutants_are_graded(_):
