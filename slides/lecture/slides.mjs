@@ -8,7 +8,8 @@
 //     ```demo REGEX            commands to be run in the lecture; what they
 //                              print must match (tests/deck.mjs runs them)
 //     ```demo-look             the same, that take too long for that
-//     Note: N min              what the speaker says, and how long
+//     Note: N min              what the speaker says, and how long; "N min,
+//                              optional": it may be left out
 import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import MarkdownIt from 'markdown-it';
@@ -20,7 +21,7 @@ import { MARKER, marker } from './markers.mjs';
 
 const FOLDER = 'slides/lecture';
 
-// [{file, title, slides: [{line, text, note, minutes}]}]
+// [{file, title, slides: [{line, text, note, minutes, optional}]}]
 export function chapters(tools) {
     const folder = path.join(tools, 'lecture');
     return readdirSync(folder).filter((name) => /^\d.*\.md$/.test(name)).sort()
@@ -31,6 +32,7 @@ export function chapters(tools) {
                 const [body, note = ''] = part
                     .replace(/^<!--.*-->$/m, '').split(/^Note: /m);
                 const slide = { line, text: body, note,
+                    optional: /^[\d.]+ min, optional\b/.test(note),
                     minutes: Number(note.match(/^([\d.]+) min\b/)?.[1]) };
                 line += part.split('\n').length;
                 return slide;
@@ -106,13 +108,13 @@ function section(site, up, chapter, slide) {
         site.problems.push(`${where}: no "Note: N min"`);
     const opens = /^# /m.test(slide.text);
     const body = render(site, up, slide.text, where);
-    const note = render(site, up, slide.note.replace(/^[\d.]+ min\b/,
-        '**$& min.**'.replace(' min', '')), where);
+    const note = render(site, up, slide.note.replace(
+        /^[\d.]+ min(, optional)?\b/, '**$&.**'), where);
     const name = path.basename(chapter.file, '.md').slice(3);
     const look = opens ? ' opening' : isRoomy(slide.text) ? ' roomy' : '';
     return `<section id="${name}-${slug(heading)}" class="${name}${look}" data-timing="${
         slide.minutes * 60}">${body}${opens ? '' : `<p class="where">${
-        escape(chapter.title)}</p>`}<aside class="notes">${note}</aside></section>
+        escape(chapter.title)}${slide.optional ? ' · optional' : ''}</p>`}<aside class="notes">${note}</aside></section>
 `;
 }
 

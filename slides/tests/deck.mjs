@@ -104,6 +104,23 @@ test('two lectures of 75 minutes', () => {
         assert.ok(Math.abs(minutes - 75) <= 5, `${parts} minutes`);
 });
 
+test('without the optional slides it is two lectures of 65 minutes', () => {
+    const optional = SLIDES.filter((slide) => slide.optional);
+    assert.equal(optional.length, 14);
+    const second = ALL.findIndex(({ slides }) =>
+        /Second lecture/.test(slides[0].text));
+    for (const part of [ALL.slice(0, second), ALL.slice(second)
+        .filter(({ title }) => !/^Appendix/.test(title))]) {
+        const minutes = part.flatMap(({ slides }) => slides)
+            .filter((slide) => !slide.optional)
+            .reduce((all, slide) => all + slide.minutes, 0);
+        assert.ok(minutes <= 65, `${minutes} minutes`);
+    }
+    // It is said on the slide.
+    const deck = readFileSync(DECK, 'utf8');
+    assert.equal(deck.match(/ · optional<\/p>/g).length, optional.length);
+});
+
 test('there are questions, and every question has an answer', () => {
     const asked = SLIDES.filter(({ text }) => /^::: ask$/m.test(text));
     assert.ok(asked.length >= 20, `${asked.length} questions`);
