@@ -107,6 +107,11 @@ bool blocking_is_told(struct blocking *b)
     return blocking_wait(b, -1, 0, 0) == -ECANCELED;
 }
 
+void blocking_call(struct blocking *b, void (*f)(void *arg), void *arg)
+{
+    waits(b)->call(b, f, arg);
+}
+
 /* --- Connections -------------------------------------------------------- */
 
 static void channel_close(struct channel *channel)
@@ -164,7 +169,7 @@ static ssize_t file_read(struct blocking *b, struct channel *channel, char *p,
                          size_t n)
 {
     struct disk disk = {.channel = channel, .p = p, .n = n};
-    waits(b)->call(b, read_disk, &disk);
+    blocking_call(b, read_disk, &disk);
     return disk.got;
 }
 
@@ -264,7 +269,7 @@ static void begin_tls(void *arg)
 static int secure(struct blocking *b, struct channel *channel, int64_t limit)
 {
     struct disk disk = {.blocking = b, .channel = channel};
-    waits(b)->call(b, begin_tls, &disk);
+    blocking_call(b, begin_tls, &disk);
     int error = (int)disk.got;
     if (error != 0)
         return error;
@@ -292,7 +297,7 @@ static int log_in(struct blocking *b, struct channel *channel,
                   const struct addrinfo *address, int64_t limit)
 {
     struct disk disk = {.blocking = b, .channel = channel, .address = address};
-    waits(b)->call(b, begin_database, &disk);
+    blocking_call(b, begin_database, &disk);
     int error = (int)disk.got;
     while (error == 0) {
         short events;
@@ -443,7 +448,7 @@ static struct channel *open_file(struct blocking *b)
     struct disk disk = {.blocking = b};
     int fd;
     do {
-        waits(b)->call(b, open_disk, &disk);
+        blocking_call(b, open_disk, &disk);
         fd = (int)disk.got;
     } while (fd < 0 && regular_result(fd) == RESULT_NO_RESOURCES &&
              idle_drop(b->idle));
@@ -639,7 +644,7 @@ static void send_upload(struct blocking *b, struct channel *channel)
     if (buffer == NULL)
         return;
     struct disk disk = {.blocking = b, .p = buffer, .n = BLOCKING_CHUNK};
-    waits(b)->call(b, read_upload, &disk);
+    blocking_call(b, read_upload, &disk);
     if (disk.got > 0)
         send_piece(b, channel, buffer, (size_t)disk.got);
     waits(b)->put_buffer(b, buffer);
@@ -721,4 +726,17 @@ void blocking_fetch(struct blocking *b, struct exchange *x)
         }
     }
     b->x = NULL;
+}
+
+void blocking_fetch_job(struct blocking *b, struct job *job)
+{
+    struct exchange *x =
+        exchange_new(b->options, job->url, job->url_length, clock_us());
+    if (x == NULL) {
+        outcome_set(&job->outcome, RESULT_NO_RESOURCES, "out of memory");
+        return;
+    }
+    blocking_fetch(b, x);
+    job->outcome = *exchange_outcome(x);
+    exchange_free(x);
 }

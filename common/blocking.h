@@ -68,9 +68,10 @@ struct blocking {
     /* For the plain way: BLOCKING_CHUNK bytes, the caller's. */
     char *buffer;
 
-    /* ... and the mask to wait with. Whoever sets `told` then sends a signal that is
-     * blocked everywhere but in this mask, so it is seen in blocking_wait:
-     * at once, or when it is next called, but never missed in between. */
+    /* ... and the mask to wait with. Whoever sets `told` then sends a signal
+     * that is blocked everywhere but in this mask, so it is seen in
+     * blocking_wait: at once, or when it is next called, but never missed in
+     * between. */
     sigset_t wait_mask;
     atomic_int told; /* enum told */
     unsigned busy;   /* chunks that were read since the last wait */
@@ -90,6 +91,9 @@ void blocking_prepare(void);
  * is RESULT_CANCELLED and `told` says what. */
 void blocking_fetch(struct blocking *blocking, struct exchange *x);
 
+/* The same with a new exchange for the job, whose outcome it sets. */
+void blocking_fetch_job(struct blocking *blocking, struct job *job);
+
 /* Waits until `fd` (-1: nothing) has one of the poll events or the deadline
  * is past. Returns the events; 0 at the deadline; -ECANCELED when told
  * something. */
@@ -99,6 +103,9 @@ int blocking_wait(struct blocking *blocking, int fd, short events,
 /* Lets the signal in that comes with `told`, without waiting. True if it was
  * told something. For whoever is long at work without blocking_wait. */
 bool blocking_is_told(struct blocking *blocking);
+
+/* Calls f(arg), which may wait for a disk; see struct blocking_waits. */
+void blocking_call(struct blocking *blocking, void (*f)(void *arg), void *arg);
 
 /* Closes an idle connection: for idle_open. */
 void blocking_close_idle(struct idle_node *node);

@@ -15,14 +15,11 @@
  * places.c, behind one lock. SIGUSR1, let in by blocking_wait alone, is how
  * one is woken from its I/O.
  */
-#include "blocking.h"
-#include "bytes.h"
 #include "clock.h"
-#include "idle.h"
 #include "model.h"
+#include "outlet.h"
 #include "places.h"
 #include "pool.h"
-#include "run.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,14 +32,10 @@ const char model_name[] = "threads";
 struct worker {
     struct blocking blocking; /* first: deliver is handed a pointer to it */
     struct place place;
-    struct fetch *fetch; /* NULL until the slot's first job */
-    struct job *job;
-    struct file file;  /* of --directory and --discard */
-    struct bytes held; /* body bytes that wait for the turn */
-    uint64_t written;  /* body bytes that standard output took */
-    size_t peak;       /* most body bytes in hand */
-    char *buffers;     /* to read into, of this and the next BUFFERS - 1; NULL
-                        * in those */
+    struct outlet outlet;
+    struct fetch *fetch; /* NULL until the slot's first thread */
+    char *buffers; /* to read into, of this and the next BUFFERS - 1; NULL in
+                    * those */
 };
 
 struct fetch {
@@ -60,143 +53,44 @@ struct fetch {
  * is for the small needs of those that were made. */
 #define RESERVE ((size_t)1024 * 1024)
 
-static bool ordered(const struct worker *w)
-{
-    return options_ordered(w->fetch->run->options);
-}
-
-/* So many body bytes are in hand. */
-static void in_hand(struct worker *w, size_t n)
-{
-    if (w->peak < n)
-        w->peak = n;
-    trace_buffered(&w->blocking.lane, n);
-}
-
-static void forget_body(struct worker *w)
-{
-    sink_abort(&w->fetch->run->sink, &w->file, w->job);
-    bytes_free(&w->held);
-    in_hand(w, 0);
-}
-
 /* --- Step deliver ------------------------------------------------------- */
-
-/* Writes to standard output, waiting as long as the consumer likes. It is
- * this worker's turn, so no other does. */
-static int write_out(struct worker *w, const char *p, size_t n)
-{
-    struct run *run = w->fetch->run;
-    while (n > 0) {
-        struct iovec part = {(void *)p, n};
-        if (run_stopping(run)) /* perhaps by the body before this one */
-            return -ECANCELED;
-        in_hand(w, n);
-        ssize_t sent = output_send(&run->output, &part, 1);
-        if (sent == -EAGAIN) {
-            int ready = blocking_wait(&w->blocking, run->output.fd, POLLOUT,
-                                      CLOCK_NEVER);
-            if (ready < 0)
-                return ready;
-        } else if (sent < 0) {
-            run_fail(run, "standard output: %s", strerror((int)-sent));
-            return (int)sent;
-        } else {
-            w->written += (size_t)sent;
-            run_count(run, (size_t)sent);
-            p += sent;
-            n -= (size_t)sent;
-        }
-    }
-    in_hand(w, 0);
-    return 0;
-}
-
-/* Waits for the turn and writes what was held until then. */
-static int flush_held(struct worker *w)
-{
-    int error = place_wait_turn(&w->place);
-    if (error == 0)
-        error = write_out(w, w->held.data, w->held.length);
-    bytes_free(&w->held);
-    return error;
-}
 
 /* Step deliver: to the file; or to standard output, if need be later. */
 static int step_deliver(struct blocking *blocking, const char *p, size_t n)
 {
     struct worker *w = (struct worker *)blocking;
-    struct run *run = w->fetch->run;
-    in_hand(w, w->held.length + n);
-    if (!ordered(w)) {
-        int error = sink_write(&run->sink, &w->file, w->job, p, n);
-        if (error == 0)
-            run_count(run, n);
-        return error;
-    }
+    if (!outlet_is_ordered(&w->outlet))
+        return outlet_store(&w->outlet, p, n);
     /* Up to the high mark a body may run ahead of its turn. */
-    size_t room = run->options->high_water - w->held.length;
-    if (n <= room && !place_has_turn(&w->place))
-        return bytes_append(&w->held, p, n);
-    int error = flush_held(w);
-    return error == 0 ? write_out(w, p, n) : error;
+    if (outlet_has_room(&w->outlet, n) && !place_has_turn(&w->place))
+        return outlet_hold(&w->outlet, p, n);
+    int error = place_wait_turn(&w->place);
+    return error == 0 ? outlet_write(&w->outlet, p, n) : error;
 }
 
 static void restart(struct blocking *blocking)
 {
-    forget_body((struct worker *)blocking);
-}
-
-/* The exchange is over: brings the body to its destination, or forgets it. */
-static void complete_body(struct worker *w)
-{
-    struct run *run = w->fetch->run;
-    struct outcome *outcome = &w->job->outcome;
-    trace_step(&w->blocking.lane, STEP_DELIVER);
-    if (outcome->result == RESULT_OK) {
-        int error = ordered(w) ? flush_held(w)
-                               : sink_commit(&run->sink, &w->file, w->job);
-        if (error == -ECANCELED)
-            outcome_set(outcome, RESULT_CANCELLED, "the run ended first");
-        else if (error != 0)
-            outcome_set(outcome, result_of_writing(error), "%s",
-                        strerror(-error));
-        outcome->done_us = clock_us();
-    }
-    outcome->bytes = ordered(w) ? w->written : w->file.bytes;
-    outcome->peak_buffered = w->peak;
-    if (outcome->result != RESULT_OK)
-        forget_body(w);
+    outlet_forget(&((struct worker *)blocking)->outlet);
 }
 
 /* --- Steps take to finish, one job -------------------------------------- */
 
 /* One go at the job: from connect to its body at the destination. */
-static void go(struct worker *w)
+static void go(struct worker *w, struct job *job)
 {
-    struct run *run = w->fetch->run;
-    struct exchange *x = NULL;
-    w->file = FILE_NONE;
-    w->written = 0;
-    w->peak = 0;
-    w->job->outcome = OUTCOME_NONE;
-    x = exchange_new(run->options, w->job->url, w->job->url_length,
-                     clock_us());
-    if (x == NULL) {
-        outcome_set(&w->job->outcome, RESULT_NO_RESOURCES, "out of memory");
-        return;
-    }
-    blocking_fetch(&w->blocking, x);
-    w->job->outcome = *exchange_outcome(x);
-    exchange_free(x);
-    complete_body(w);
+    int error = 0;
+    outlet_open(&w->outlet, job);
+    blocking_fetch_job(&w->blocking, job);
+    if (job->outcome.result == RESULT_OK && outlet_is_ordered(&w->outlet))
+        error = place_wait_turn(&w->place);
+    outlet_complete(&w->outlet, error);
 }
 
 /* Step finish: records the result and passes the turn on. */
-static void step_finish(struct worker *w)
+static void step_finish(struct worker *w, struct job *job)
 {
-    trace_finish(&w->blocking.lane, w->job);
-    uint64_t turn = run_finish(w->fetch->run, w->job);
+    trace_finish(&w->blocking.lane, job);
+    uint64_t turn = run_finish(w->fetch->run, job);
     place_leave(&w->place, turn);
     uint64_t total = atomic_load(&w->fetch->total);
     if (total > 0) /* all before the turn are finished */
@@ -216,15 +110,16 @@ static bool use_reserve(struct fetch *fetch)
 static bool starts_over(struct worker *w)
 {
     struct run *run = w->fetch->run;
-    enum result result = w->job->outcome.result;
-    bool given = result == RESULT_CANCELLED && !run_stopping(run);
+    const struct outcome *outcome = &w->outlet.job->outcome;
+    bool given = outcome->result == RESULT_CANCELLED && !run_stopping(run);
     size_t left;
-    if ((result != RESULT_NO_RESOURCES && !given) || w->written > 0)
+    if ((outcome->result != RESULT_NO_RESOURCES && !given) ||
+        w->outlet.written > 0)
         return false;
     if (!place_give_way(&w->place, !given, &left))
         return false;
     if (!given)
-        run_warn_shortage(run, w->job->outcome.cause, left);
+        run_warn_shortage(run, outcome->cause, left);
     return true;
 }
 
@@ -233,35 +128,35 @@ static bool starts_over(struct worker *w)
  * those (tests/bench/MEASURED.md). */
 #define BUFFERS ((size_t)16)
 
-/* A thread without a buffer would be of no use, and its stack would take the
- * memory that the others need. */
+/* What the worker of a slot needs for good, before its first thread. A thread
+ * without a buffer would be of no use, and its stack would take the memory
+ * that the others need. */
 static int prepare(size_t slot, void *context)
 {
     struct fetch *fetch = context;
+    struct worker *w = &fetch->workers[slot];
     struct worker *first = &fetch->workers[slot - slot % BUFFERS];
+    if (w->fetch != NULL)
+        return 0;
     if (first->buffers == NULL)
         first->buffers = malloc(BUFFERS * BLOCKING_CHUNK);
     if (first->buffers == NULL)
         return -ENOMEM;
-    fetch->workers[slot].blocking.buffer =
-        first->buffers + slot % BUFFERS * BLOCKING_CHUNK;
-    return 0;
-}
-
-/* The first job of a slot: what its worker needs for good. */
-static void make_ready(struct worker *w, struct fetch *fetch, int slot)
-{
+    w->blocking.buffer = first->buffers + slot % BUFFERS * BLOCKING_CHUNK;
     w->blocking.options = fetch->run->options;
     w->blocking.idle = &fetch->idle;
     w->blocking.tls = &fetch->run->tls;
     w->blocking.deliver = step_deliver;
     w->blocking.restart = restart;
-    trace_name(&fetch->run->trace, &w->blocking.lane, slot + 1, "worker %d",
-               slot);
+    trace_name(&fetch->run->trace, &w->blocking.lane, (int)slot + 1,
+               "worker %zu", slot);
     (void)pthread_sigmask(SIG_SETMASK, NULL, &w->blocking.wait_mask);
     sigdelset(&w->blocking.wait_mask, SIGUSR1);
     place_add(&fetch->places, &w->place, &w->blocking.told);
+    w->outlet.blocking = &w->blocking;
+    w->outlet.run = fetch->run;
     w->fetch = fetch;
+    return 0;
 }
 
 /* What a thread of the pool does with each job. */
@@ -269,30 +164,27 @@ static void work(struct pool_thread *thread, void *item, void *context)
 {
     struct fetch *fetch = context;
     struct worker *w = &fetch->workers[thread->slot];
+    struct job *job = item;
     bool again = false;
-    if (w->fetch == NULL)
-        make_ready(w, fetch, (int)thread->slot);
-    w->job = item;
-    trace_get(&w->blocking.lane, STEP_TAKE, PARCEL_JOB, w->job->id);
-    run_started(fetch->run, w->job, (int)thread->slot);
+    trace_get(&w->blocking.lane, STEP_TAKE, PARCEL_JOB, job->id);
+    run_started(fetch->run, job, (int)thread->slot);
     do {
-        if (!place_enter(&w->place, w->job->id) || run_stopping(fetch->run)) {
-            outcome_set(&w->job->outcome, RESULT_CANCELLED,
+        if (!place_enter(&w->place, job->id) || run_stopping(fetch->run)) {
+            outcome_set(&job->outcome, RESULT_CANCELLED,
                         "the run ended first");
             break;
         }
-        go(w);
+        go(w, job);
         /* The only request in flight cannot wait for another; it has the
          * reserve. */
         again = starts_over(w);
-        if (!again && w->written == 0 &&
-            w->job->outcome.result == RESULT_NO_RESOURCES &&
-            use_reserve(fetch)) {
-            go(w);
+        if (!again && w->outlet.written == 0 &&
+            job->outcome.result == RESULT_NO_RESOURCES && use_reserve(fetch)) {
+            go(w, job);
             again = starts_over(w);
         }
     } while (again);
-    step_finish(w);
+    step_finish(w, job);
     trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
 }
 

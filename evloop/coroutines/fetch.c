@@ -96,8 +96,8 @@ static void leave(struct worker *w)
 static void step_finish(struct worker *w)
 {
     trace_step(&w->blocking.lane, STEP_FINISH);
-    trace_finish(&w->blocking.lane, w->job);
-    uint64_t turn = run_finish(w->fetch->run, w->job);
+    trace_finish(&w->blocking.lane, w->outlet.job);
+    uint64_t turn = run_finish(w->fetch->run, w->outlet.job);
     trace_step(&w->blocking.lane, STEP_NONE);
     leave(w);
     pass_turn(w->fetch, turn);
@@ -109,10 +109,11 @@ static void step_finish(struct worker *w)
 static bool starts_over(struct worker *w)
 {
     struct fetch *fetch = w->fetch;
-    struct outcome *outcome = &w->job->outcome;
+    struct outcome *outcome = &w->outlet.job->outcome;
     bool given =
         outcome->result == RESULT_CANCELLED && !run_stopping(fetch->run);
-    if ((outcome->result != RESULT_NO_RESOURCES && !given) || w->written > 0)
+    if ((outcome->result != RESULT_NO_RESOURCES && !given) ||
+        w->outlet.written > 0)
         return false;
     if (!given) {
         bool trimmed = coroutines_trim(fetch->coroutines);
@@ -126,8 +127,8 @@ static bool starts_over(struct worker *w)
             tell(worker_of(newest), TOLD_GIVE_WAY);
     }
     trace_step(&w->blocking.lane, STEP_NONE);
-    run_given_back(fetch->run, w->job);
-    jobs_give_back(&fetch->run->jobs, w->job);
+    run_given_back(fetch->run, w->outlet.job);
+    jobs_give_back(&fetch->run->jobs, w->outlet.job);
     leave(w);
     return true;
 }
@@ -140,8 +141,8 @@ static int work(void *arg)
     struct worker *w = arg;
     w->self = coroutine_self();
     trace_step(&w->blocking.lane, STEP_TAKE);
-    trace_about(&w->blocking.lane, w->job->id);
-    trace_take_over(&w->blocking.lane, PARCEL_JOB, w->job->id);
+    trace_about(&w->blocking.lane, w->outlet.job->id);
+    trace_take_over(&w->blocking.lane, PARCEL_JOB, w->outlet.job->id);
     worker_await(w);
     w->self = NULL;
     if (!starts_over(w))

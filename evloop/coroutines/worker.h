@@ -9,11 +9,9 @@
 #define TRIPTYCH_COROUTINES_WORKER_H
 
 #include "aside.h"
-#include "blocking.h"
-#include "bytes.h"
 #include "coroutine.h"
 #include "flight.h"
-#include "run.h"
+#include "outlet.h"
 
 struct ground {
     struct run *run;
@@ -29,14 +27,10 @@ struct worker {
     struct flier flier;       /* what flight knows of it */
     struct ground *ground;
     struct coroutine *self; /* NULL: it has not begun */
-    struct job *job;
-    struct file file;      /* of --directory and --discard */
-    struct bytes held;     /* body bytes that wait for the turn */
-    struct condition turn; /* woken when it is this one's */
-    uint64_t written;      /* body bytes that standard output took */
-    size_t peak;           /* most body bytes in hand */
-    struct fetch *fetch;   /* the owner's, and ... */
-    struct worker *next;   /* ... of the free ones */
+    struct outlet outlet;   /* knows the job, too */
+    struct condition turn;  /* woken when it is this one's */
+    struct fetch *fetch;    /* the owner's, and ... */
+    struct worker *next;    /* ... of the free ones */
 };
 
 /* Sets what a worker needs for good. */
