@@ -326,7 +326,7 @@ static void compare_program(FILE *out, const struct results *before,
         enum column column;
         const char *name;
     } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}, {C_OK, "done"}};
-    for (int m = 0; m < MODELS; m++) {
+    for (int m = 0; m < (int)(sizeof measures / sizeof *measures); m++) {
         enum column column = measures[m].column;
         struct summary was = results_summary(before, row->workload, row->jobs,
                                              row->program, column);
