@@ -862,8 +862,8 @@ test('the theme is chosen and stays', async () => {
 
 // --- What is broken --------------------------------------------------------
 
-const TREE = ['common', 'threads', 'processes', 'evloop', 'run', 'README.md',
-    'CMakeLists.txt', 'CMakePresets.json', 'tests', 'slides'];
+const TREE = ['common', 'threads', 'processes', 'evloop', 'puzzles', 'run',
+    'README.md', 'CMakeLists.txt', 'CMakePresets.json', 'tests', 'slides'];
 
 function copyTree() {
     const to = mkdtempSync(path.join(tmpdir(), 'triptych-broken-'));
