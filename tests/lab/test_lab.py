@@ -27,8 +27,8 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import (build, folder, grade, isolation, labs,  # noqa: E402
-                          mutation, package, source)
+from triptych_lab import (build, folder, grade, headers,  # noqa: E402
+                          isolation, labs, mutation, package, source)
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
