@@ -343,9 +343,10 @@ static int step_start(struct fetch *fetch, struct run *run)
     size_t limit = base_most(run, run->options->jobs);
     flight_open(&fetch->ground.flight, limit);
     fetch->workers = calloc(limit + 1, sizeof *fetch->workers);
-    if (fetch->workers == NULL)
-        return -ENOMEM;
-    int error = base_prepare(false);
+    fetch->ground.turns_buffer = malloc(BLOCKING_CHUNK);
+    int error = fetch->workers != NULL && fetch->ground.turns_buffer != NULL
+                    ? base_prepare(false)
+                    : -ENOMEM;
     if (error == 0)
         error = base_open(&fetch->base, run->options);
     if (error != 0)
@@ -367,6 +368,7 @@ no_idle:
 no_aside:
     event_base_free(fetch->base);
 no_base:
+    free(fetch->ground.turns_buffer);
     free(fetch->workers);
     return error;
 }
@@ -379,6 +381,7 @@ static void step_stop(struct fetch *fetch)
     aside_close(&fetch->ground.aside);
     event_base_free(fetch->base);
     free(fetch->ground.buffer);
+    free(fetch->ground.turns_buffer);
     free(fetch->workers);
 }
 

@@ -37,10 +37,15 @@ static void call_aside(struct blocking *b, void (*f)(void *arg), void *arg)
 }
 
 /* Only who reads just now needs a buffer. One is enough, unless bytes have to
- * stay in theirs: while their coroutine awaits its turn, or a disk. */
+ * stay in theirs: while their coroutine awaits its turn, or a disk. One more is
+ * kept for the request that has the turn: a body that is partly out cannot
+ * start over when there is no memory. */
 static char *take_buffer(struct blocking *b)
 {
-    struct ground *ground = ((struct worker *)b)->ground;
+    struct worker *w = (struct worker *)b;
+    struct ground *ground = w->ground;
+    if (has_turn(w))
+        return ground->turns_buffer;
     char *buffer = ground->buffer;
     ground->buffer = NULL;
     return buffer != NULL ? buffer : malloc(BLOCKING_CHUNK);
@@ -49,6 +54,8 @@ static char *take_buffer(struct blocking *b)
 static void put_buffer(struct blocking *b, char *buffer)
 {
     struct ground *ground = ((struct worker *)b)->ground;
+    if (buffer == ground->turns_buffer)
+        return;
     if (ground->buffer == NULL)
         ground->buffer = buffer;
     else

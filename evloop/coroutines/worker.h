@@ -18,8 +18,9 @@ struct ground {
     struct flight flight;
     struct aside aside; /* for files */
     struct idle idle;
-    char *buffer;  /* to read into, when nobody does just now */
-    int64_t epoch; /* the zero of clock.h, as coroutine_now has it */
+    char *buffer;       /* to read into, when nobody does just now */
+    char *turns_buffer; /* ... for the request that has the turn */
+    int64_t epoch;      /* the zero of clock.h, as coroutine_now has it */
 };
 
 struct worker {

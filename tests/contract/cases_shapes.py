@@ -12,10 +12,10 @@ import tempfile
 import threading
 import time
 
-from harness import (Holding, Origin, Running, Server, Skip, Workplace, case,
-                     check, content, copy_program, count_fds, count_threads,
-                     equal, expect, held_until_warned, lonely_user, main, run,
-                     wait_for)
+from harness import (PATIENCE, Holding, Origin, Reading, Running, Server,
+                     Skip, Workplace, case, check, content, copy_program,
+                     count_fds, count_threads, equal, expect,
+                     held_until_warned, lonely_user, main, run, wait_for)
 from looking import SANITIZED
 
 SHAPES = {
@@ -309,6 +309,53 @@ def little_memory(model):
                     check(r.out == b"".join(content(100000, i)
                                             for i in range(80)),
                           f"{mib} MiB: bodies differ")
+
+
+def rests(pid):
+    """It has used no processor for a while."""
+    def used():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().split()[13:15]
+    before = used()
+    time.sleep(0.2)
+    return used() == before
+
+
+@case
+def a_body_that_is_partly_out(model):
+    """It cannot start over: while others hold memory, and there is no more,
+    it is read and written to its end."""
+    if SANITIZED:
+        raise Skip("a sanitizer needs more memory than that")
+    go = threading.Event()
+    size = 400000
+
+    def script(c):
+        path = c.request().split()[1]
+        body = content(size, int(path[1:]))
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        if path == b"/0":
+            c.send(body[:1000])
+            go.wait(PATIENCE)
+            body = body[1000:]
+        c.send(body)
+    with Server(script) as server:
+        urls = [f"{server.http}/{i}" for i in range(20)]
+        reader, writer = os.pipe()
+        got = Reading(reader)
+        with Running(model, "-j", "20", *urls, stdout=writer) as running:
+            os.close(writer)
+            wait_for(lambda: len(server.requests) == 20 and got.chunks,
+                     "all requests, and the first bytes")
+            wait_for(lambda: rests(running.pid), "that all wait")
+            with open(f"/proc/{running.pid}/statm", encoding="ascii") as file:
+                now = int(file.read().split()[0]) * resource.getpagesize()
+            resource.prlimit(running.pid, resource.RLIMIT_AS, (now, now))
+            go.set()
+            r = running.finish()
+    equal(r.words, ["ok"] * 20, r.err)
+    check(got.whole() == b"".join(content(size, i) for i in range(20)),
+          "bodies differ")
 
 
 @case(models=("processes",) if not SANITIZED else ())
