@@ -353,13 +353,13 @@ def case_compare(directory):
     write_results(other, 2, 50)
     done = bench("compare", old, old)
     check(done.returncode == 0 and
-          done.stdout == "0 of 16 figures differ beyond their spread.\n",
+          done.stdout == "0 of 12 figures differ beyond their spread.\n",
           f"{done}")
     done = bench("compare", old, new)
     check(done.returncode == 0 and done.stdout.count("2.00 times as much") == 4
           and done.stdout.count("MORE") == 4
           and done.stdout.endswith(
-              "4 of 16 figures differ beyond their spread.\n"), f"{done}")
+              "4 of 12 figures differ beyond their spread.\n"), f"{done}")
     done = bench("compare", new, old)
     check(done.stdout.count("less") == 4, f"{done}")
     done = bench("compare", old, other)
