@@ -175,11 +175,12 @@ static void work(struct pool_thread *thread, void *item, void *context)
             break;
         }
         go(w, job);
-        /* The only request in flight cannot wait for another; it has the
-         * reserve. */
+        /* The only request in flight cannot wait for another; it has what
+         * idle connections hold, and the reserve. */
         again = starts_over(w);
-        if (!again && w->outlet.written == 0 &&
-            job->outcome.result == RESULT_NO_RESOURCES && use_reserve(fetch)) {
+        while (!again && w->outlet.written == 0 &&
+               job->outcome.result == RESULT_NO_RESOURCES &&
+               (idle_drop(&fetch->idle) || use_reserve(fetch))) {
             go(w, job);
             again = starts_over(w);
         }
