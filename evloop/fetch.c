@@ -170,12 +170,10 @@ static bool give_way(struct request *r)
     size_t left = fetch->flight->limit;
     bool own = giver == NULL || is_own(fetch, giver);
     unlock(fetch);
-    /* The only request has nobody to wait for, but for an idle connection. */
-    if (giver == NULL &&
-        (r->body.written > 0 || !idle_drop(&fetch->loop.idle)))
+    if (giver == NULL)
         return false;
     run_warn_shortage(fetch->run, exchange_outcome(r->x)->cause, left);
-    if (own && giver != NULL && giver != &r->flier)
+    if (own && giver != &r->flier)
         (void)leave((struct request *)giver, true);
     (void)leave(r, true); /* it is the next that is taken */
     return true;

@@ -119,7 +119,7 @@ static bool starts_over(struct worker *w)
         bool trimmed = coroutines_trim(fetch->coroutines);
         struct flier *newest =
             flight_give_way(&fetch->ground.flight, &w->flier);
-        if (newest == NULL && !trimmed && !idle_drop(&fetch->ground.idle))
+        if (newest == NULL && !trimmed)
             return false; /* the only one has nobody to wait for */
         run_warn_shortage(fetch->run, outcome->cause,
                           fetch->ground.flight.limit);
