@@ -77,8 +77,13 @@ static int call(struct outlet *o, void (*f)(void *arg), const char *p,
 
 int outlet_store(struct outlet *o, const char *p, size_t n)
 {
+    int error;
     in_hand(o, n);
-    int error = call(o, store, p, n);
+    /* No file could be opened: an idle connection has a descriptor, too. */
+    do
+        error = call(o, store, p, n);
+    while ((error == -EMFILE || error == -ENFILE) &&
+           idle_drop(o->blocking->idle));
     if (error == 0)
         run_count(o->run, n);
     return error;

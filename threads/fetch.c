@@ -105,15 +105,6 @@ static bool use_reserve(struct fetch *fetch)
     return had != NULL;
 }
 
-/* True if there were idle connections, which hold descriptors and memory. */
-static bool drop_idle(struct fetch *fetch)
-{
-    bool dropped = false;
-    while (idle_drop(&fetch->idle))
-        dropped = true;
-    return dropped;
-}
-
 /* Step retry, when resources are short (the others are in blocking): true if
  * the request is to start over, with nothing counted. */
 static bool starts_over(struct worker *w)
@@ -184,12 +175,11 @@ static void work(struct pool_thread *thread, void *item, void *context)
             break;
         }
         go(w, job);
-        /* The only request in flight cannot wait for another; once more it
-         * has what idle connections hold, or the reserve. */
+        /* The only request in flight cannot wait for another; it has the
+         * reserve. */
         again = starts_over(w);
         if (!again && w->outlet.written == 0 &&
-            job->outcome.result == RESULT_NO_RESOURCES &&
-            (drop_idle(fetch) || use_reserve(fetch))) {
+            job->outcome.result == RESULT_NO_RESOURCES && use_reserve(fetch)) {
             go(w, job);
             again = starts_over(w);
         }

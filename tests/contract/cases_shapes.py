@@ -311,6 +311,41 @@ def little_memory(model):
                           f"{mib} MiB: bodies differ")
 
 
+@case(models=("threads", "coroutines"))
+def idle_connections_have_descriptors(model):
+    """A file is opened in the place of one of them, when there is no other.
+    (Not promised of the event loop, whose files are opened by a thread; with
+    processes it is the workers who have the connections.)"""
+    listed, writer = os.pipe()
+    turns = [threading.Event() for _ in range(8)]
+
+    def script(c):
+        while head := c.request():
+            path = head.split()[1]
+            turns[int(path[1:]) % 8].wait(PATIENCE)
+            c.ok(path)
+    with Server(script) as server, Workplace() as place:
+        with Running(model, "-d", place.join("d"), "-j", "8", "-i", "-",
+                     stdin=listed) as running:
+            os.close(listed)
+            for i in range(8):
+                os.write(writer, f"{server.http}/{i}\n".encode())
+            wait_for(lambda: len(server.requests) == 8, "all requests")
+            for i, turn in enumerate(turns):
+                turn.set()
+                wait_for(lambda: os.path.exists(place.join(f"d/{i}")),
+                         "the file")
+            wait_for(lambda: rests(running.pid), "that all wait")
+            used = {int(fd) for fd in os.listdir(f"/proc/{running.pid}/fd")}
+            least = min(set(range(len(used) + 1)) - used)
+            resource.prlimit(running.pid, resource.RLIMIT_NOFILE,
+                             (least, least))
+            os.write(writer, f"{server.http}/8\n".encode())
+            os.close(writer)
+            r = running.finish()
+    equal(r.words, ["ok"] * 9, r.err)
+
+
 def rests(pid):
     """It has used no processor for a while."""
     def used():
