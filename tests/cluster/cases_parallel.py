@@ -31,6 +31,7 @@ shift
 [ "${1:-}" != -- ] || shift
 mkdir -p "$HOSTS/$host"
 cd "$HOSTS/$host" || exit 255
+export SHELL=/bin/sh # as sshd does; what parallel sends starts it
 echo "$host" >>"$HOSTS/calls"
 tries=300
 until grep -q a "$HOSTS/calls" && grep -q b "$HOSTS/calls"; do
