@@ -217,20 +217,20 @@ static void fail_job(struct fetch *fetch, struct job *job)
     base_next_turn(&fetch->take);
 }
 
-/* There is not even the memory to begin with a job; or (NULL) to get one. */
+/* There is not even the memory to begin with a job; or (NULL) to get one. If
+ * it is the first in line, those in flight may all be waiting for it. */
 static void begin_later(struct fetch *fetch, struct job *job)
 {
     lock(fetch);
     size_t left = fetch->flight->count;
+    uint64_t id = job != NULL ? job->id : jobs_first(&fetch->run->jobs);
     if (left > 0 && job != NULL)
         jobs_give_back(&fetch->run->jobs, job);
     unlock(fetch);
     if (left == 0)
         fail_job(fetch, job);
-    else if (job != NULL)
-        (void)make_room_for(fetch, job->id);
     else
-        run_warn_shortage(fetch->run, strerror(ENOMEM), left);
+        (void)make_room_for(fetch, id);
 }
 
 /* Reads --input once. 0 or -ENOMEM. */

@@ -156,8 +156,8 @@ def speak(connection):
 def plays(origin, secure, place, refused):
     """Bodies in order, with what little there is of back-pressure and a part
     of the URLs from standard input; into files; an upload; what the models
-    have besides; https; and six bodies in order, for two faults in one run,
-    with one loop and with two."""
+    have besides; https; six bodies in order, for two faults in one run, with
+    one loop and with two; and three, of which the second is there first."""
     file = place.join("body")
     with open(file, "wb") as f:
         f.write(content(9000, 4))
@@ -179,6 +179,8 @@ def plays(origin, secure, place, refused):
                (f"{origin.http}/echo", content(9000, 4))]
     six = [(f"{origin.http}/bytes/1000?seed={i}", content(1000, i))
            for i in range(6)]
+    three = [(f"{origin.http}/bytes/1000?seed={delay}&delay={delay}",
+              content(1000, delay)) for delay in (100, 0, 200)]
     given = [url for url, _ in requests]
     listed = "".join(url + "\n" for url in given[5:]).encode()
     return [
@@ -199,6 +201,7 @@ def plays(origin, secure, place, refused):
         Play("pairs", ["-j", "6", *[url for url, _ in six]], six),
         Play("pairs-of-loops", ["-j", "6", *[url for url, _ in six]], six,
              shapes={"evloop": ["--loops", "2"]}),
+        Play("overtaken", ["-j", "3", *[url for url, _ in three]], three),
     ]
 
 
@@ -422,10 +425,21 @@ def pairs_of_faults():
             yield Fault(point, "{},{}".format(*pair), how, SHORT_OF)
 
 
+def no_more_memory(base, full):
+    """From each of the last allocations on: one body waits for its turn then,
+    and the request that has it may have to begin anew."""
+    last = base.calls["alloc"][0]
+    for number in range(1 if full else max(1, last - 15), last + 1):
+        yield Fault("alloc", number, "ENOMEM+", SHORT_OF)
+
+
 def faults(base, full):
     """All that can strike the run."""
     if base.play.name.startswith("pairs"):
         yield from pairs_of_faults()
+        return
+    if base.play.name == "overtaken":
+        yield from no_more_memory(base, full)
         return
     for point, hows, words in FAULTS:
         for how in hows.split():
