@@ -51,7 +51,7 @@ SEVERAL = len(set(socket.getaddrinfo("localhost", 1, proto=6))) > 1
 PARALLEL = 6
 
 # Without `full`: so many calls of one function, at most, for each fault.
-SAMPLES = 2 if SANITIZED else 3
+SAMPLES = 2
 # And this play alone, where a run takes three times as long.
 SANITIZED_PLAYS = ("order",)
 
