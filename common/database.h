@@ -73,12 +73,6 @@
 
 struct database;
 
-/* True if there is a module to be loaded; it is not loaded by this. */
-bool database_is_there(void);
-
-/* The message to print when database_is_there() is false. */
-extern const char database_missing[];
-
 /* Loads libpq now, for a caller that is going to fork. If it cannot be loaded,
  * database_begin tells. */
 void database_load(void);

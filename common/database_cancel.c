@@ -3,10 +3,10 @@
 #include "database_module.h"
 
 #include "clock.h"
+#include "thread.h"
 
 #include <libpq-fe.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 /* So many wait for a thread; what comes beyond is not cancelled: the server
@@ -15,9 +15,7 @@
 
 /* How long the end of the program waits. It must end within a second of a
  * signal, and the parent of a worker process does not wait longer. */
-#define SETTLE_MS  200
-
-#define STACK_SIZE ((size_t)256 * 1024)
+#define SETTLE_MS 200
 
 struct cancel {
     PGcancel *request;
@@ -81,32 +79,13 @@ static void *run(void *arg)
 
 /* --- For the rest of the module ----------------------------------------- */
 
-/* A thread that nobody joins, with all signals blocked: they are the
- * program's. False if there can be none. */
-static bool make_thread(void)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t before;
-    if (pthread_attr_init(&attributes) != 0)
-        return false;
-    (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool made = pthread_create(&thread, &attributes, run, NULL) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    return made;
-}
-
 /* Puts it where a thread will take it. False if there is none. */
 static bool put_locked(struct cancel *c)
 {
     if (waiting_count == WAITING_MOST)
         return false;
-    if (threads < DATABASE_THREADS && make_thread())
+    if (threads < DATABASE_THREADS &&
+        thread_start(NULL, THREAD_STACK, run, NULL) == 0)
         threads++;
     if (threads == 0)
         return false;

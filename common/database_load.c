@@ -8,23 +8,15 @@
 #include <pthread.h>
 #include <string.h>
 
-#define MODULE "triptych-database.so"
-
-const char database_missing[] = MODULE " is not installed";
-
 /* Behind the lock until there is a connection or an error to be told. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct module loaded = {MODULE, "triptych_database_module", NULL, ""};
+static struct module loaded = {MODULE_DATABASE, "triptych_database_module",
+                               NULL, ""};
 
 /* Its functions, once it is loaded. */
 static const struct database_module *module(void)
 {
     return loaded.table;
-}
-
-bool database_is_there(void)
-{
-    return module_is_there(MODULE);
 }
 
 static int load(void)

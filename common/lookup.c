@@ -3,17 +3,14 @@
 #include "lookup.h"
 
 #include "net.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-/* getaddrinfo needs some; the usual 8 MiB would cost, mapped so often. */
-#define STACK_SIZE ((size_t)256 * 1024)
 
 struct lookup {
     char *host; /* these three do not change */
@@ -159,27 +156,6 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* A thread that nobody joins, with all signals blocked: they are the
- * program's. 0 or a negative errno. */
-static int make_thread(void)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    sigset_t all;
-    sigset_t before;
-    int error = -pthread_attr_init(&attributes);
-    if (error != 0)
-        return error;
-    (void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = -pthread_create(&thread, &attributes, run, NULL);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    return error;
-}
-
 /* --- For the models ----------------------------------------------------- */
 
 /* Looks it up in the calling thread. */
@@ -197,7 +173,9 @@ static int queue_locked(struct lookup *l, struct lookup **end)
     l->told = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->told == -1)
         return -errno;
-    int error = threads < LOOKUP_THREADS ? make_thread() : 0;
+    int error = threads < LOOKUP_THREADS
+                    ? thread_start(NULL, THREAD_STACK, run, NULL)
+                    : 0;
     if (error == 0 && threads < LOOKUP_THREADS)
         threads++;
     if (threads == 0)

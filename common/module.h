@@ -25,7 +25,14 @@ struct module {
     char fault[200];   /* why it cannot be, in words; "": it can */
 };
 
-/* True if the file is there to be loaded. */
+/* The files of our modules. */
+#define MODULE_TLS      "triptych-tls.so"
+#define MODULE_DATABASE "triptych-database.so"
+
+/* The message to print when there is no such file. */
+#define MODULE_MISSING(file) file " is not installed"
+
+/* True if the file is there to be loaded; it is not loaded by this. */
 bool module_is_there(const char *file);
 
 /* Loads it, unless it is loaded. 0; -MODULE_NOT_THERE, and there is no use in

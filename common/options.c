@@ -2,9 +2,8 @@
 #include "options.h"
 
 #include "clock.h"
-#include "database.h"
 #include "http.h"
-#include "tls.h"
+#include "module.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -421,8 +420,11 @@ int options_parse(struct options *o, const char *model, int argc, char **argv,
         .keep_alive = true,
         .high_water = WATER_UNSET,
         .low_water = WATER_UNSET,
-        .no_https = tls_is_there() ? NULL : tls_missing,
-        .no_database = database_is_there() ? NULL : database_missing,
+        .no_https =
+            module_is_there(MODULE_TLS) ? NULL : MODULE_MISSING(MODULE_TLS),
+        .no_database = module_is_there(MODULE_DATABASE)
+                           ? NULL
+                           : MODULE_MISSING(MODULE_DATABASE),
     };
     /* There cannot be more headers than arguments. */
     o->headers = calloc((size_t)argc + 1, sizeof *o->headers);
@@ -456,7 +458,7 @@ void options_free(struct options *o)
 
 void options_help(const char *model, FILE *out)
 {
-    bool has_tls = tls_is_there();
+    bool has_tls = module_is_there(MODULE_TLS);
     fprintf(out,
             "Usage: fetch-%s [OPTION]... [URL]...\n"
             "Fetch many URLs in parallel; write the bodies to standard "
@@ -465,7 +467,7 @@ void options_help(const char *model, FILE *out)
             "tcp://HOST:PORT/TEXT, udp://HOST:PORT/TEXT,\n%s.\n\n",
             model,
             has_tls ? "https://HOST/PATH," : "(https is not installed),",
-            database_is_there()
+            module_is_there(MODULE_DATABASE)
                 ? "postgresql://USER:PASSWORD@HOST/DATABASE?query=SQL"
                 : "(postgresql is not installed)");
     for (size_t i = 0; i < ROWS; i++) {

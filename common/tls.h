@@ -43,12 +43,6 @@ struct ssl_ctx_st;
 /* ... and: OpenSSL cannot be loaded. */
 #define TLS_NOT_THERE MODULE_NOT_THERE
 
-/* True if there is a module to be loaded; it is not loaded by this. */
-bool tls_is_there(void);
-
-/* The message to print when tls_is_there() is false. */
-extern const char tls_missing[];
-
 /* What the sessions of a run share. Any thread may use it. */
 struct tls {
     const struct options *options;

@@ -8,23 +8,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define MODULE "triptych-tls.so"
-
-const char tls_missing[] = MODULE " is not installed";
-
 /* Written once, behind the lock of struct tls, before there is a session or an
  * error to be told. */
-static struct module loaded = {MODULE, "triptych_tls_module", NULL, ""};
+static struct module loaded = {MODULE_TLS, "triptych_tls_module", NULL, ""};
 
 /* Its functions, once it is loaded. */
 static const struct tls_module *module(void)
 {
     return loaded.table;
-}
-
-bool tls_is_there(void)
-{
-    return module_is_there(MODULE);
 }
 
 void tls_load(struct tls *tls)

@@ -3,7 +3,6 @@
 
 #include "base.h"
 #include "clock.h"
-#include "connection_kind.h"
 #include "database.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* loop: what all connections of one loop share. See connection.h. */
-#include "connection_kind.h"
+#include "connection.h"
 
 #include <errno.h>
 #include <stdlib.h>

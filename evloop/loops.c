@@ -3,11 +3,11 @@
 
 #include "base.h"
 #include "fetch.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,18 +118,6 @@ static void *run_member(void *arg)
     return NULL;
 }
 
-/* A thread for a loop. Signals are the main thread's. */
-static int start_thread(struct member *member)
-{
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = -pthread_create(&member->thread, NULL, run_member, member);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 /* Makes the loops, as many as can be. All are made before one runs: it might
  * take the descriptors that base_open has just seen, and libevent would end
  * the program. 0 or the negative errno that the next one met. */
@@ -152,8 +140,10 @@ static int open_members(struct loops *loops, struct run *run,
 static int start_threads(struct loops *loops, size_t *running)
 {
     int error = 0;
-    for (*running = 1; *running < loops->count && error == 0; (*running)++)
-        error = start_thread(&loops->members[*running]);
+    for (*running = 1; *running < loops->count && error == 0; (*running)++) {
+        struct member *member = &loops->members[*running];
+        error = thread_start(&member->thread, 0, run_member, member);
+    }
     if (error != 0)
         (*running)--;
     for (size_t i = *running; i < loops->count; i++)

@@ -7,7 +7,7 @@
  *
  * Left out: keep-alive, retries, uploads, receiving while still sending, a
  * limit on the whole request (common/blocking.c); files, https, the report
- * (common/sink.c, tls.c, run.c); a shortage of threads (fetch.c, places.c).
+ * (common/sink.c, tls.h, run.c); a shortage of threads (fetch.c, places.c).
  */
 #include "minimal.h"
 
