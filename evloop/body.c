@@ -58,10 +58,11 @@ static ssize_t save_out(struct body *b, const struct iovec *part)
     if (is_saving(b))
         return -EAGAIN; /* on_saved goes on */
     if (b->writing == NULL)
-        b->writing = writing_new_out(&b->run->output, b->job, on_saved, b);
+        b->writing =
+            writing_new(b->writer, b->job, &b->run->output, on_saved, b);
     if (b->writing == NULL)
         return output_send(&b->run->output, part, 1); /* then it waits */
-    int error = writing_put(b->writer, b->writing, part->iov_base, n);
+    int error = writing_put(b->writing, part->iov_base, n);
     return error == 0 ? (ssize_t)n : error;
 }
 
@@ -203,10 +204,10 @@ static int deliver_to_file(struct body *b, const char *p, size_t n)
 {
     size_t high_water = b->run->options->high_water;
     if (b->writing == NULL)
-        b->writing = writing_new(b->job, on_written, b);
+        b->writing = writing_new(b->writer, b->job, NULL, on_written, b);
     if (b->writing == NULL)
         return -ENOMEM;
-    int error = writing_put(b->writer, b->writing, p, n);
+    int error = writing_put(b->writing, p, n);
     count_written(b);
     size_t in_hand = writing_held(b->writing);
     if (b->peak < in_hand)
@@ -232,7 +233,7 @@ int body_write(struct body *b, const char *p, size_t n)
 /* What is there of the file goes, unless that is complete. */
 static void forget_file(struct body *b)
 {
-    writing_drop(b->writer, b->writing);
+    writing_drop(b->writing);
     b->writing = NULL;
     b->file = FILE_NONE;
     b->waits = b->completes = false;
@@ -259,11 +260,11 @@ static void on_flushed(void *arg, int error)
 static int complete_file(struct body *b)
 {
     if (b->writing == NULL) /* the body is empty */
-        b->writing = writing_new(b->job, on_written, b);
+        b->writing = writing_new(b->writer, b->job, NULL, on_written, b);
     if (b->writing == NULL)
         return -ENOMEM;
     b->completes = true;
-    int error = writing_complete(b->writer, b->writing);
+    int error = writing_complete(b->writing);
     if (error == WRITING_WAITS)
         return STREAM_WAITS;
     count_written(b);

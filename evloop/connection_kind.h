@@ -12,10 +12,10 @@
 #ifndef TRIPTYCH_CONNECTION_KIND_H
 #define TRIPTYCH_CONNECTION_KIND_H
 
+#include "helper.h"
 #include "idle.h"
 #include "lookup.h"
 #include "net.h"
-#include "reader.h"
 #include "stream.h"
 #include "tls.h"
 #include "trace.h"
@@ -37,8 +37,9 @@ struct loop {
     char *chunk;               /* LOOP_CHUNK bytes, to read into */
     const struct sink *sink;   /* NULL: nothing is saved */
     size_t number;             /* which loop it is, from 0 */
-    struct reader reader;      /* of files, and ... */
+    struct helper reader;      /* of files, and ... */
     struct writer writer;      /* ... of those that are saved */
+    uint64_t parcels;          /* chunks of files asked for */
     struct connection *closed; /* to be freed on the next turn */
     struct event reaper;
 };

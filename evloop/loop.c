@@ -19,7 +19,11 @@ int loop_open(struct loop *loop, size_t idle_limit)
     int error = connections_open(loop, idle_limit);
     if (error != 0)
         goto no_connections;
-    error = reader_open(&loop->reader, loop->base, loop->trace);
+    loop->reader = (struct helper){.base = loop->base,
+                                   .trace = loop->trace,
+                                   .name = "reader of files",
+                                   .step = STEP_RECEIVE};
+    error = helper_open(&loop->reader);
     if (error != 0)
         goto no_reader;
     error = writer_open(&loop->writer, loop->base, loop->trace, loop->sink,
@@ -27,7 +31,7 @@ int loop_open(struct loop *loop, size_t idle_limit)
     if (error == 0)
         return 0;
 
-    reader_close(&loop->reader);
+    helper_close(&loop->reader);
 no_reader:
     connections_close(loop);
 no_connections:
@@ -39,6 +43,6 @@ void loop_close(struct loop *loop)
 {
     connections_close(loop);
     writer_close(&loop->writer);
-    reader_close(&loop->reader);
+    helper_close(&loop->reader);
     free(loop->chunk);
 }

@@ -1,11 +1,6 @@
 /*
  * writer: what is saved - files of --directory, and standard output that is a
- * file - is written by a helper thread.
- *
- * A disk that is behind makes a write wait, and so does an fsync; opening,
- * closing and renaming may, too, on a file system that is slow. So one thread
- * does all of that, and tells the loop through an eventfd: the other half of
- * reader.h. (aiofiles does the same for asyncio.)
+ * file - is written by a helper thread (helper.h).
  *
  *     writing_put --> stash --> the thread: open, write --> `done`
  *     writing_complete --> the rest of it, close, rename --> `done`
@@ -25,32 +20,16 @@
 #define TRIPTYCH_WRITER_H
 
 #include "bytes.h"
+#include "helper.h"
 #include "sink.h"
-#include "trace.h"
 
-#include <event2/event_struct.h>
-#include <pthread.h>
+#include <stdatomic.h>
 
-struct event_base;
 struct output;
 
 struct writer {
-    struct event_base *base;
-    struct trace *trace;
-    struct sink sink;   /* as the run's, but for its key */
-    struct event event; /* the thread has told something */
-    int told;           /* the eventfd; -1: there is no thread */
-    pthread_t thread;
-    struct lane lane; /* the thread's, of --trace */
-
-    /* Behind `lock`: */
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct writing *first;   /* to be done, in this order */
-    struct writing *last;    /* no meaning while there is no first */
-    struct writing *written; /* done, to be told in this order */
-    struct writing *written_last;
-    bool stop; /* there will be no thread any more */
+    struct helper helper;
+    struct sink sink; /* as the run's, but for its key */
 };
 
 /* One file being written. */
@@ -59,32 +38,31 @@ struct writing {
      * last, the file has its name. */
     void (*done)(struct writing *writing, int error, void *arg);
     void *arg;
+    struct writer *writer;
 
     /* The thread's while busy: */
     struct file file;
     int error;
+    struct bytes piece;
 
     uint64_t bytes; /* of the file so far, for the owner to read */
 
     /* The writer's: */
     struct output *output; /* NULL: a file of the sink, of this ... */
     struct job job;        /* ... id and name */
-    struct bytes piece;    /* the thread's while busy */
     struct bytes stash;    /* the next piece */
     size_t under_way;      /* bytes of the piece */
     bool whole;            /* no more bytes come */
     bool is_last;          /* ... after this piece: then it gets its name */
-    bool busy;             /* the thread has it, or is going to */
-
-    /* Behind the lock while busy: */
-    bool back; /* the thread is done with it */
-    bool dropped;
-    struct writing *next;
+    bool busy;             /* a piece is the thread's, or going to be */
+    bool removes;          /* the other errand is: it frees this */
+    atomic_bool dropped;
+    struct errand write;
+    struct errand remove;
 };
 
 /* Prepares a writer into the sink's directory (NULL: for files that will never
- * be). `number` is the loop's. The thread is made when it is first needed. 0
- * or a negative errno. */
+ * be). `number` is the loop's. 0 or a negative errno. */
 int writer_open(struct writer *writer, struct event_base *base,
                 struct trace *trace, const struct sink *sink, size_t number);
 
@@ -95,22 +73,14 @@ void writer_stop(struct writer *writer);
 /* Frees it. All writings must be complete or dropped. */
 void writer_close(struct writer *writer);
 
-/* Begins with the job's file; nothing is opened yet. NULL when memory is
- * short. */
-struct writing *writing_new(const struct job *job,
-                            void (*done)(struct writing *writing, int error,
-                                         void *arg),
-                            void *arg);
-
-/* The same into standard output, of the job: it is never complete. */
-struct writing *writing_new_out(struct output *output, const struct job *job,
-                                void (*done)(struct writing *writing,
-                                             int error, void *arg),
-                                void *arg);
+/* Begins with the job's file; nothing is opened yet. Or with the job's bytes
+ * into `output`, which are never complete. NULL when memory is short. */
+struct writing *writing_new(
+    struct writer *writer, const struct job *job, struct output *output,
+    void (*done)(struct writing *writing, int error, void *arg), void *arg);
 
 /* Takes `n` bytes. 0 or a negative errno. */
-int writing_put(struct writer *writer, struct writing *writing, const char *p,
-                size_t n);
+int writing_put(struct writing *writing, const char *p, size_t n);
 
 /* Bytes that are not written yet. */
 size_t writing_held(const struct writing *writing);
@@ -118,12 +88,12 @@ size_t writing_held(const struct writing *writing);
 /* All bytes are there. 0: the file has its name; WRITING_WAITS: `done` tells
  * when it has; or a negative errno. */
 #define WRITING_WAITS 1
-int writing_complete(struct writer *writer, struct writing *writing);
+int writing_complete(struct writing *writing);
 
 /* It is of no interest any more, or complete: `done` will not be called, and
  * what is left of an incomplete file is removed. A piece that is on its way to
  * standard output is waited for: what comes next there may be another loop's.
  * Nothing for NULL. */
-void writing_drop(struct writer *writer, struct writing *writing);
+void writing_drop(struct writing *writing);
 
 #endif
