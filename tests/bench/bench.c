@@ -55,8 +55,10 @@ static int print_peers(void)
     find_all();
     for (size_t i = 0; i < contestant_count; i++) {
         const struct contestant *c = &contestants[i];
-        printf("%-20s %s\n", c->name,
-               c->path[0] != '\0' ? c->path : "missing");
+        const char *label = contestant_label(c->name);
+        printf("%-20s %s%s%s\n", c->name,
+               c->path[0] != '\0' ? c->path : "missing",
+               label != c->name ? ": " : "", label != c->name ? label : "");
     }
     return fflush(stdout) == 0 ? 0 : 3;
 }
@@ -208,6 +210,8 @@ static int usage(FILE *out, int status)
         "  -n, --requests N   requests a run, whatever the workload says\n"
         "  -o, --output DIR   where the results go (bench-results)\n"
         "      --only NAME    this program alone, and the floor\n"
+        "      --peer NAME=COMMAND  one more program, see the manual\n"
+        "  -g, --growth       also 2 and 4 times as large: exponents\n"
         "      --no-calls     do not count system calls (strace)\n"
         "  -l, --list         print the workloads and what they show\n"
         "      --peers        print which programs are found, and which not\n"
@@ -255,6 +259,12 @@ static int read_option(int code, struct session *session)
         return contestant_known(optarg)
                    ? -1
                    : refuse("there is no program", optarg);
+    case 'P':
+        return contestant_add(optarg) ? -1
+                                      : refuse("not NAME=COMMAND:", optarg);
+    case 'g':
+        session->growth = true;
+        return -1;
     case 'C':
         session->counts_calls = false;
         return -1;
@@ -280,6 +290,8 @@ static int read_options(int argc, char **argv, struct session *session)
         {"requests", required_argument, NULL, 'n'},
         {"output", required_argument, NULL, 'o'},
         {"only", required_argument, NULL, 'O'},
+        {"peer", required_argument, NULL, 'P'},
+        {"growth", no_argument, NULL, 'g'},
         {"no-calls", no_argument, NULL, 'C'},
         {"list", no_argument, NULL, 'l'},
         {"peers", no_argument, NULL, 'p'},
@@ -289,7 +301,7 @@ static int read_options(int argc, char **argv, struct session *session)
     int status = -1;
     int code;
     while (status == -1 &&
-           (code = getopt_long(argc, argv, "qr:n:o:lhV", longs, NULL)) != -1)
+           (code = getopt_long(argc, argv, "qr:n:o:glhV", longs, NULL)) != -1)
         status = read_option(code, session);
     return status;
 }

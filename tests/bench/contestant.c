@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-struct contestant contestants[] = {
+/* With room for those of --peer. */
+#define CONTESTANTS_MOST 40
+
+struct contestant contestants[CONTESTANTS_MOST] = {
     {.name = "threads", .program = "fetch-threads", .saves = true},
     {.name = "processes",
      .program = "fetch-processes",
@@ -24,6 +27,12 @@ struct contestant contestants[] = {
     {.name = "coroutines",
      .program = "digest-coroutines",
      .digests_only = true},
+    {.name = "min-threads", .kind = MINIMAL, .program = "minimal-threads"},
+    {.name = "min-processes", .kind = MINIMAL, .program = "minimal-processes"},
+    {.name = "min-evloop", .kind = MINIMAL, .program = "minimal-evloop"},
+    {.name = "min-coroutines",
+     .kind = MINIMAL,
+     .program = "minimal-coroutines"},
     {.name = "floor", .kind = FLOOR, .program = "triptych-floor"},
     {.name = "curl", .kind = PEER, .program = "curl", .saves = true},
     {.name = "wget2", .kind = PEER, .program = "wget2", .saves = true},
@@ -54,7 +63,86 @@ struct contestant contestants[] = {
      .share = 25},
 };
 
-const size_t contestant_count = sizeof contestants / sizeof *contestants;
+#define KNOWN_COUNT 23
+
+size_t contestant_count = KNOWN_COUNT;
+
+/* So many in flight the minimal programs allow. */
+#define MINIMAL_MOST 1000
+
+const char *contestant_label(const char *name)
+{
+    return strcmp(name, "floor") == 0 ? "a minimal client" : name;
+}
+
+const char *contestant_like(const struct contestant *c)
+{
+    return c->like != NULL ? c->like : c->name;
+}
+
+static bool is_template(const struct contestant *c)
+{
+    return c->words != NULL && strchr(c->words, '%') != NULL;
+}
+
+/* The next word, from *at on, which is moved behind it. False: none. */
+static bool next_word(const char **at, char *word, size_t size)
+{
+    *at += strspn(*at, " ");
+    size_t length = strcspn(*at, " ");
+    snprintf(word, size, "%.*s", (int)length, *at);
+    *at += length;
+    return length > 0;
+}
+
+/* --- Adding ------------------------------------------------------------- */
+
+/* A peer in whose way a program of that name can be asked; NULL: none. */
+static const struct contestant *peer_like(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    const char *name = slash != NULL ? slash + 1 : program;
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        const struct contestant *c = &contestants[i];
+        if (c->kind == PEER && strcmp(c->name, c->program) == 0 &&
+            strncmp(name, c->name, strlen(c->name)) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+bool contestant_add(const char *text)
+{
+    static char names[CONTESTANTS_MOST][24];
+    static char programs[CONTESTANTS_MOST][PATH_MAX];
+    size_t i = contestant_count;
+    size_t length = strcspn(text, "=");
+    if (i == CONTESTANTS_MOST || length == 0 || length >= sizeof names[0] ||
+        text[length] == '\0' || strcspn(text, "\t\n\"<&'") != strlen(text))
+        return false;
+    const char *at = text + length + 1;
+    snprintf(names[i], sizeof names[0], "%.*s", (int)length, text);
+    struct contestant new = {
+        .kind = PEER, .name = names[i], .program = programs[i]};
+    if (!next_word(&at, programs[i], PATH_MAX) || contestant_known(new.name))
+        return false;
+    new.words = at;
+    const struct contestant *like = peer_like(programs[i]);
+    if (is_template(&new)) {
+        new.like = "";
+        new.saves = strstr(at, "%d") != NULL;
+        new.only_saves = new.saves;
+    } else if (like != NULL) {
+        new.like = like->name;
+        new.saves = like->saves;
+        new.only_saves = like->only_saves;
+        new.share = like->share;
+    } else {
+        return false;
+    }
+    contestants[contestant_count++] = new;
+    return true;
+}
 
 /* --- Finding ------------------------------------------------------------ */
 
@@ -63,11 +151,12 @@ static bool is_script(const struct contestant *c)
     return strstr(c->program, ".py") != NULL;
 }
 
+/* A directory of no length: `program` is a path. */
 static bool look_in(const char *directory, size_t length, const char *program,
                     char path[PATH_MAX])
 {
-    int n =
-        snprintf(path, PATH_MAX, "%.*s/%s", (int)length, directory, program);
+    int n = snprintf(path, PATH_MAX, "%.*s%s%s", (int)length, directory,
+                     length > 0 ? "/" : "", program);
     if (n > 0 && n < PATH_MAX && access(path, X_OK) == 0)
         return true;
     path[0] = '\0';
@@ -113,7 +202,7 @@ void contestants_find(const char *ours, const char *tools, const char *scripts)
     (void)look_along_path("curl", curl);
     for (size_t i = 0; i < contestant_count; i++) {
         struct contestant *c = &contestants[i];
-        if (c->kind == OURS && !c->digests_only) {
+        if ((c->kind == OURS && !c->digests_only) || c->kind == MINIMAL) {
             (void)look_in(ours, strlen(ours), c->program, c->path);
         } else if (c->kind != PEER) {
             (void)look_in(tools, strlen(tools), c->program, c->path);
@@ -121,6 +210,8 @@ void contestants_find(const char *ours, const char *tools, const char *scripts)
             (void)look_in(scripts, strlen(scripts), c->program, c->path);
             if (c->path[0] != '\0' && !runs(c->path))
                 c->path[0] = '\0';
+        } else if (strchr(c->program, '/') != NULL) {
+            (void)look_in("", 0, c->program, c->path);
         } else {
             (void)look_along_path(c->program, c->path);
         }
@@ -139,16 +230,18 @@ bool contestant_known(const char *name)
     return false;
 }
 
-bool contestant_can(const struct contestant *c, const struct workload *w)
+bool contestant_can(const struct contestant *c, const struct workload *w,
+                    unsigned jobs)
 {
     bool is_http = w->path != NULL && !w->uploads;
     if (c->kind == OURS)
         return c->digests_only == w->digests;
-    if (c->kind == FLOOR)
+    if (c->kind == FLOOR || c->kind == MINIMAL)
         return is_http && w->destination == TO_NOWHERE && w->option == NULL &&
-               !w->kills && !w->digests;
+               !w->kills && !w->digests &&
+               (c->kind == FLOOR || jobs <= MINIMAL_MOST);
     /* In its one second wrk would not finish many large bodies. */
-    if (strcmp(c->name, "wrk") == 0 && w->size > 1 << 20)
+    if (strcmp(contestant_like(c), "wrk") == 0 && w->size > 1 << 20)
         return false;
     return w->peers &&
            (w->destination == TO_FILES ? c->saves : !c->only_saves);
@@ -168,7 +261,7 @@ unsigned contestant_requests(const struct contestant *c,
 static void write_special(const struct contestant *c, const struct task *task,
                           unsigned number, const char *url, FILE *out)
 {
-    if (strcmp(c->name, "aria2c") == 0)
+    if (strcmp(contestant_like(c), "aria2c") == 0)
         fprintf(out, "%s out=%u\n", url, number);
     else if (task->workload->destination == TO_FILES)
         fprintf(out, "url=%soutput=\"%s/%u\"\n", url, task->directory, number);
@@ -180,7 +273,9 @@ int contestant_write_list(const struct contestant *c, const struct task *task)
 {
     char url[400];
     unsigned number = 0;
-    if (strcmp(c->name, "curl") != 0 && strcmp(c->name, "aria2c") != 0)
+    const char *like = contestant_like(c);
+    if (strcmp(like, "curl") != 0 && strcmp(like, "aria2c") != 0 &&
+        !is_template(c))
         return 0;
     FILE *in = fopen(task->list, "re");
     FILE *out = in != NULL ? fopen(task->special_list, "we") : NULL;
@@ -280,6 +375,43 @@ static void downloader(const char *name, const struct task *task,
     }
 }
 
+/* A word of --peer, with what its % stand for. */
+static void put_word(const char *word, const struct task *task, FILE *out)
+{
+    for (; *word != '\0'; word++) {
+        int what = word[0] == '%' ? word[1] : 0;
+        word += what != 0;
+        if (what == 'j')
+            fprintf(out, "%u", task->jobs);
+        else if (what == 'n')
+            fprintf(out, "%u", task->requests);
+        else if (what == 'l')
+            fputs(task->list, out);
+        else if (what == 'c')
+            fputs(task->special_list, out);
+        else if (what == 'd')
+            fputs(task->directory, out);
+        else
+            (void)putc(*word, out);
+    }
+}
+
+static void add_words(const char *words, const struct task *task,
+                      struct command *command)
+{
+    char word[PATH_MAX];
+    char text[PATH_MAX];
+    while (words != NULL && next_word(&words, word, sizeof word)) {
+        FILE *out = fmemopen(text, sizeof text, "w");
+        if (out == NULL)
+            return;
+        text[0] = '\0';
+        put_word(word, task, out);
+        (void)fclose(out);
+        add(command, "%s", text);
+    }
+}
+
 /* These ask for one URL, over and over. */
 static void load_generator(const char *name, const struct task *task,
                            struct command *command)
@@ -310,12 +442,21 @@ void contestant_command(const struct contestant *c, const struct task *task,
     add(command, "%s", c->path);
     if (c->kind == OURS) {
         ours(task, command);
+    } else if (c->kind == MINIMAL) {
+        add(command, "-n");
+        add(command, "-j%u", task->jobs);
+        add(command, "-i%s", task->list);
+    } else if (is_template(c)) {
+        add_words(c->words, task, command);
     } else if (c->kind == FLOOR || is_script(c)) {
         add(command, "%u", task->jobs);
         add(command, "%s", task->list);
-    } else if (strcmp(c->name, "wrk") == 0 || strcmp(c->name, "h2load") == 0) {
-        load_generator(c->name, task, command);
     } else {
-        downloader(c->name, task, command);
+        const char *like = contestant_like(c);
+        add_words(c->words, task, command);
+        if (strcmp(like, "wrk") == 0 || strcmp(like, "h2load") == 0)
+            load_generator(like, task, command);
+        else
+            downloader(like, task, command);
     }
 }

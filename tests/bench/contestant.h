@@ -1,9 +1,10 @@
 /*
  * contestant: a program that takes part, and how it is told what to do.
  *
- * The three fetchers; the floor, which does the least that can be done; and
- * peers, where they are installed: other people's programs, and three of ours
- * in Python, whose models these are.
+ * The fetchers, and the minimal programs that are read before them; the floor,
+ * a minimal client, which does the least that can be done; and peers, where
+ * they are installed: other people's programs, and some of ours in Python,
+ * whose models these are.
  */
 #ifndef TRIPTYCH_CONTESTANT_H
 #define TRIPTYCH_CONTESTANT_H
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum contestant_kind { OURS, FLOOR, PEER };
+enum contestant_kind { OURS, MINIMAL, FLOOR, PEER };
 
 struct contestant {
     const char *name;
@@ -25,20 +26,41 @@ struct contestant {
     unsigned share;      /* percent of the requests: it is slow; 0: all */
     bool has_workers;    /* processes, which can crash one by one */
     bool digests_only;   /* takes part only where bodies are digested */
+    const char *like;    /* it is asked as the peer of that name; NULL: as
+                            its own name says */
+    const char *words;   /* ... with these words more; or, if there is a "%"
+                            among them, with these alone */
     char path[PATH_MAX]; /* where it was found; "": it was not */
 };
 
 extern struct contestant contestants[];
-extern const size_t contestant_count;
+extern size_t contestant_count;
+
+/*
+ * Adds a peer, "NAME=COMMAND", before contestants_find. COMMAND is words with
+ * blanks between them. The first is a program, a path or looked for along
+ * PATH. With a % among the rest they are its arguments: %j is how many are in
+ * flight, %l a file with a URL a line, %c the same for curl's -K, %n how many
+ * there are, %d the directory for files. Else its name must begin with that of
+ * a peer that we know how to ask. `text` must live as long. False if it is
+ * none of this.
+ */
+bool contestant_add(const char *text);
+
+/* The peer whose ways it has. */
+const char *contestant_like(const struct contestant *contestant);
+
+/* What a reader is shown for the name that stands in results.tsv. */
+const char *contestant_label(const char *name);
 
 /* Looks for all of them: ours in the directories `ours` and `tools`, and our
  * Python programs in `scripts`. */
 void contestants_find(const char *ours, const char *tools,
                       const char *scripts);
 
-/* True if it can do this workload. */
+/* True if it can do this workload with so many in flight. */
 bool contestant_can(const struct contestant *contestant,
-                    const struct workload *workload);
+                    const struct workload *workload, unsigned jobs);
 
 /* True if there is one of that name. */
 bool contestant_known(const char *name);

@@ -97,6 +97,108 @@ void family_look(pid_t pid, struct family *now)
     }
 }
 
+/* --- Weighing ----------------------------------------------------------- */
+
+/* On all machines of 64 bits that Linux calls small. */
+#define KERNEL_STACK ((size_t)16 * 1024)
+
+/* The inodes of all sockets that were seen, some of them more than once. */
+struct inodes {
+    unsigned long *all;
+    size_t count;
+    size_t size;
+};
+
+static void add_inode(struct inodes *inodes, unsigned long inode)
+{
+    if (inodes->count == inodes->size) {
+        size_t size = 2 * inodes->size + 1024;
+        unsigned long *more = realloc(inodes->all, size * sizeof *inodes->all);
+        if (more == NULL)
+            return;
+        inodes->all = more;
+        inodes->size = size;
+    }
+    inodes->all[inodes->count++] = inode;
+}
+
+static void find_sockets(const char *path, struct inodes *inodes)
+{
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        char text[64];
+        unsigned long inode;
+        ssize_t n =
+            readlinkat(dirfd(directory), entry->d_name, text, sizeof text - 1);
+        text[n > 0 ? n : 0] = '\0';
+        if (sscanf(text, "socket:[%lu", &inode) == 1)
+            add_inode(inodes, inode);
+    }
+    if (directory != NULL)
+        (void)closedir(directory);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    unsigned long x = *(const unsigned long *)a;
+    unsigned long y = *(const unsigned long *)b;
+    return (x > y) - (x < y);
+}
+
+/* A socket that was inherited has one inode in all processes. */
+static size_t count_once(struct inodes *inodes)
+{
+    size_t count = 0;
+    if (inodes->count > 0)
+        qsort(inodes->all, inodes->count, sizeof *inodes->all, by_number);
+    for (size_t i = 0; i < inodes->count; i++)
+        count += i == 0 || inodes->all[i] != inodes->all[i - 1];
+    return count;
+}
+
+void family_weigh(pid_t pid, struct weight *now)
+{
+    struct inodes inodes = {0};
+    size_t count = find_family(pid);
+    *now = (struct weight){0};
+    for (size_t i = 0; i < count; i++) {
+        char path[64];
+        char text[4096];
+        snprintf(path, sizeof path, "/proc/%ld/status", (long)family[i]);
+        read_text(path, text, sizeof text);
+        now->page_tables += number_of(text, "\nVmPTE:") * 1024;
+        now->kernel_stacks += number_of(text, "\nThreads:") * KERNEL_STACK;
+        snprintf(path, sizeof path, "/proc/%ld/fd", (long)family[i]);
+        find_sockets(path, &inodes);
+    }
+    now->sockets = count_once(&inodes);
+    free(inodes.all);
+}
+
+size_t family_socket_size(void)
+{
+    static const char *const caches[] = {"TCP ", "sock_inode_cache ", "filp ",
+                                         "dentry "};
+    char line[400];
+    size_t total = 0;
+    unsigned found = 0;
+    FILE *file = fopen("/proc/slabinfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        for (size_t i = 0; i < 4; i++) {
+            size_t size;
+            if (strncmp(line, caches[i], strlen(caches[i])) == 0 &&
+                sscanf(line, "%*s %*u %*u %zu", &size) == 1) {
+                total += size;
+                found++;
+            }
+        }
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return found == 4 ? total : 0;
+}
+
 static unsigned long switches_of(const char *directory, const char *thread)
 {
     char path[400];

@@ -22,6 +22,19 @@ struct family {
 /* How they are now; zeroes, or nearly, if the program is gone. */
 void family_look(pid_t pid, struct family *now);
 
+/* What the kernel holds for it beside that: bytes. */
+struct weight {
+    size_t kernel_stacks; /* one for each thread */
+    size_t page_tables;
+    size_t sockets; /* how many, each counted once */
+};
+
+void family_weigh(pid_t pid, struct weight *now);
+
+/* Bytes of the kernel's for one connection that waits: its socket, and what
+ * makes a descriptor of that. 0: only root can tell. */
+size_t family_socket_size(void);
+
 /* The memory alone. */
 size_t family_memory(pid_t pid);
 

@@ -163,6 +163,8 @@ int watch_due(struct watch *watch)
 {
     const struct measure_setting *setting = watch->setting;
     double now = seconds_now();
+    if (setting->unseen)
+        watch->next_look = now + 1;
     if (now >= watch->next_look) {
         unsigned ms = setting->look_ms > 0 ? setting->look_ms : LOOK_MS;
         look(watch);

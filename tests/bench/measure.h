@@ -27,6 +27,7 @@ struct measure_setting {
     unsigned kill_ms;    /* so often something of it is killed; 0: never */
     bool has_workers;    /* ... a child, whenever it has any; else itself */
     unsigned look_ms;    /* so often it is looked at at most; 0: 20 */
+    bool unseen;         /* it is not looked at: that would disturb it */
     double limit;        /* seconds after which it is killed; 0: none */
     unsigned first_core; /* it may run on these ... */
     unsigned core_count; /* ... only; 0: on all */

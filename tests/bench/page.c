@@ -1,6 +1,8 @@
 /* page: report.html. See page.h. */
 #include "page.h"
 
+#include "contestant.h"
+#include "growth.h"
 #include "plot.h"
 #include "table.h"
 #include "versus.h"
@@ -99,11 +101,13 @@ static const struct {
     {"requests", C_REQUESTS, 1},
     {"requests/s", C_RATE, 1},
     {"MB/s", C_MBPS, 1},
+    {"mean ms", C_MEAN, 1000},
     {"p50 ms", C_P50, 1000},
     {"p90 ms", C_P90, 1000},
     {"p99 ms", C_P99, 1000},
     {"p99.9 ms", C_P999, 1000},
     {"max ms", C_MAX, 1000},
+    {"cpu s", C_CPU, 1},
     {"user s", C_USER, 1},
     {"system s", C_SYSTEM, 1},
     {"peak MiB", C_PSS, 1048576},
@@ -129,7 +133,7 @@ static void put_program(FILE *out, const struct results *results,
     struct summary rate =
         results_summary(results, workload, jobs, program, C_RATE);
     table_failure(results, workload, jobs, program, failure, sizeof failure);
-    fprintf(out, "<tr><th scope=\"row\">%s</th>", program);
+    fprintf(out, "<tr><th scope=\"row\">%s</th>", contestant_label(program));
     if (rate.rounds == 0) {
         fprintf(out, "<td class=\"bad\" colspan=\"%zu\">%s</td></tr>\n",
                 COLUMN_COUNT + 3, failure);
@@ -190,6 +194,7 @@ static void put_verdicts(FILE *out, const struct results *results,
         return;
     }
     put_verdict(out, results, workload->name, jobs, C_WALL, "Time");
+    put_verdict(out, results, workload->name, jobs, C_CPU, "Processor");
     put_verdict(out, results, workload->name, jobs, C_PSS, "Memory");
 }
 
@@ -205,8 +210,8 @@ static void put_failures(FILE *out, const struct results *results,
         table_failure(results, workload->name, jobs, programs[i], failure,
                       sizeof failure);
         if (failure[0] != '\0')
-            fprintf(out, "<p class=\"bad\"><b>%s</b> %s.</p>\n", programs[i],
-                    failure);
+            fprintf(out, "<p class=\"bad\"><b>%s</b> %s.</p>\n",
+                    contestant_label(programs[i]), failure);
     }
 }
 
@@ -232,7 +237,91 @@ static void put_knee(FILE *out, const struct results *results,
         else
             fprintf(out, "nowhere by %s", versus_models[m]);
     }
-    fputs(".</p>\n", out);
+    fputs(".</p>\n<div class=\"wide\" tabindex=\"0\"><table>\n<caption>Really "
+          "in flight, by Little's law: rate times mean time. It always holds; "
+          "the limit is what was allowed</caption>\n<tr><th scope=\"col\">"
+          "limit (-j)</th>",
+          out);
+    for (int m = 0; m < MODELS; m++)
+        fprintf(out, "<th scope=\"col\">%s</th>", versus_models[m]);
+    fputs("</tr>\n", out);
+    for (int i = 0; workload->jobs[i] != 0; i++) {
+        fprintf(out, "<tr><th scope=\"row\">%u</th>", workload->jobs[i]);
+        for (int m = 0; m < MODELS; m++) {
+            struct summary s = table_in_flight(
+                results, workload->name, workload->jobs[i], versus_models[m]);
+            if (s.rounds == 0)
+                fputs("<td>-</td>", out);
+            else
+                fprintf(out, "<td>%.*f</td>", table_decimals(s.median),
+                        s.median);
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</table></div>\n", out);
+}
+
+/* What each takes while all its requests wait, and the kernel for it. */
+static void put_held(FILE *out, const struct results *results,
+                     const struct workload *workload)
+{
+    const char *programs[40];
+    unsigned jobs = workload->jobs[0];
+    size_t n = table_programs(results, workload->name, jobs, programs, 40);
+    fputs("<div class=\"wide\" tabindex=\"0\"><table>\n<caption>MiB while the "
+          "server holds all requests</caption>\n<tr><th scope=\"col\">program"
+          "</th>",
+          out);
+    for (int i = 0; i < TABLE_PARTS; i++)
+        fprintf(out, "<th scope=\"col\">%s</th>", table_parts[i].name);
+    fputs("</tr>\n", out);
+    for (size_t p = 0; p < n; p++) {
+        fprintf(out, "<tr><th scope=\"row\">%s</th>",
+                contestant_label(programs[p]));
+        for (int i = 0; i < TABLE_PARTS; i++) {
+            struct summary s =
+                results_summary(results, workload->name, jobs, programs[p],
+                                table_parts[i].column);
+            put_cell(out, &s, 1048576);
+        }
+        fputs("</tr>\n", out);
+    }
+    fputs("</table></div>\n", out);
+    plot_held(out, results, workload->name, jobs);
+}
+
+/* The exponents of growth; nothing, if there are none. */
+static void put_growth(FILE *out, const struct results *results,
+                       const char *workload, enum growth growth)
+{
+    bool begun = false;
+    for (int m = 0; m < MODELS; m++) {
+        double e;
+        if (!growth_fit(results, workload, growth, versus_models[m], C_WALL,
+                        &e))
+            continue;
+        if (!begun)
+            fprintf(out,
+                    "<div class=\"wide\" tabindex=\"0\"><table>\n<caption>"
+                    "Exponents of growth, %s: 1 is linear</caption>\n<tr><th "
+                    "scope=\"col\">program</th><th scope=\"col\">time</th><th "
+                    "scope=\"col\">processor</th><th scope=\"col\">memory</th>"
+                    "</tr>\n",
+                    growth_names[growth]);
+        begun = true;
+        fprintf(out, "<tr><th scope=\"row\">%s</th>", versus_models[m]);
+        for (int i = 0; i < TABLE_MEASURES; i++) {
+            if (growth_fit(results, workload, growth, versus_models[m],
+                           table_measures[i].column, &e))
+                fprintf(out, "<td%s>%.2f</td>",
+                        e > GROWTH_LINEAR ? " class=\"bad\"" : "", e);
+            else
+                fputs("<td>-</td>", out);
+        }
+        fputs("</tr>\n", out);
+    }
+    if (begun)
+        fputs("</table></div>\n", out);
 }
 
 /* What one more connection costs: c10k's peak, less what the program takes
@@ -325,8 +414,12 @@ static void put_workload(FILE *out, const struct results *results,
     }
     for (int i = 0; workload->jobs[i] != 0; i++)
         put_jobs(out, results, workload, workload->jobs[i]);
+    if (workload->holds)
+        put_held(out, results, workload);
     if (strcmp(workload->name, "c10k") == 0)
         put_memory(out, results);
+    for (enum growth growth = 0; growth < GROWTHS; growth++)
+        put_growth(out, results, workload->name, growth);
 }
 
 static bool was_measured(const struct results *results, const char *workload)
@@ -376,8 +469,9 @@ int page_write(const char *directory, const struct results *results)
           "with an event loop, measured from outside in interleaved rounds. "
           "Figures are medians; where they stand with a range, that is from "
           "the least to the most of all rounds. \"No difference\" means that "
-          "the rounds do not agree on who needs less. The <i>floor</i> is a "
-          "loop that does nothing but count bytes.</p>\n<nav>",
+          "the rounds do not agree on who needs less. Percentiles are by the "
+          "nearest rank; processor time is user and system. <i>A minimal "
+          "client</i> is a loop that does nothing but count bytes.</p>\n<nav>",
           out);
     for (size_t i = 0; i < workload_count; i++) {
         if (was_measured(results, workloads[i].name))

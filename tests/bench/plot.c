@@ -1,6 +1,7 @@
 /* plot: pictures for the report. See plot.h. */
 #include "plot.h"
 
+#include "contestant.h"
 #include "table.h"
 
 #include <errno.h>
@@ -186,7 +187,8 @@ void plot_bars(FILE *out, const struct results *results, const char *workload,
             "set lmargin 19\nset rmargin 4\nset ytics scale 0 (",
             n, title);
     for (size_t i = 0; i < n; i++)
-        fprintf(text, "%s'%s' %zu", i > 0 ? "," : "", programs[i], i + 1);
+        fprintf(text, "%s'%s' %zu", i > 0 ? "," : "",
+                contestant_label(programs[i]), i + 1);
     fputs(")\nset style fill solid 0.85 noborder\n", text);
     put_bars(text, results, workload, jobs, column, unit, programs, n);
     fputs("plot $d using ($2/2):1:($2/2):(0.32):5 with boxxyerror "
@@ -197,6 +199,66 @@ void plot_bars(FILE *out, const struct results *results, const char *workload,
     snprintf(label, sizeof label, "%s, at %s with %u in flight", title,
              workload, jobs);
     run_gnuplot(out, script, label);
+    free(script);
+}
+
+/* --- Stacked bars -------------------------------------------------------- */
+
+/* The place of each bar, and where the part begins and ends. */
+static void put_part(FILE *text, const struct results *results,
+                     const char *workload, unsigned jobs,
+                     const char *const programs[], size_t n, int part)
+{
+    fprintf(text, "$p%d << EOD\n", part);
+    for (size_t i = 0; i < n; i++) {
+        double from = 0;
+        double to = 0;
+        for (int j = 0; j <= part; j++) {
+            struct summary s = results_summary(
+                results, workload, jobs, programs[i], table_parts[j].column);
+            from = to;
+            to += s.median / 1048576;
+        }
+        fprintf(text, "%zu %g %g\n", i + 1, from, to);
+    }
+    fputs("EOD\n", text);
+}
+
+void plot_held(FILE *out, const struct results *results, const char *workload,
+               unsigned jobs)
+{
+    static const char *const shades[TABLE_PARTS] = {"#0072B2", "#E69F00",
+                                                    "#009E73", "#CC79A7"};
+    const char *programs[40];
+    size_t n = table_programs(results, workload, jobs, programs, 40);
+    char *script = NULL;
+    size_t size;
+    if (!any_figure(results, workload, jobs, C_STACKS, programs, n))
+        return;
+    FILE *text = open_memstream(&script, &size);
+    if (text == NULL)
+        return;
+    set_up(text, 140 + 26 * n);
+    fprintf(text,
+            "set yrange [%zu.5:0.5]\nset xrange [0:*]\n"
+            "set key outside top horizontal\nset border 1\n"
+            "set grid noytics\nset xlabel 'MiB while all wait'\n"
+            "set lmargin 19\nset rmargin 4\nset ytics scale 0 (",
+            n);
+    for (size_t i = 0; i < n; i++)
+        fprintf(text, "%s'%s' %zu", i > 0 ? "," : "",
+                contestant_label(programs[i]), i + 1);
+    fputs(")\nset style fill solid 0.85 noborder\n", text);
+    for (int i = 0; i < TABLE_PARTS; i++)
+        put_part(text, results, workload, jobs, programs, n, i);
+    for (int i = 0; i < TABLE_PARTS; i++)
+        fprintf(text,
+                "%s$p%d using (($2+$3)/2):1:(($3-$2)/2):(0.32) with "
+                "boxxyerror lc rgb '%s' title '%s'",
+                i > 0 ? ", " : "plot ", i, shades[i], table_parts[i].name);
+    (void)fputc('\n', text);
+    (void)fclose(text);
+    run_gnuplot(out, script, "Memory while all requests wait, by its parts");
     free(script);
 }
 
@@ -234,7 +296,8 @@ void plot_knee(FILE *out, const struct results *results,
     set_up(text, 420);
     fputs("set logscale xy\nset key bottom right\nset border 3\n"
           "set format '%.0f'\nset grid nomxtics nomytics\nset rmargin 4\n"
-          "set xlabel 'requests in flight'\nset ylabel 'requests/s'\n",
+          "set xlabel 'limit of requests in flight (-j)'\nset ylabel "
+          "'requests/s'\n",
           text);
     double delay = workload->delay_ms / 1000.0;
     unsigned most = 1;
@@ -257,7 +320,8 @@ void plot_knee(FILE *out, const struct results *results,
             fprintf(text,
                     ", $m%zu using 1:2:3:4 with yerrorlines lw 2 pt 0 "
                     "lc rgb '%s' title '%s'",
-                    m, colours[m].colour, colours[m].program);
+                    m, colours[m].colour,
+                    contestant_label(colours[m].program));
     }
     (void)fputc('\n', text);
     (void)fclose(text);

@@ -26,4 +26,8 @@ void plot_knee(FILE *out, const struct results *results,
 /* The steps of a run, from its trace: a lane for each worker. */
 void plot_waterfall(FILE *out, const char *trace, const char *title);
 
+/* What each takes while all wait, its parts one behind the other. */
+void plot_held(FILE *out, const struct results *results, const char *workload,
+               unsigned jobs);
+
 #endif

@@ -6,11 +6,13 @@
 #include <string.h>
 
 static const char *const names[COLUMNS] = {
-    "status",      "requests",        "ok",        "bytes",       "wall_s",
-    "ideal_s",     "requests_s",      "mb_s",      "p50_us",      "p90_us",
-    "p99_us",      "p99_9_us",        "max_us",    "user_s",      "system_s",
-    "pss",         "threads",         "processes", "descriptors", "voluntary",
-    "involuntary", "calls_a_request", "served",
+    "status",      "requests",        "ok",          "bytes",
+    "wall_s",      "ideal_s",         "requests_s",  "mb_s",
+    "p50_us",      "p90_us",          "p99_us",      "p99_9_us",
+    "max_us",      "user_s",          "system_s",    "pss",
+    "threads",     "processes",       "descriptors", "voluntary",
+    "involuntary", "calls_a_request", "served",      "mean_us",
+    "cpu_s",       "kernel_stacks",   "page_tables", "socket_memory",
 };
 
 #define NOTE "# "
@@ -65,34 +67,62 @@ void results_write_row(FILE *file, const struct row *row)
     (void)putc('\n', file);
 }
 
-static bool read_row(char *line, struct row *row)
+/* Which columns the file has, in its order. */
+struct order {
+    enum column columns[COLUMNS];
+    int count;
+};
+
+static bool read_row(char *line, const struct order *order, struct row *row)
 {
     int used = 0;
     *row = (struct row){0};
+    for (int i = 0; i < COLUMNS; i++)
+        row->values[i] = -1;
     if (sscanf(line, "%23[^\t]\t%u\t%23[^\t]\t%u%n", row->workload, &row->jobs,
                row->program, &row->round, &used) != 4)
         return false;
     char *at = line + used;
-    for (int i = 0; i < COLUMNS; i++) {
+    for (int i = 0; i < order->count; i++) {
         if (*at++ != '\t')
             return false;
         char *end = at + 1;
-        row->values[i] = *at == '-' ? -1 : strtod(at, &end);
+        row->values[order->columns[i]] = *at == '-' ? -1 : strtod(at, &end);
         if (end == at)
             return false;
         at = end;
     }
+    if (row->values[C_CPU] < 0 && row->values[C_USER] >= 0)
+        row->values[C_CPU] = row->values[C_USER] + row->values[C_SYSTEM];
     return *at == '\n';
 }
 
-static bool is_head(const char *line)
+/* The column whose name begins there, up to a tab; or COLUMNS. */
+static enum column column_of(const char *name, size_t length)
 {
-    char head[1000] = "";
-    FILE *file = fmemopen(head, sizeof head, "w");
-    if (file == NULL)
+    int i = 0;
+    while (i < COLUMNS && (strlen(names[i]) != length ||
+                           strncmp(names[i], name, length) != 0))
+        i++;
+    return (enum column)i;
+}
+
+static bool read_head(const char *line, struct order *order)
+{
+    static const char begin[] = "workload\tjobs\tprogram\tround";
+    const char *at = line + strlen(begin);
+    order->count = 0;
+    if (strncmp(line, begin, strlen(begin)) != 0)
         return false;
-    results_write_head(file, "");
-    return fclose(file) == 0 && strcmp(line, head) == 0;
+    while (*at == '\t' && order->count < COLUMNS) {
+        size_t length = strcspn(++at, "\t\n");
+        enum column column = column_of(at, length);
+        if (column == COLUMNS)
+            return false;
+        order->columns[order->count++] = column;
+        at += length;
+    }
+    return *at == '\n' && order->count > C_SERVED;
 }
 
 bool results_note(const struct results *results, const char *key, char *out,
@@ -111,6 +141,7 @@ bool results_note(const struct results *results, const char *key, char *out,
 int results_read(struct results *results, const char *path)
 {
     char line[2000];
+    struct order order;
     bool in_rows = false;
     int error = 0;
     *results = (struct results){0};
@@ -123,9 +154,9 @@ int results_read(struct results *results, const char *path)
         if (!in_rows && strncmp(line, NOTE, strlen(NOTE)) == 0)
             snprintf(results->machine + held, sizeof results->machine - held,
                      "%s", line);
-        else if (!in_rows && is_head(line))
+        else if (!in_rows && read_head(line, &order))
             in_rows = true;
-        else if (in_rows && read_row(line, &row))
+        else if (in_rows && read_row(line, &order, &row))
             error = results_add(results, &row);
         else
             error = -EINVAL;

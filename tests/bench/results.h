@@ -36,6 +36,11 @@ enum column {
     C_INVOLUNTARY,
     C_CALLS,  /* system calls a request */
     C_SERVED, /* requests that the server counted */
+    C_MEAN,
+    C_CPU,    /* user and system */
+    C_STACKS, /* bytes of the kernel's for it, as the next two: see held.h */
+    C_TABLES,
+    C_SOCKETS,
     COLUMNS
 };
 
@@ -55,7 +60,7 @@ struct results {
     struct row *rows;
     size_t count;
     size_t size;
-    char machine[4000]; /* the file's first lines, each with a "# " */
+    char machine[12000]; /* the file's first lines, each with a "# " */
 };
 
 /* 0 or -ENOMEM. */
@@ -65,8 +70,8 @@ void results_free(struct results *results);
 void results_write_head(FILE *file, const char *machine);
 void results_write_row(FILE *file, const struct row *row);
 
-/* Reads what these two have written. 0; or a negative errno, -EINVAL when it
- * is something else. */
+/* Reads what these two have written, now or when there were fewer columns. 0;
+ * or a negative errno, -EINVAL when it is something else. */
 int results_read(struct results *results, const char *path);
 
 /* The key of the line that names the server of a workload, before its name. */

@@ -174,11 +174,11 @@ int server_start(struct server *server, const struct workload *workload,
                           sizeof server->base);
 }
 
-/* Asks it for its figures. */
-static void read_stats(const struct server *server, char *text, size_t size)
+/* Asks it for something short. */
+static void read_answer(const struct server *server, const char *path,
+                        char *text, size_t size)
 {
-    static const char request[] = "GET /stats HTTP/1.1\r\nHost: a\r\n"
-                                  "Connection: close\r\n\r\n";
+    char request[200];
     struct timeval limit = {.tv_sec = 5};
     const char *colon = strrchr(server->base, ':');
     int fd = colon != NULL ? dial(atoi(colon + 1)) : -1;
@@ -187,7 +187,9 @@ static void read_stats(const struct server *server, char *text, size_t size)
     if (fd == -1)
         return;
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    ssize_t n = send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    snprintf(request, sizeof request,
+             "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", path);
+    ssize_t n = send(fd, request, strlen(request), MSG_NOSIGNAL);
     while (n > 0 && held < size - 1) {
         n = recv(fd, text + held, size - 1 - held, 0);
         held += n > 0 ? (size_t)n : 0;
@@ -202,7 +204,7 @@ double server_count(const struct server *server)
     double count;
     if (server->pid == 0)
         return -1;
-    read_stats(server, text, sizeof text);
+    read_answer(server, "/stats", text, sizeof text);
     const char *at = strstr(text, "\"requests\": ");
     if (at != NULL && sscanf(at, "\"requests\": %lf", &count) == 1)
         return count;
@@ -211,6 +213,23 @@ double server_count(const struct server *server)
         sscanf(at, "handled requests\n %*s %*s %lf", &count) == 1)
         return count;
     return -1;
+}
+
+double server_in_flight(const struct server *server)
+{
+    char text[2000];
+    double count;
+    read_answer(server, "/stats", text, sizeof text);
+    const char *at = strstr(text, "\"in_flight\": ");
+    if (at != NULL && sscanf(at, "\"in_flight\": %lf", &count) == 1)
+        return count - 1; /* but for the question itself */
+    return -1;
+}
+
+void server_ask(const struct server *server, const char *path)
+{
+    char text[2000];
+    read_answer(server, path, text, sizeof text);
 }
 
 void server_stop(struct server *server)

@@ -32,6 +32,12 @@ int server_start(struct server *server, const struct workload *workload,
  * counts. */
 double server_count(const struct server *server);
 
+/* How many requests it has that are not answered yet. -1: it does not say. */
+double server_in_flight(const struct server *server);
+
+/* Makes a request of one's own, "/..."; returns when it is answered. */
+void server_ask(const struct server *server, const char *path);
+
 void server_stop(struct server *server);
 
 #endif

@@ -2,6 +2,8 @@
 #include "session.h"
 
 #include "contestant.h"
+#include "growth.h"
+#include "held.h"
 #include "scratch.h"
 #include "server.h"
 #include "table.h"
@@ -31,9 +33,9 @@ struct paths {
 
 static bool takes_part(const struct session *session,
                        const struct contestant *c,
-                       const struct workload *workload)
+                       const struct workload *workload, unsigned jobs)
 {
-    if (c->path[0] == '\0' || !contestant_can(c, workload))
+    if (c->path[0] == '\0' || !contestant_can(c, workload, jobs))
         return false;
     return session->only == NULL || c->kind == FLOOR ||
            strcmp(session->only, c->name) == 0;
@@ -58,7 +60,7 @@ static int write_lists(const struct session *session,
 
 /* One program's run in a round. */
 static void run_one(struct session *session, const struct contestant *c,
-                    const struct task *whole, unsigned round)
+                    const struct task *whole, const char *name, unsigned round)
 {
     struct task task = *whole;
     struct row row;
@@ -75,30 +77,34 @@ static void run_one(struct session *session, const struct contestant *c,
         return;
     }
     row.round = round;
+    snprintf(row.workload, sizeof row.workload, "%s", name);
     if (round > 0 && row_failed(&row) && !task.workload->kills)
         progress_tell("%s at %s: status %.0f, %.0f of %.0f requests ok",
-                      c->name, task.workload->name, row.values[C_STATUS],
-                      row.values[C_OK], row.values[C_REQUESTS]);
+                      c->name, name, row.values[C_STATUS], row.values[C_OK],
+                      row.values[C_REQUESTS]);
     bool counts = session->counts_calls && round == session->rounds &&
                   c->kind == OURS && workload_counts_calls(task.workload);
     if (counts && task.requests > FEW_CALLS)
         task.requests = FEW_CALLS;
     if (counts && write_lists(session, c, &task) == 0)
         row.values[C_CALLS] = trial_calls(c, &task, &session->around);
-    if (round > 0)
+    if (round > 0 && task.workload->holds && !row_failed(&row))
+        held_weigh(c, &task, &session->around, &row);
+    if (round > 0 && !*session->stop)
         keep(session, &row);
 }
 
 static void run_round(struct session *session, const struct task *task,
-                      unsigned round)
+                      const char *name, unsigned round)
 {
     for (size_t i = 0; i < contestant_count && !*session->stop; i++) {
         const struct contestant *c = &contestants[i];
-        if (!takes_part(session, c, task->workload))
+        bool grown = name != task->workload->name;
+        if (!takes_part(session, c, task->workload, task->jobs) ||
+            (grown && c->kind != OURS))
             continue;
-        progress_show(task->workload->name, task->jobs, c->name, round,
-                      session->rounds);
-        run_one(session, c, task, round);
+        progress_show(name, task->jobs, c->name, round, session->rounds);
+        run_one(session, c, task, name, round);
     }
 }
 
@@ -115,7 +121,8 @@ static void record_traces(struct session *session, const struct task *whole)
     for (size_t i = 0; i < contestant_count && !*session->stop; i++) {
         const struct contestant *c = &contestants[i];
         struct row row;
-        if (c->kind != OURS || !takes_part(session, c, task.workload))
+        if (c->kind != OURS ||
+            !takes_part(session, c, task.workload, task.jobs))
             continue;
         snprintf(path, sizeof path, "%s/trace-%s.json", session->out, c->name);
         if (write_lists(session, c, &task) == 0)
@@ -135,9 +142,18 @@ static void find_paths(const struct session *session, struct paths *paths)
     snprintf(paths->upload, PATH_MAX, "%s/upload", scratch);
 }
 
-/* All rounds with so many in flight. */
+static unsigned requests_of(const struct session *session,
+                            const struct workload *workload, unsigned jobs)
+{
+    return session->requests != 0
+               ? session->requests
+               : workload_requests(workload, jobs, session->quick);
+}
+
+/* All rounds with so many in flight, under that name. */
 static void measure_jobs(struct session *session,
-                         const struct workload *workload, unsigned jobs)
+                         const struct workload *workload, const char *name,
+                         unsigned jobs, unsigned requests)
 {
     static struct paths paths;
     find_paths(session, &paths);
@@ -148,19 +164,35 @@ static void measure_jobs(struct session *session,
                         .directory = paths.saved,
                         .report = paths.report,
                         .upload = paths.upload};
-    unsigned requests = session->requests;
-    if (requests == 0)
-        requests = workload_requests(workload, jobs, session->quick);
     /* Where each answer takes a second there is little to warm up, and --quick
      * is to be quick. */
     unsigned first = session->quick && workload->delay_ms >= 1000 ? 1 : 0;
     for (unsigned round = first; round <= session->rounds && !*session->stop;
          round++) {
         task.requests = round > 0 ? requests : workload_warm_up(requests);
-        run_round(session, &task, round);
+        run_round(session, &task, name, round);
     }
-    if (workload->slow_every != 0 && !*session->stop)
+    if (name == workload->name && workload->slow_every != 0 && !*session->stop)
         record_traces(session, &task);
+}
+
+/* The same, larger and larger. */
+static void measure_growth(struct session *session,
+                           const struct workload *workload)
+{
+    unsigned jobs = growth_jobs(workload, session->quick);
+    unsigned requests = jobs > 0 ? requests_of(session, workload, jobs) : 0;
+    for (int i = 0; jobs > 0 && i < GROWTHS * GROWTH_FACTORS; i++) {
+        enum growth growth = (enum growth)(i / GROWTH_FACTORS);
+        unsigned factor = growth_factors[i % GROWTH_FACTORS];
+        bool more_jobs = growth == BY_JOBS;
+        char name[40];
+        if (!growth_can(workload, growth, jobs, factor))
+            continue;
+        growth_name(workload->name, growth, factor, name, sizeof name);
+        measure_jobs(session, workload, name, more_jobs ? jobs * factor : jobs,
+                     more_jobs ? requests : requests * factor);
+    }
 }
 
 int session_measure(struct session *session, const struct workload *workload)
@@ -181,8 +213,11 @@ int session_measure(struct session *session, const struct workload *workload)
         unsigned jobs = workload->jobs[i];
         if (!session->quick || workload->quick_jobs == 0 ||
             jobs <= workload->quick_jobs)
-            measure_jobs(session, workload, jobs);
+            measure_jobs(session, workload, workload->name, jobs,
+                         requests_of(session, workload, jobs));
     }
+    if (session->growth)
+        measure_growth(session, workload);
     session->around.server = NULL;
     server_stop(&server);
     progress_clear();
@@ -205,6 +240,50 @@ static void name_the_servers(char *machine, size_t size)
         char key[60];
         snprintf(key, sizeof key, RESULTS_SERVER "%s", workloads[i].name);
         add_note(machine, size, key, server_name(&workloads[i]));
+    }
+}
+
+/* The first line that a program says of its version. */
+static void name_the_version(char *machine, size_t size,
+                             const struct contestant *c)
+{
+    static struct measure measured;
+    char *argv[] = {(char *)c->path, (char *)"--version", NULL};
+    struct measure_setting setting = {.errors = "/dev/null", .limit = 5};
+    if (measure_run(argv, &setting, &measured) != 0)
+        return;
+    measured.text[strcspn(measured.text, "\n")] = '\0';
+    measured.text[200] = '\0';
+    add_note(machine, size, c->name, measured.text);
+}
+
+/* How each peer is asked: nothing but what is needed for the same task; else
+ * as it comes. */
+static void name_the_commands(char *machine, size_t size)
+{
+    static struct command command;
+    struct workload plain = {.destination = TO_NOWHERE};
+    struct workload saved = {.destination = TO_FILES};
+    for (size_t i = 0; i < contestant_count; i++) {
+        const struct contestant *c = &contestants[i];
+        char key[60];
+        char line[1000] = "";
+        struct task task = {.workload = c->only_saves ? &saved : &plain,
+                            .jobs = 64,
+                            .requests = 1280,
+                            .list = "LIST",
+                            .special_list = "LIST",
+                            .directory = "DIR"};
+        if (c->kind != PEER || c->path[0] == '\0')
+            continue;
+        if (c->like != NULL)
+            name_the_version(machine, size, c);
+        contestant_command(c, &task, &command);
+        for (size_t word = 0; word < command.count; word++)
+            snprintf(line + strlen(line), sizeof line - strlen(line), "%s%s",
+                     word > 0 ? " " : "", command.argv[word]);
+        snprintf(key, sizeof key, "%s is asked", c->name);
+        add_note(machine, size, key, line);
     }
 }
 
@@ -245,6 +324,7 @@ int session_begin(struct session *session)
     machine_describe(machine, size, own_network, &session->around.cores);
     name_the_servers(machine, size);
     name_the_missing(machine, size);
+    name_the_commands(machine, size);
     results_write_head(session->file, machine);
     (void)fflush(session->file);
     fputs(machine, stdout);

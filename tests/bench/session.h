@@ -28,6 +28,7 @@ struct session {
     unsigned requests;  /* a run; 0: as the workload says */
     const char *out;    /* directory for the traces */
     const char *only;   /* this program, with the floor; NULL: all */
+    bool growth;        /* each workload also 2 and 4 times as large */
     const char *origin; /* the practice server's program */
     FILE *file;         /* results.tsv */
     const volatile sig_atomic_t *stop;

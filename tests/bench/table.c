@@ -1,12 +1,23 @@
 /* table: the results on a terminal. See table.h. */
 #include "table.h"
 
+#include "contestant.h"
+#include "growth.h"
 #include "versus.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+const struct table_measure table_measures[TABLE_MEASURES] = {
+    {C_WALL, "time"}, {C_CPU, "processor"}, {C_PSS, "memory"}};
+
+const struct table_measure table_parts[TABLE_PARTS] = {
+    {C_PSS, "its own (PSS)"},
+    {C_STACKS, "kernel stacks"},
+    {C_TABLES, "page tables"},
+    {C_SOCKETS, "sockets"}};
 
 /* --- Progress ----------------------------------------------------------- */
 
@@ -84,7 +95,7 @@ static const struct {
 } columns[] = {
     {"req/s", C_RATE, 1, 8},       {"MB/s", C_MBPS, 1, 7},
     {"p50 ms", C_P50, 1000, 8},    {"p99 ms", C_P99, 1000, 8},
-    {"user s", C_USER, 1, 7},      {"sys s", C_SYSTEM, 1, 7},
+    {"cpu s", C_CPU, 1, 7},        {"of it sys", C_SYSTEM, 1, 10},
     {"MiB", C_PSS, 1048576, 7},    {"threads", C_THREADS, 1, 8},
     {"procs", C_PROCESSES, 1, 6},  {"fds", C_FDS, 1, 7},
     {"calls/req", C_CALLS, 1, 10},
@@ -115,7 +126,7 @@ static void print_program(FILE *out, const struct results *results,
         results_summary(results, workload, jobs, program, C_WALL);
     struct summary rate =
         results_summary(results, workload, jobs, program, C_RATE);
-    fprintf(out, "  %-18s", program);
+    fprintf(out, "  %-18s", contestant_label(program));
     if (rate.rounds > 0) {
         if (wall.rounds > 0)
             snprintf(range, sizeof range, "(%.2f-%.2f)", wall.least,
@@ -213,10 +224,6 @@ void table_completed(const struct results *results, const char *workload,
 static void print_verdicts(FILE *out, const struct results *results,
                            const struct workload *workload, unsigned jobs)
 {
-    static const struct {
-        enum column column;
-        const char *name;
-    } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}};
     char verdict[300];
     if (workload->kills) {
         table_completed(results, workload->name, jobs, verdict,
@@ -224,11 +231,67 @@ static void print_verdicts(FILE *out, const struct results *results,
         fprintf(out, "  requests done: %s\n", verdict);
         return;
     }
-    for (int i = 0; i < 2; i++) {
-        table_verdict(results, workload->name, jobs, measures[i].column,
+    for (int i = 0; i < TABLE_MEASURES; i++) {
+        table_verdict(results, workload->name, jobs, table_measures[i].column,
                       verdict, sizeof verdict);
         if (verdict[0] != '\0')
-            fprintf(out, "  %s: %s\n", measures[i].name, verdict);
+            fprintf(out, "  %s: %s\n", table_measures[i].name, verdict);
+    }
+}
+
+struct summary table_in_flight(const struct results *results,
+                               const char *workload, unsigned jobs,
+                               const char *program)
+{
+    struct summary rate =
+        results_summary(results, workload, jobs, program, C_RATE);
+    struct summary mean =
+        results_summary(results, workload, jobs, program, C_MEAN);
+    struct summary s = {.median = rate.median * mean.median / 1e6,
+                        .rounds = mean.rounds};
+    return s;
+}
+
+/* Of a sweep: what was allowed, and what Little's law says there was. */
+static void print_knee(FILE *out, const struct results *results,
+                       const struct workload *workload)
+{
+    fprintf(out, "\n  really in flight = rate x mean time\n  %-18s",
+            "limit (-j)");
+    for (int m = 0; m < MODELS; m++)
+        fprintf(out, "%12s", versus_models[m]);
+    (void)fputc('\n', out);
+    for (int i = 0; workload->jobs[i] != 0; i++) {
+        fprintf(out, "  %-18u", workload->jobs[i]);
+        for (int m = 0; m < MODELS; m++) {
+            struct summary s = table_in_flight(
+                results, workload->name, workload->jobs[i], versus_models[m]);
+            print_value(out, &s, 1, 12);
+        }
+        (void)fputc('\n', out);
+    }
+}
+
+/* What each takes while all is held, and the kernel for it. */
+static void print_held(FILE *out, const struct results *results,
+                       const struct workload *workload)
+{
+    const char *programs[40];
+    unsigned jobs = workload->jobs[0];
+    size_t n = table_programs(results, workload->name, jobs, programs, 40);
+    fprintf(out, "\n  %-18s", "MiB while all wait");
+    for (int i = 0; i < TABLE_PARTS; i++)
+        fprintf(out, "%15s", table_parts[i].name);
+    (void)fputc('\n', out);
+    for (size_t p = 0; p < n; p++) {
+        fprintf(out, "  %-18s", contestant_label(programs[p]));
+        for (int i = 0; i < TABLE_PARTS; i++) {
+            struct summary s =
+                results_summary(results, workload->name, jobs, programs[p],
+                                table_parts[i].column);
+            print_value(out, &s, 1048576, 15);
+        }
+        (void)fputc('\n', out);
     }
 }
 
@@ -281,6 +344,11 @@ void table_print(FILE *out, const struct results *results,
             print_program(out, results, workload->name, jobs, programs[j]);
         print_verdicts(out, results, workload, jobs);
     }
+    if (workload->jobs[1] != 0)
+        print_knee(out, results, workload);
+    if (workload->holds)
+        print_held(out, results, workload);
+    growth_print(out, results, workload->name);
     (void)fflush(out);
 }
 
@@ -325,7 +393,8 @@ static void compare_program(FILE *out, const struct results *before,
     static const struct {
         enum column column;
         const char *name;
-    } measures[] = {{C_WALL, "time"}, {C_PSS, "memory"}, {C_OK, "done"}};
+    } measures[] = {
+        {C_WALL, "time"}, {C_CPU, "cpu"}, {C_PSS, "memory"}, {C_OK, "done"}};
     for (int m = 0; m < (int)(sizeof measures / sizeof *measures); m++) {
         enum column column = measures[m].column;
         struct summary was = results_summary(before, row->workload, row->jobs,

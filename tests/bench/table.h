@@ -19,6 +19,28 @@ void table_print(FILE *out, const struct results *results,
 size_t table_programs(const struct results *results, const char *workload,
                       unsigned jobs, const char *programs[], size_t most);
 
+/* What is compared in words, in this order. */
+struct table_measure {
+    enum column column;
+    const char *name;
+};
+
+#define TABLE_MEASURES 3
+
+extern const struct table_measure table_measures[TABLE_MEASURES];
+
+/* What was really in flight, by Little's law: the rate times the mean time of
+ * each. The law always holds; the limit (-j) is what was allowed. */
+struct summary table_in_flight(const struct results *results,
+                               const char *workload, unsigned jobs,
+                               const char *program);
+
+/* The parts of what a program takes while all its requests wait, in the order
+ * in which they are stacked; see held.h. */
+#define TABLE_PARTS 4
+
+extern const struct table_measure table_parts[TABLE_PARTS];
+
 /* How many decimals a figure is worth: three digits or so, and none for what
  * was counted. */
 int table_decimals(double value);
@@ -38,7 +60,7 @@ void table_failure(const struct results *results, const char *workload,
                    unsigned jobs, const char *program, char *out, size_t size);
 
 /*
- * The verdict on the three models in one measure (less is better, as in
+ * The verdict on the models in one measure (less is better, as in
  * C_WALL): "evloop least; threads 1.31 (1.22-1.40) times as much; processes no
  * difference"; or "no difference" alone. Empty when there are not two to be
  * compared. Runs that failed have no part in it; a model of which all failed is

@@ -123,12 +123,16 @@ def case_peers_are_found_or_missing(directory):
         check(lines[name] == "missing", f"{name}: {lines[name]}")
     for name in MODELS:
         check(lines[name].startswith(BIN), f"{name}: {lines[name]}")
+    check(lines["floor"].endswith(": a minimal client"), lines["floor"])
+    check("min-threads" in lines and "py-aiohttp" in lines, f"{lines}")
 
 
 def case_usage_errors(_):
     for arguments in (["--no-such"], ["nonsense"], ["-r0"], ["-r", "2x"],
                       ["-n0"], ["--only=nobody"], ["compare", "one"],
-                      ["report"]):
+                      ["report"], ["--peer=curl"], ["--peer=a=nonsense"],
+                      ["--peer=curl=/bin/curl"], ["--peer==/bin/curl"],
+                      ["--peer=x="], ["--peer=" + 30 * "x" + "=curl"]):
         done = bench(*arguments)
         check(done.returncode == 2 and "Usage:" in done.stderr
               and not done.stdout, f"{arguments}: {done}")
@@ -162,14 +166,17 @@ def case_output_cannot_be_written(directory):
 def check_run(row, requests):
     # wrk runs for a time of its own.
     check(row["program"] == "wrk" or float(row["wall_s"]) > 0, f"{row}")
-    for name in ("user_s", "system_s", "pss", "threads", "processes",
-                 "descriptors"):
+    for name in ("user_s", "system_s", "cpu_s", "pss", "threads",
+                 "processes", "descriptors"):
         check(float(row[name]) >= 0, f"{name}: {row}")
+    check(abs(float(row["user_s"]) + float(row["system_s"])
+              - float(row["cpu_s"])) < 1e-6, f"{row}")
     if row["program"] in MODELS:
         check(row["status"] == "0" and
               row["ok"] == row["requests"] == str(requests), f"{row}")
         check(int(row["bytes"]) == requests * 1024, f"{row}")
         check(int(row["served"]) >= requests, f"{row}")
+        check(0 < float(row["mean_us"]) <= float(row["max_us"]), f"{row}")
         check(0 < float(row["p50_us"]) <= float(row["p99_us"])
               <= float(row["max_us"]) <= float(row["wall_s"]) * 1e6, f"{row}")
 
@@ -217,8 +224,9 @@ def check_page(directory):
     check(len(falls) == len(MODELS), f"{len(falls)} waterfalls")
     check(all(attrs.get("aria-label") for attrs in plots + falls),
           "a picture without a name")
-    for wanted in ("Time:", "Memory:", "Requests done:", "missing: curl",
-                   "Server: triptych-origin."):
+    for wanted in ("Time:", "Processor:", "Memory:", "Requests done:",
+                   "missing: curl", "Server: triptych-origin.",
+                   "a minimal client", "nearest rank"):
         check(wanted in page.text, f"not in report.html: {wanted}")
 
 
@@ -254,6 +262,127 @@ def case_small_run(directory):
     check(again.returncode == 0 and Page(out).source == before, f"{again}")
 
 
+def beside(directory, name=None, text=None):
+    """A benchmark of one's own, with another program for one fetcher, if one
+    is named."""
+    place = os.path.join(directory, "bin")
+    os.makedirs(os.path.join(place, "tests"))
+    for other in ("tests/triptych-origin", "tests/triptych-floor",
+                  *(f"fetch-{model}" for model in MODELS)):
+        os.symlink(os.path.join(BIN, other), os.path.join(place, other))
+    shutil.copy(BENCH, os.path.join(place, "tests"))
+    if name is not None:
+        path = os.path.join(place, name)
+        os.unlink(path)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o755)
+    return os.path.join(place, "tests/triptych-bench")
+
+
+REPORTS = """#!{python}
+import sys
+report = next(a[9:] for a in sys.argv if a.startswith("--report="))
+with open(report, "w") as file:
+    for i in range(100):
+        print(i, "u", "ok", 200, 1024, 1, 0, 0, 0, 5, 5, 5,
+              5 + 1000 * (100 - i), 0, sep="\\t", file=file)
+"""
+
+
+def case_percentiles_are_by_the_nearest_rank(directory):
+    """Of 100 times, 1 to 100 ms, the 99th percentile is 99 ms."""
+    own = beside(directory, "fetch-threads",
+                 REPORTS.format(python=sys.executable))
+    out = os.path.join(directory, "out")
+    done = subprocess.run(
+        [own, "-r1", "-n100", "--no-calls", "--only=threads", "-o", out,
+         "files"], text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+        capture_output=True, check=False)
+    check(done.returncode == 0, f"{done}")
+    row, = Results(out).rows
+    got = [float(row[name]) / 1000 for name in
+           ("mean_us", "p50_us", "p90_us", "p99_us", "p99_9_us", "max_us")]
+    check(got == [50.5, 50, 90, 99, 100, 100], f"{got}")
+
+
+def case_memory_while_all_are_held(directory):
+    """Processes: all of them are there when memory is looked at."""
+    out = os.path.join(directory, "out")
+    jobs = 10000
+    done = bench("-q", "-r1", "-n24", "--only=processes", "-o", out, "c10k")
+    check(done.returncode == 0, f"{done}")
+    rows = {row["program"]: row for row in Results(out).rows}
+    row = rows["processes"]
+    check(row["jobs"] == str(jobs) and row["processes"] == "25", f"{row}")
+    check(float(row["kernel_stacks"]) >= 25 * 16384, f"{row}")
+    check(float(row["page_tables"]) > 25 * 4096, f"{row}")
+    check(rows["floor"]["processes"] == rows["floor"]["threads"] == "1",
+          f"{rows['floor']}")
+    check(row["socket_memory"] == "-" or
+          float(row["socket_memory"]) >= 24 * 1000, f"{row}")
+    check(re.search(r"MiB while all wait +its own \(PSS\) +kernel stacks +"
+                    r"page tables +sockets\n  processes", done.stdout),
+          done.stdout)
+    check("a minimal client" in done.stdout, done.stdout)
+    Page(out)
+
+
+PEER = """#!/bin/sh
+if [ "$1" = --version ]; then echo "new-curl 9.1"; exit; fi
+exec "{program}" -q -n "$@"
+"""
+
+
+def case_a_peer_of_ones_own(directory):
+    """By a template, and in the way of the peer whose name it bears."""
+    path = os.path.join(directory, "peer")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(PEER.format(program=os.path.join(BIN, "fetch-evloop")))
+    os.chmod(path, 0o755)
+    like = os.path.join(directory, "curl-9")
+    with open(like, "w", encoding="utf-8") as file:
+        file.write("#!/bin/sh\n[ \"$1\" != --more ] || exit 9\nexit 7\n")
+    os.chmod(like, 0o755)
+    out = os.path.join(directory, "out")
+    done = bench("-r1", f"-n{SMALL}", "--no-calls", "-o", out, "--peer",
+                 f"mine={path} -j%j -i%l", "--peer", f"newer={like} --more",
+                 "--only=mine", "small")
+    check(done.returncode == 0, f"{done}")
+    results = Results(out)
+    rows = {row["program"]: row for row in results.rows}
+    check(set(rows) == {"mine", "floor"} and rows["mine"]["ok"] ==
+          rows["mine"]["served"] == str(SMALL), f"{rows}")
+    check("# mine: new-curl 9.1" in results.notes, f"{results.notes}")
+    check(any(note.startswith("# newer is asked: ") and "--more -qZsf" in note
+              for note in results.notes), f"{results.notes}")
+    done = bench("-r1", f"-n{SMALL}", "--no-calls", "-o", out, "--peer",
+                 f"newer={like} --more", "--only=newer", "small")
+    check("failed in 1 of 1 rounds: status 9" in done.stdout, f"{done}")
+
+
+def case_growth(directory):
+    """Each workload at 1, 2 and 4 times, and exponents of all that was."""
+    out = os.path.join(directory, "out")
+    done = bench("-q", "-r1", "-n64", "--no-calls", "--growth", "-o", out,
+                 "--only=evloop", "files")
+    check(done.returncode == 0, f"{done}")
+    rows = [(row["workload"], row["jobs"], row["requests"])
+            for row in Results(out).rows if row["program"] == "evloop"]
+    check(rows == [("files", "16", "64"), ("files*2", "16", "128"),
+                   ("files*4", "16", "256"), ("files^2", "32", "64"),
+                   ("files^4", "64", "64")], f"{rows}")
+    for growth in ("by requests", r"by limit \(-j\)"):
+        check(re.search(rf"exponents of growth, {growth}:\n  threads.*\n"
+                        r"  processes.*\n  evloop +time +-?\d+\.\d\d"
+                        r".*memory +-?\d+\.\d\d", done.stdout), done.stdout)
+    page = Page(out)
+    check(page.text.count("Exponents of growth") == 2, "not in report.html")
+    again = bench("report", out)
+    check(again.returncode == 0 and Page(out).source == page.source,
+          f"{again}")
+
+
 def case_the_demo(_):
     """What the README shows first: all four have done the same."""
     done = subprocess.run(
@@ -279,21 +408,12 @@ os.execv({program!r}, [{program!r}, *sys.argv[1:]])
 def case_a_crash_before_there_are_workers(directory):
     """On a busy machine processes may need longer for its workers than it is
     to the first crash, which then must not be its own."""
-    place = os.path.join(directory, "bin")
+    own = beside(directory, "fetch-processes",
+                 LATE.format(python=sys.executable, program=os.path.join(
+                     BIN, "fetch-processes")))
     out = os.path.join(directory, "out")
-    os.makedirs(os.path.join(place, "tests"))
-    for name in ("tests/triptych-origin", "tests/triptych-floor",
-                 *(f"fetch-{model}" for model in MODELS)):
-        os.symlink(os.path.join(BIN, name), os.path.join(place, name))
-    shutil.copy(BENCH, os.path.join(place, "tests"))
-    late = os.path.join(place, "fetch-processes")
-    os.unlink(late)
-    with open(late, "w", encoding="utf-8") as file:
-        file.write(LATE.format(python=sys.executable, program=os.path.join(
-            BIN, "fetch-processes")))
-    os.chmod(late, 0o755)
     done = subprocess.run(
-        [os.path.join(place, "tests/triptych-bench"), "-q", "-r1", "-n",
+        [own, "-q", "-r1", "-n",
          str(CRASH), "--no-calls", "-o", out, "crash"], text=True,
         timeout=PATIENCE, stdin=subprocess.DEVNULL, capture_output=True,
         check=False)

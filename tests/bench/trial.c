@@ -27,19 +27,24 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The smallest value that the share `part` of all does not exceed. */
-static double percentile(const double *sorted, size_t n, double part)
+/* By the nearest rank: the smallest value that so many of a thousand do not
+ * exceed. In whole numbers, for .99 * 100 is a little more than 99. */
+static double percentile(const double *sorted, size_t n, size_t of_1000)
 {
-    size_t place = (size_t)(part * (double)n);
-    return sorted[place < n ? place : n - 1];
+    size_t rank = (n * of_1000 + 999) / 1000;
+    return sorted[rank - 1];
 }
 
 static void take_latencies(double *latencies, size_t n, struct row *row)
 {
-    static const double parts[] = {.5, .9, .99, .999};
+    static const size_t parts[] = {500, 900, 990, 999};
+    double total = 0;
     if (n == 0)
         return;
     qsort(latencies, n, sizeof *latencies, by_size);
+    for (size_t i = 0; i < n; i++)
+        total += latencies[i];
+    row->values[C_MEAN] = total / (double)n;
     for (int i = 0; i < 4; i++)
         row->values[C_P50 + i] = percentile(latencies, n, parts[i]);
     row->values[C_MAX] = latencies[n - 1];
@@ -157,6 +162,7 @@ static void fill_in(const struct task *task, const struct measure *measured,
             workload_ideal(task->workload, task->requests, task->jobs);
     v[C_USER] = measured->user;
     v[C_SYSTEM] = measured->system;
+    v[C_CPU] = measured->user + measured->system;
     v[C_PSS] = (double)measured->peak_pss;
     v[C_THREADS] = measured->threads;
     v[C_PROCESSES] = measured->processes;
@@ -175,7 +181,7 @@ static void judge(const struct contestant *c, const struct task *task,
     if (c->kind == OURS)
         read_report(task->report, row);
     else
-        read_output(c->name, measured->text, row);
+        read_output(contestant_like(c), measured->text, row);
     if (workload->destination == TO_FILES)
         v[C_OK] = count_saved(task->directory, workload->size);
     v[C_SERVED] = served;
@@ -208,6 +214,7 @@ int trial_run(const struct contestant *c, const struct task *task,
         .core_count = around->cores.client_count,
         .errors = "/dev/null",
         .own_group = true,
+        .unseen = workload->holds,
         .stop = around->stop};
     double before = server_count(around->server);
     int error = measure_run(command.argv, &setting, &measured);

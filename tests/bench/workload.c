@@ -75,7 +75,7 @@ const struct workload workloads[] = {
      .size = 8 * MIB,
      .destination = TO_READER},
     {.name = "tail",
-     .shows = "One answer of a hundred takes 50 times as long. Each holds a "
+     .shows = "One answer of fifty takes 50 times as long. Each holds a "
               "worker or a place, the others go on: look at the 99th and at "
               "the 50th percentile.",
      .path = "bytes/1024?delay=10&seed=",
@@ -83,18 +83,21 @@ const struct workload workloads[] = {
      .quick = 200,
      .jobs = {50},
      .size = KIB,
-     .slow_every = 100,
+     .slow_every = 50,
      .slow_ms = 500},
     {.name = "c10k",
      .shows = "Ten thousand at once, each answered after a second: what does "
               "waiting cost? A connection costs the loop a few kilobytes, "
-              "a thread its stack, a process a page table and two pipes.",
+              "a thread its stack, a process a page table and two pipes. "
+              "Memory is that of a run of its own, in which the server holds "
+              "all requests until it has been looked at.",
      .path = "bytes/100?delay=1000&seed=",
      .requests = 10000,
      .quick = 1000,
      .jobs = {10000},
      .delay_ms = 1000,
-     .size = 100},
+     .size = 100,
+     .holds = true},
     {.name = "upload",
      .shows = "A file is sent to each URL at the pace of the server. The "
               "blocking models sleep in poll and send; the loop stashes, "

@@ -40,6 +40,7 @@ struct workload {
     bool uploads;
     bool kills;   /* something is killed on and on */
     bool digests; /* with a digest of each body */
+    bool holds;   /* memory is looked at while all are held: see held.h */
 };
 
 extern const struct workload workloads[];

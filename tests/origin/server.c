@@ -426,13 +426,16 @@ static bool barrier_is_open(const struct client *c)
            needed;
 }
 
+/* The others may be in another process, so each asks again and again; of many
+ * each asks more rarely, for the server has to hear the rest of them. */
 static void wait_for_barrier(struct client *c)
 {
+    uint64_t ms = 1 + c->request.barrier / 500;
     c->phase = BARRIER;
     if (barrier_is_open(c))
         answer_now(c);
     else
-        start_timer(c, 1); /* the others may be in another process */
+        start_timer(c, ms < 50 ? ms : 50);
 }
 
 static void after_delay(struct client *c)
