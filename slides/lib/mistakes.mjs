@@ -1,10 +1,8 @@
 // mistakes: the wrong versions that the labs' graders must catch, from
 // tests/lab/mistakes/NN-name.c, each with the diff that mends it.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from
-    'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { diff as compared } from './diff.mjs';
 import { Missing, ROOMS, definition, read } from './source.mjs';
 
 const FOLDER = 'tests/lab/mistakes';
@@ -61,16 +59,6 @@ export function mistakesOf(root, file, name) {
 // Lines [{sign, text}] of the wrong function becoming the right one, as one
 // would mend it: all of it, so that the context is there.
 export function diff(wrong, right) {
-    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-diff-'));
-    const [a, b] = ['wrong.c', 'right.c'].map((n) => path.join(folder, n));
-    writeFileSync(a, `${wrong}\n`);
-    writeFileSync(b, `${right}\n`);
-    const result = spawnSync('diff', ['-U', '10000', a, b],
-        { encoding: 'utf8' });
-    rmSync(folder, { recursive: true });
-    if (result.status > 1 || result.error)
-        throw result.error ?? new Error(result.stderr);
-    const lines = result.status === 0 ? wrong.split('\n').map((l) => ` ${l}`)
-        : result.stdout.trimEnd().split('\n').slice(3);
-    return lines.map((line) => ({ sign: line[0] ?? ' ', text: line.slice(1) }));
+    return compared(wrong.split('\n'), right.split('\n'))
+        .map(([sign, text]) => ({ sign, text }));
 }

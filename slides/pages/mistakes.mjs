@@ -5,6 +5,7 @@ import { diff, mistakes } from '../lib/mistakes.mjs';
 import { definition } from '../lib/source.mjs';
 import { sourceHref, resolve } from '../lib/names.mjs';
 import { stepsOf } from './columns.mjs';
+import { scheduleOf } from './scheduler.mjs';
 
 const INDEX = 'mistakes/index.html';
 
@@ -61,6 +62,15 @@ function diffed(site, m, up) {
     }).join('\n');
 }
 
+// Where a schedule makes it fail, the reader can go through it.
+function why(site, m, up) {
+    const schedule = scheduleOf(site, m.number);
+    return schedule === undefined ? '' : `<h2>Why it fails</h2>
+<p><a href="${up}${schedule}">You are the scheduler</a>: make it fail yourself, or
+go through the shortest schedule that does.</p>
+`;
+}
+
 export function listed(site, list, up) {
     return `<ul class="mistakes">${list.map((m) =>
         `<li><a href="${up}${m.page}">Mistake ${m.number}: ${
@@ -86,7 +96,7 @@ export async function make(site) {
     m.caughtBy.map((t) => `<code>${escape(t)}</code>`).join(', ')}.</p></details>
 ${site.course ? LOCKED : `<h2>The wrong code</h2>
 ${quoted(site, m)}
-<h2>Mended</h2>
+${why(site, m, up)}<h2>Mended</h2>
 <details class="mending"><summary>The difference</summary>
 ${diffed(site, m, up)}</details>`}
 <nav class="turn" aria-label="Other mistakes">${before ? `<a rel="prev" href="${

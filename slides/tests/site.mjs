@@ -18,6 +18,7 @@ import { diff } from '../lib/mistakes.mjs';
 import { simulatorOf } from '../pages/backpressure.mjs';
 import { examples, parserOf } from '../pages/parser.mjs';
 import '../script/parser_core.js';
+import '../script/scheduler_core.js';
 import { panels, printed } from '../pages/start.mjs';
 import { letters, missing } from './letters.mjs';
 import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
@@ -54,7 +55,7 @@ const kinds = ['index.html', 'start.html', 'glossary.html',
     'source/index.html', 'source/threads/queue.c.html',
     'source/evloop/connection.h.html', 'timelines/index.html',
     'timelines/head.html', 'timelines/condition.html', 'labs/index.html',
-    'labs/threads.html', 'race.html', 'parser.html', 'backpressure.html',
+    'labs/threads.html', 'race.html', 'parser.html', 'backpressure.html', 'scheduler.html',
     'try.html',
     pages.find((p) => /^mistakes\/\d/.test(p))].filter(exists);
 
@@ -845,6 +846,80 @@ test('the wait on the condition lets others have the lock', () => {
     assert.ok(sleeps !== -1 && sleeps < put && put < signal && signal < again,
         list.join('\n'));
 });
+
+const scheduled = () => JSON.parse(readFileSync(path.join(OUT,
+    'scheduler.html'), 'utf8').match(/id="schedules">([^]*?)<\/script>/)[1]);
+
+test('each mistake has a schedule that fails, and the right code has none', () => {
+    const { graphs } = scheduled();
+    const numbers = [];
+    for (const [scene, versions] of Object.entries(graphs)) {
+        for (const [version, graph] of Object.entries(versions)) {
+            const walked = globalThis.triptychGraph(graph);
+            const what = `${scene}, ${version}`;
+            assert.ok(graph.complete, what);
+            assert.ok(JSON.stringify(graph).length < 300 * 1024, what);
+            const to = walked.shortest().at(-1)?.to;
+            if (version === 'right') {
+                assert.equal(to, undefined, what);
+                assert.ok(graph.ends.every(([kind]) => kind === 'passed'), what);
+            } else {
+                assert.ok(to < 0 && walked.fails(to), what);
+                numbers.push(Number(version));
+            }
+        }
+    }
+    assert.deepEqual(numbers.sort((a, b) => a - b),
+        [1, 2, 3, 4, 5, 6, 7, 8, 35, 36, 37, 38, 39]);
+});
+
+test('the reader makes the queue fail by clicking, and not the right one',
+    () => withContext(WIDE, async (context) => {
+        const { tab } = await open(context, 'scheduler.html');
+        const says = () => tab.locator('[data-is=told]').innerText();
+        const step = (thread) => tab.locator(`.thread.t${thread} button`)
+            .first().click();
+        // A waits; an item is put and A signalled, but B is faster.
+        for (const thread of [1, 1, 1, 3, 3, 3, 2, 2, 2, 1, 1])
+            await step(thread);
+        assert.match(await says(), /taker A: signal not_full/);
+        await step(3);
+        assert.match(await says(), /It fails\. Failed check: .*A has 0/);
+        assert.ok(await tab.locator('.scheduler.failed').isVisible());
+        await tab.keyboard.press('ArrowLeft');
+        assert.ok(!await tab.locator('.scheduler.failed').isVisible());
+        // By its keys: the shortest way, forward to its end.
+        await tab.keyboard.press('w');
+        while (await tab.locator('[data-is=forward]').isEnabled())
+            await tab.keyboard.press('ArrowRight');
+        assert.match(await says(), /It fails/);
+        // By hints alone.
+        await tab.goto(`${url('scheduler.html')}#mistake-37`);
+        await tab.keyboard.press('h');
+        assert.match(await says(), /It can fail from here, in \d+ steps/);
+        await tab.keyboard.press('h');
+        assert.match(await says(), /^(taker A|taker B|producer) goes on/);
+        // The right one: whatever is clicked.
+        await tab.locator('[name=version][value=right]').check();
+        assert.match(await says(), /it does not fail: there are \d+ states/);
+        const seen = await tab.evaluate(() => {
+            const ends = [];
+            let state = 7;
+            for (let run = 0; run < 50; run++) {
+                document.querySelector('[data-is=begin]').click();
+                for (let n = 0; n < 200; n++) {
+                    const all = document.querySelectorAll('.thread button');
+                    if (all.length === 0)
+                        break;
+                    state = (state * 1103515245 + 12345) % 2 ** 31;
+                    all[state % all.length].click();
+                }
+                ends.push(document.querySelector('[data-is=told]').innerText);
+            }
+            return ends;
+        });
+        assert.deepEqual(seen.filter((s) => !/all is well/.test(s)), []);
+    }));
 
 test('the theme is chosen and stays', async () => {
     await withContext({ colorScheme: 'light' }, async (context) => {

@@ -77,13 +77,20 @@ void __tsan_init(void)
 void __tsan_func_entry(void *caller);
 void __tsan_func_entry(void *caller)
 {
-    (void)caller;
+    struct ex_thread *thread = ex_current;
     ex_access_last = EX_PLACE;
+    if (thread == NULL)
+        return;
+    if (thread->depth < EX_CALLS)
+        thread->calls[thread->depth] = caller;
+    thread->depth++;
 }
 
 void __tsan_func_exit(void);
 void __tsan_func_exit(void)
 {
+    if (ex_current != NULL)
+        ex_current->depth--;
 }
 
 void __tsan_read_range(void *from, size_t size);

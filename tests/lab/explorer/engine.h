@@ -23,6 +23,7 @@
 
 #define EX_THREADS 64 /* in one run, ended ones included */
 #define EX_KEYS    32 /* of pthread_key_create */
+#define EX_CALLS   16 /* of a thread that are known, from the outermost on */
 #define EX_NEVER   INT64_MAX
 #define EX_OPTIONS (3 * EX_THREADS)
 
@@ -81,6 +82,8 @@ struct ex_thread {
     uint32_t clock[EX_THREADS]; /* see race.h */
     uint64_t segment;           /* hash of its accesses since its last point */
     long accesses;              /* their number */
+    const void *calls[EX_CALLS]; /* where what it is in was called from */
+    int depth;                   /* calls that have not returned */
 
     /* See context.h. */
     char *stack;

@@ -1,6 +1,7 @@
 /* main: the command line of a program of scenarios. See explore.h. */
 #include "child.h"
 #include "explore.h"
+#include "export.h"
 #include "places.h"
 #include "table.h"
 #include "task.h"
@@ -34,6 +35,9 @@ static void print_help(const char *program)
         "  --replay S      run one scenario under this schedule, in this "
         "very\n"
         "                  process: so under gdb, too\n"
+        "  --export FILE   write all states and steps of one scenario, as "
+        "JSON,\n"
+        "                  in this process likewise; FILE may be -\n"
         "  --help          print this help\n"
         "\n"
         "Status: 0 all passed, 1 one failed, 2 wrong usage.\n",
@@ -53,6 +57,7 @@ enum {
     FOLLOW,
     NO_STATES,
     REPLAY,
+    EXPORT,
     HELP
 };
 
@@ -69,6 +74,7 @@ static const struct option long_options[] = {
     {"follow-races", no_argument, NULL, FOLLOW},
     {"no-states", no_argument, NULL, NO_STATES},
     {"replay", required_argument, NULL, REPLAY},
+    {"export", required_argument, NULL, EXPORT},
     {"help", no_argument, NULL, HELP},
     {NULL, 0, NULL, 0},
 };
@@ -177,8 +183,8 @@ static int explore_one(const char *program,
     } else {
         (void)printf(": %s\n\n%s\nPreemptions: %d\n"
                      "Replay: %s --replay %s %s\n(",
-                     result.message, result.table, result.preemptions,
-                     program, result.schedule, scenario->name);
+                     result.message, result.table, result.preemptions, program,
+                     result.schedule, scenario->name);
     }
     print_searched(&task, &result);
     (void)printf(")\n");
@@ -217,6 +223,35 @@ static int replay(const char *program, const struct explore_scenario *scenario,
     return status;
 }
 
+/* In this process, too: what it found is in its memory. */
+static int export_graph(const char *program,
+                        const struct explore_scenario *scenario,
+                        const struct explore_options *options,
+                        const char *file)
+{
+    struct ex_task task;
+    int error = ex_engine_open();
+    ex_task_decide(&task, scenario, options);
+    struct ex_report *report = ex_report_make();
+    FILE *out = strcmp(file, "-") == 0 ? stdout : fopen(file, "we");
+    if (report == NULL || error != 0)
+        error = -ENOMEM;
+    else if (out == NULL)
+        error = -errno;
+    if (error == 0) {
+        ex_child_guard(report);
+        ex_task_export(report, &task);
+        error = ex_export_print(out, scenario->name, report->complete);
+    }
+    if (out != NULL && out != stdout && fclose(out) != 0 && error == 0)
+        error = -errno;
+    ex_export_end();
+    ex_report_free(report);
+    if (error != 0)
+        (void)fprintf(stderr, "%s: %s: %s\n", program, file, strerror(-error));
+    return error == 0 ? 0 : 2;
+}
+
 static const struct explore_scenario *
 find(const struct explore_scenario *scenarios, const char *name)
 {
@@ -227,7 +262,8 @@ find(const struct explore_scenario *scenarios, const char *name)
 
 static int explore_named(char **names, int count, const char *program,
                          const struct explore_scenario *scenarios,
-                         const struct explore_options *options)
+                         const struct explore_options *options,
+                         const char *export_to)
 {
     int status = 0;
     for (int i = 0; i < count; i++) {
@@ -237,10 +273,14 @@ static int explore_named(char **names, int count, const char *program,
             return 2;
         }
     }
-    if (options->replay != NULL && count != 1) {
-        (void)fprintf(stderr, "%s: --replay needs one scenario\n", program);
+    if ((options->replay != NULL || export_to != NULL) && count != 1) {
+        (void)fprintf(stderr, "%s: --%s needs one scenario\n", program,
+                      export_to != NULL ? "export" : "replay");
         return 2;
     }
+    if (export_to != NULL)
+        return export_graph(program, find(scenarios, names[0]), options,
+                            export_to);
     if (options->replay != NULL)
         return replay(program, find(scenarios, names[0]), options);
     for (int i = 0; i < count && status < 2; i++)
@@ -254,6 +294,7 @@ int explore_main(int argc, char **argv,
                  const struct explore_scenario *scenarios)
 {
     struct explore_options options = {0};
+    const char *export_to = NULL;
     int option = getopt_long(argc, argv, "", long_options, NULL);
     while (option != -1) {
         if (option == HELP) {
@@ -267,7 +308,9 @@ int explore_main(int argc, char **argv,
         }
         if (option == '?')
             return 2;
-        if (!set(&options, option, optarg)) {
+        if (option == EXPORT) {
+            export_to = optarg;
+        } else if (!set(&options, option, optarg)) {
             (void)fprintf(stderr, "%s: wrong value: %s; see --help\n", argv[0],
                           optarg);
             return 2;
@@ -275,5 +318,5 @@ int explore_main(int argc, char **argv,
         option = getopt_long(argc, argv, "", long_options, NULL);
     }
     return explore_named(argv + optind, argc - optind, argv[0], scenarios,
-                         &options);
+                         &options, export_to);
 }

@@ -1,6 +1,7 @@
 /* search: which schedule is next. See search.h. */
 #include "search.h"
 
+#include "export.h"
 #include "lots.h"
 #include "race.h"
 #include "state.h"
@@ -21,6 +22,7 @@ EX_OWN struct ex_schedule *ex_search_made = NULL;
 static EX_OWN enum { ALL, RANDOM, REPEAT } way = ALL;
 static EX_OWN bool states = false;
 static EX_OWN bool bounded = false;
+static EX_OWN bool exported = false;
 static EX_OWN struct fork path[EX_DECISIONS] = {{0}};
 static EX_OWN int length = 0; /* of the path */
 static EX_OWN int at = 0;     /* of this run */
@@ -35,8 +37,16 @@ void ex_search_all(bool with_states, bool with_bound)
     way = ALL;
     states = with_states;
     bounded = with_bound;
+    exported = false;
     length = 0;
     ex_states_clear();
+}
+
+void ex_search_export(void)
+{
+    ex_search_all(true, false);
+    ex_export_begin();
+    exported = true;
 }
 
 void ex_search_random(uint64_t seed, int changes, int decisions)
@@ -131,6 +141,8 @@ static int choose_next(const struct ex_option *options, int count, bool value,
                             "depends on what cannot be controlled");
             return -1;
         }
+        if (exported && !value)
+            ex_export_came(path[at].state);
         return path[at++].chosen;
     }
     if (at == EX_DECISIONS) {
@@ -139,8 +151,10 @@ static int choose_next(const struct ex_option *options, int count, bool value,
     }
     struct fork *fork = &path[at];
     *fork = (struct fork){.count = (uint16_t)count, .thread = EX_THREADS};
-    if (states && !value && count > 1) {
+    if (states && !value && (count > 1 || exported)) {
         fork->state = ex_state_hash(bounded ? last : NULL);
+        if (exported)
+            ex_export_came(fork->state);
         if (known(fork->state, options, count))
             return -1;
     }
@@ -200,6 +214,8 @@ int ex_search_choose(const struct ex_option *options, int count, bool value,
     if (chosen < 0)
         return -1;
     const struct ex_option *option = &options[chosen];
+    if (exported)
+        ex_export_goes(option);
     if (way == ALL && option->choice == EX_RUN)
         path[at - 1].thread = option->number;
     if (!ex_schedule_add(ex_search_made, option->choice, option->number)) {

@@ -22,6 +22,10 @@ int ex_search_choose(const struct ex_option *options, int count, bool value,
  * short. `bounded`: preemptions used up are part of a state. */
 void ex_search_all(bool states, bool bounded);
 
+/* Likewise, without a bound, and export.h keeps what is walked: states with
+ * one way on are states, too. */
+void ex_search_export(void);
+
 /* The next of them. False: there is none. */
 bool ex_search_next(void);
 

@@ -1,6 +1,7 @@
 /* task: what is explored, and the work that a child does. See task.h. */
 #include "task.h"
 
+#include "export.h"
 #include "race.h"
 #include "search.h"
 #include "state.h"
@@ -123,6 +124,26 @@ void ex_task_search(struct ex_report *report, void *context)
     if (goes_on)
         goes_on = search_randomly(report, task);
     report->complete = goes_on;
+}
+
+void ex_task_export(struct ex_report *report, void *context)
+{
+    const struct ex_task *task = context;
+    bool more = true;
+    ex_search_made = &report->made;
+    set_limits(task, INT_MAX);
+    ex_search_export();
+    while (more && report->schedules < task->options.limit &&
+           !ex_export_full()) {
+        ex_trace_to(&report->trace, NULL, NULL);
+        ex_export_ended(ex_engine_run(task->scenario->run));
+        report->schedules++;
+        if (ex_race_followed())
+            ex_search_export();
+        else
+            more = ex_search_next();
+    }
+    report->complete = !more;
 }
 
 /* What somebody pasted may come from a search with other limits. */

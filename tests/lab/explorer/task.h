@@ -25,4 +25,7 @@ void ex_task_decide(struct ex_task *task,
 void ex_task_search(struct ex_report *report, void *task);
 void ex_task_repeat(struct ex_report *report, void *task);
 
+/* Likewise, but it goes on after a failure, and export.h keeps all of it. */
+void ex_task_export(struct ex_report *report, void *task);
+
 #endif

@@ -96,8 +96,7 @@ void ex_trace_access(const char *verb, const void *place)
 }
 
 /* "waits for m1, which T2 holds" */
-static void describe_wait(const struct ex_thread *thread, char *text,
-                          size_t size)
+void ex_trace_wait(const struct ex_thread *thread, char *text, size_t size)
 {
     const struct ex_next *next = &thread->next;
     const struct ex_object *object =
@@ -133,6 +132,16 @@ void ex_trace_waits(struct ex_thread *thread)
         ex_trace(thread, next->place, "(waits for %s)", object->name);
 }
 
+int ex_trace_count(void)
+{
+    return trace == NULL ? 0 : trace->count;
+}
+
+const struct ex_step *ex_trace_step(int number)
+{
+    return &trace->steps[number];
+}
+
 void ex_trace_end(void)
 {
     if (trace == NULL)
@@ -154,7 +163,7 @@ void ex_trace_end(void)
         if (thread->next.op == EX_GO || ex_can_go(thread))
             (void)snprintf(does, sizeof does, "could run");
         else
-            describe_wait(thread, does, sizeof does);
+            ex_trace_wait(thread, does, sizeof does);
         if (i == ex_failure.thread) {
             (void)snprintf(does, sizeof does, "was running");
             stand->place = ex_failure.place;

@@ -63,6 +63,13 @@ void ex_trace_access(const char *verb, const void *place);
 /* The thread comes to wait: once for each wait. */
 void ex_trace_waits(struct ex_thread *thread);
 
+/* What was traced so far. */
+int ex_trace_count(void);
+const struct ex_step *ex_trace_step(int number);
+
+/* What a thread that cannot go on waits for, in words. */
+void ex_trace_wait(const struct ex_thread *thread, char *text, size_t size);
+
 /* The end: how each thread stands. */
 void ex_trace_end(void);
 

@@ -114,10 +114,10 @@ struct explore_result {
     char message[512]; /* what was observed: one sentence, no full stop */
     const char *means; /* of explore_expect; else NULL */
     const char *look;
-    char place[160];   /* "queue.c:70 queue_take"; of a race, one side */
-    char other[160];   /* of a race the other side; else empty */
-    char *schedule;    /* for `replay`; NULL if there is none */
-    char *table;       /* threads against steps, in lines; NULL likewise */
+    char place[160]; /* "queue.c:70 queue_take"; of a race, one side */
+    char other[160]; /* of a race the other side; else empty */
+    char *schedule;  /* for `replay`; NULL if there is none */
+    char *table;     /* threads against steps, in lines; NULL likewise */
 };
 
 /* Explores one scenario. `options` may be NULL: then what the scenario needs,
@@ -187,6 +187,14 @@ void explore_pause(const char *what);
 
 /* One of 0 .. count - 1: each is tried. For faults, sizes, orders. */
 int explore_choose(int count, const char *what);
+
+/* What to show of each state when the scenario is exported (--export): called
+ * between two steps, it calls explore_value for each variable. It may look at
+ * all memory that the run has, also what a lock guards, and must not change
+ * any. Call it again in each run. */
+void explore_show(void (*values)(void));
+void explore_value(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* True in a scenario that is being explored, or replayed. */
 bool explore_active(void);
