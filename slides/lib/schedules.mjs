@@ -123,17 +123,20 @@ function explored(root, folder, library) {
     return { graphs, code };
 }
 
+const libraryOf = (bin) => path.join(bin, EXPLORER, 'libtriptych_explore.a');
+
+export const canExplore = (bin) => existsSync(libraryOf(bin));
+
 const caches = new Map();
 
 export function schedulesOf(root, bin) {
-    const library = path.join(bin, EXPLORER, 'libtriptych_explore.a');
     const key = `${root} ${bin}`;
-    if (!existsSync(library))
+    if (!canExplore(bin))
         return { missing: 'the explorer is not built (target triptych_explore)' };
     if (!caches.has(key)) {
         const folder = mkdtempSync(path.join(tmpdir(), 'triptych-scenes-'));
         try {
-            caches.set(key, explored(root, folder, library));
+            caches.set(key, explored(root, folder, libraryOf(bin)));
         } finally {
             rmSync(folder, { recursive: true });
         }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { escape } from '../lib/highlight.mjs';
 import { markdown } from '../lib/markdown.mjs';
 import { mistakes } from '../lib/mistakes.mjs';
+import { PAGE as SCHEDULER } from './scheduler.mjs';
 
 const INDEX = 'labs/index.html';
 
@@ -26,6 +27,7 @@ const BEFORE = {
         know: 'how a function is given to a thread',
         links: [['start.html#thread', 'Panel 5: thread'],
             ['columns/take.html', 'Step take'],
+            ['scheduler.html', 'You are the scheduler'],
             ['timelines/condition.html', 'Timeline: the condition'],
             ['timelines/pool.html', 'Timeline: the pool']] },
     processes: { hours: '8 to 12', hard: 'many ends, and deaths',
@@ -98,7 +100,8 @@ function summary(lab, site) {
 <dl class="facts"><dt>Hours</dt><dd>${before.hours}</dd>
 <dt>What is hard</dt><dd>${before.hard}</dd>
 <dt>Know before</dt><dd>${before.know}</dd>
-<dt>Look before</dt><dd>${before.links.map(([to, text]) =>
+<dt>Look before</dt><dd>${before.links.filter(([to]) =>
+        to !== SCHEDULER || !site.course).map(([to, text]) =>
         `<a href="../${to}">${escape(text)}</a>`).join(', ')}</dd>
 ${wrong === 0 ? '' : `<dt>Look after</dt><dd><a
 href="../mistakes/index.html">${wrong} mistakes</a> that its grader must catch</dd>`}

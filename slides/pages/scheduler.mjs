@@ -2,9 +2,10 @@
 // and pool, right and with mistakes: lib/schedules.mjs.
 import { escape } from '../lib/highlight.mjs';
 import { mistakes } from '../lib/mistakes.mjs';
-import { schedulesOf, scenes } from '../lib/schedules.mjs';
+import { canExplore, schedulesOf, scenes } from '../lib/schedules.mjs';
 
 export const PAGE = 'scheduler.html';
+export const slow = true;
 
 // In a course's site the code would give away what a lab asks for.
 export function wanted(site) {
@@ -13,7 +14,7 @@ export function wanted(site) {
 
 // Where the page begins with a mistake: for links.
 export function scheduleOf(site, number) {
-    const has = !site.course && scenes(site.root).some((s) =>
+    const has = !site.course && canExplore(site.bin) && scenes(site.root).some((s) =>
         s.mistakes.includes(number));
     return has ? `${PAGE}#mistake-${number}` : undefined;
 }
