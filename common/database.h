@@ -21,13 +21,15 @@
  * by SCRAM takes 3 ms of a processor, for 4,096 rounds of SHA-256: with 200
  * such queries, 20 at once, threads and processes were done in 0.9 s, the loop
  * and the coroutines, which have one thread, in 1.3 s (on two cores; without a
- * password all took 0.5 s).
+ * password all took 0.5 s). The server says how many rounds it wants: one that
+ * wants more than 100,000 is not served, for libpq hears nothing meanwhile.
  *
  * The rows come one at a time, as text by the rules of COPY: a tab between
  * columns, a newline after each row, \N for NULL, and a backslash before what
  * could be taken for those. Back-pressure is not calling database_read: libpq
  * then reads no more, the kernel's buffers fill, and the server waits. (libpq
- * itself holds the row at hand, whole, and up to 32 KiB that follow.)
+ * itself holds the row at hand, whole, and up to 32 KiB that follow; and what
+ * the server says of its settings, which has no bound but --timeout.)
  *
  * A query that is left before its end is cancelled on the server, too. In
  * libpq 15 that waits: it connects, and then waits for the server to hang up.

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -18,10 +19,24 @@
 #define SAYS_MEMORY "out of memory"
 #define SAYS_TLS    "SSL error"
 
+/* A server says how many rounds of hashing prove the password (SCRAM; RFC
+ * 5802, 5.1). 4,096 are usual; so many take a tenth of a second. libpq would
+ * do as many as it is told, hours of them, and hear nothing meanwhile. */
+#define ROUNDS_MOST 100000
+
+/* libpq takes no longer message while the user is authenticated. */
+#define LOGIN_MOST 2000
+
+/* ... but this one, an error, which is the last. */
+#define ERROR_MOST 30000
+
 struct database {
     PGconn *connection;
     bool dialled; /* it was waited for once */
+    bool heard;   /* the server has answered who logs in */
+    ssize_t part; /* of its next message so much has come; 0: none, or all */
     bool asked;   /* a query was sent ... */
+    bool is_told; /* ... its end was told ... */
     bool is_over; /* ... and no more comes of it, because of ... */
     int error;    /* ... this; 0: the result is complete */
 
@@ -33,6 +48,36 @@ struct database {
 };
 
 /* --- What has failed ---------------------------------------------------- */
+
+/* How long the character that begins there is in UTF-8; 0: none does. */
+static size_t character(const unsigned char *p)
+{
+    size_t n = *p < 0x80   ? 1
+               : *p < 0xc2 ? 0
+               : *p < 0xe0 ? 2
+               : *p < 0xf0 ? 3
+               : *p < 0xf5 ? 4
+                           : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    return n;
+}
+
+/* Leaves nothing in the text that a terminal could take for a command: neither
+ * control characters, of which the second half (C1) has two bytes in UTF-8,
+ * nor bytes that are no UTF-8, which may be C1 in another code. */
+static void make_harmless(char *text)
+{
+    unsigned char *p = (unsigned char *)text;
+    while (*p != '\0') {
+        size_t n = character(p);
+        if (n == 0 || iscntrl(*p) || (*p == 0xc2 && p[1] < 0xa0))
+            memset(p, ' ', n > 0 ? n : 1);
+        p += n > 0 ? n : 1;
+    }
+}
 
 /* Keeps what the server said, in one line, with nothing in it that could draw
  * on a terminal; and without the password, should the server repeat it. */
@@ -48,10 +93,14 @@ static void keep_words(struct database *db, const char *state,
     }
     snprintf(db->words, sizeof db->words, "%s%s%.*s", state,
              state[0] != '\0' ? ": " : "", (int)length, text);
-    for (char *c = db->words; *c != '\0'; c++) {
-        if (iscntrl((unsigned char)*c))
-            *c = ' ';
-    }
+    make_harmless(db->words);
+}
+
+/* The server does what no server may. */
+static int broken(struct database *db, const char *how)
+{
+    keep_words(db, "", how);
+    return -DATABASE_BROKEN;
 }
 
 /* The server has said what is wrong, under a code (SQLSTATE; PostgreSQL's
@@ -204,13 +253,127 @@ static int socket_of(const struct database *db)
     return PQsocket(db->connection);
 }
 
+/* Reads ahead of libpq, which will find it all. */
+static ssize_t peek(const struct database *db, char *p, size_t n)
+{
+    size_t got = 0;
+    struct ssl_st *tls = PQsslStruct(db->connection, "OpenSSL");
+    if (tls == NULL)
+        return recv(PQsocket(db->connection), p, n, MSG_PEEK | MSG_DONTWAIT);
+    int result = SSL_peek_ex(tls, p, n, &got);
+    ERR_clear_error();
+    return result == 1 ? (ssize_t)got : -1;
+}
+
+/* Has the socket poll as readable only when it has so many bytes. */
+static void wait_for_bytes(const struct database *db, int n)
+{
+    (void)setsockopt(PQsocket(db->connection), SOL_SOCKET, SO_RCVLOWAT, &n,
+                     sizeof n);
+}
+
+/* A message's length, or what it is about, in four bytes. */
+static size_t number_at(const char *p)
+{
+    const unsigned char *byte = (const unsigned char *)p;
+    return (size_t)byte[0] << 24 | (size_t)byte[1] << 16 |
+           (size_t)byte[2] << 8 | byte[3];
+}
+
+/* True if this message of SCRAM asks for too many rounds. */
+static bool asks_too_much(const char *p, size_t n)
+{
+    const char *at = memmem(p, n, ",i=", 3);
+    unsigned long rounds = 0;
+    for (at = at != NULL ? at + 3 : p + n;
+         at < p + n && isdigit((unsigned char)*at) && rounds <= ROUNDS_MOST;
+         at++)
+        rounds = 10 * rounds + (unsigned long)(*at - '0');
+    return rounds > ROUNDS_MOST;
+}
+
+/* How long the message is that begins there: 0 if that is not known yet. -1:
+ * it is none that may come while the user is authenticated. */
+static ssize_t message_length(const char *p, size_t n)
+{
+    if (*p != 'R' && *p != 'E')
+        return -1;
+    if (n < 5)
+        return 0;
+    size_t length = number_at(p + 1);
+    size_t most = *p == 'R' ? LOGIN_MOST : ERROR_MOST;
+    return length < 4 || length > most ? -1 : (ssize_t)length + 1;
+}
+
+/* Of the next message only a part is here. libpq gets it when it is whole, or
+ * no more comes of it. */
+static int await_rest(struct database *db, ssize_t part, ssize_t wanted)
+{
+    if (PQsslStruct(db->connection, "OpenSSL") != NULL)
+        return broken(db, "the server cuts its messages in pieces");
+    if (part == db->part)
+        return 0;
+    db->part = part;
+    wait_for_bytes(db, (int)wanted);
+    return -EAGAIN;
+}
+
+/* What libpq is about to read, while the user is authenticated: does it ask
+ * for more work than can be waited for? libpq must only get whole messages:
+ * what is split could not be looked at. 0: libpq may read; -EAGAIN: when more
+ * has come; or another negative errno. */
+static int look_ahead(struct database *db)
+{
+    char text[LOGIN_MOST + 1];
+    if (PQstatus(db->connection) != CONNECTION_AWAITING_RESPONSE)
+        return 0;
+    ssize_t n = peek(db, text, sizeof text);
+    if (db->part > 0)
+        wait_for_bytes(db, 1);
+    for (ssize_t at = 0; at < n;) {
+        const char *p = text + at;
+        ssize_t length = message_length(p, (size_t)(n - at));
+        if (length < 0 && !db->heard)
+            return 0; /* libpq says what it is */
+        if (length < 0)
+            return broken(db, "the server sends what is no message");
+        if (*p == 'E' && length > 0)
+            return 0; /* the last that comes */
+        if (length == 0 || length > n - at)
+            return await_rest(db, n, at + (length > 0 ? length : 5));
+        db->heard = true;
+        size_t about = length >= 9 ? number_at(p + 5) : 0;
+        if (about == 0)
+            return 0; /* the user is authenticated */
+        if (asks_too_much(p, (size_t)length))
+            return broken(db, "the server asks for too many rounds of SCRAM");
+        at += length;
+    }
+    db->part = 0;
+    return 0;
+}
+
+/* What a server says by NOTIFY, though nobody has asked it to. libpq would
+ * keep it. */
+static void drop_notifications(const struct database *db)
+{
+    PGnotify *notification;
+    while ((notification = PQnotifies(db->connection)) != NULL)
+        PQfreemem(notification);
+}
+
 static int go_on_connecting(struct database *db, short *events)
 {
     if (PQstatus(db->connection) == CONNECTION_BAD)
         return failure(db);
     int error = socket_error(db);
+    *events = POLLIN;
+    if (error == 0)
+        error = look_ahead(db);
     if (error != 0)
         return error;
+    if (PQstatus(db->connection) == CONNECTION_AUTH_OK)
+        drop_notifications(db);
     PostgresPollingStatusType waits = PGRES_POLLING_WRITING;
     if (db->dialled)
         waits = PQconnectPoll(db->connection);
@@ -259,6 +422,7 @@ static void ask(struct database *db, const char *query, size_t n)
 static int consume(struct database *db)
 {
     struct ssl_st *tls = PQsslStruct(db->connection, "OpenSSL");
+    drop_notifications(db);
     do {
         int error = socket_error(db);
         if (error != 0)
@@ -316,6 +480,10 @@ static int next_row(struct database *db, short *events)
         case PGRES_TUPLES_OK: /* the end, which has no row in it */
         case PGRES_COMMAND_OK:
         case PGRES_EMPTY_QUERY:
+            /* Of results without end we would never have enough. */
+            if (db->is_told)
+                (void)be_over(db, broken(db, "the server sends a second end"));
+            db->is_told = true;
             break;
         case PGRES_COPY_IN:
         case PGRES_COPY_OUT:

@@ -3,11 +3,13 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import quote
 
 import harness
@@ -589,6 +591,107 @@ def a_server_that_takes_nobody_now(model):
         q = run(model, url("SELECT 1", host=f"127.0.0.1:{server.port}"))
     return (expect(r, ["ok"], b"abc\n"),
             expect(q, ["refused"], b"", err="takes no connections just now"))
+
+
+def asked_for_rounds(c, rounds, split=0):
+    """A login by SCRAM, up to how many rounds prove the password; told in two
+    pieces if `split`. What the client says then."""
+    startup(c)
+    c.send(message(b"R", struct.pack(">i", 10) + b"SCRAM-SHA-256\0\0"))
+    nonce = re.search(rb"r=([^,]+)", c.sock.recv(10000)).group(1)
+    words = message(b"R", struct.pack(">i", 11) + b"r=" + nonce +
+                    b"more,s=" + b"A" * 24 + b",i=%d" % rounds)
+    c.send(words[:split])
+    if split:
+        time.sleep(0.2)
+    c.send(words[split:])
+    try:
+        return c.sock.recv(10000)
+    except ConnectionResetError:
+        return b""
+
+
+@case
+def more_rounds_than_can_be_waited_for(model):
+    """How long a password takes to be proven, the server says; a program that
+    is at it hears no signal and sees no limit."""
+    proofs = []
+    for rounds, split in (1000000, 0), (2000000000, 0), (2000000000, 30):
+        with Server(lambda c: proofs.append(asked_for_rounds(c, rounds, split))
+                    ) as server:
+            r = run(model, url("SELECT 1", "u", "p",
+                               host=f"127.0.0.1:{server.port}"))
+        expect(r, ["protocol"], b"", err="too many rounds of SCRAM")
+    wait_for(lambda: len(proofs) == 3, "the servers' ends")
+    equal(proofs, [b""] * 3, "proofs")
+    with Server(lambda c: proofs.append(asked_for_rounds(c, 10000, 30))
+                ) as server:
+        r = run(model, url("SELECT 1", "u", "p",
+                           host=f"127.0.0.1:{server.port}"))
+    wait_for(lambda: len(proofs) == 4, "the server's end")
+    check(b",p=" in proofs.pop(), "a message in two pieces is not understood")
+    return r.words
+
+
+@case
+def a_server_that_never_comes_to_an_end(model):
+    """It has always something more to say: results, or what no result is."""
+    def flood(words):
+        def go_on(c):
+            while True:
+                c.send(words * 1000)
+        return go_on
+    ends = message(b"C", b"SELECT 1\0")
+    r = served(model, PREPARED, flood(ends))
+    answer = expect(r, ["protocol"], b"", err="a second end")
+    remark = message(b"N", b"SNOTICE\0C00000\0Mquiet\0\0")
+    return answer, expect(served(model, PREPARED, flood(remark),
+                                 options=("-t", "1")), ["timeout"], b"")
+
+
+@full
+def a_server_that_notifies_without_end(model):
+    """Nobody has asked it to, and nothing of it is kept."""
+    told = message(b"A", struct.pack(">i", 1) + b"c\0" + b"x" * 8000 + b"\0")
+    sent = []
+
+    def script(c):
+        startup(c)
+        c.send(WELCOME)
+        while b"S\0\0\0\4" not in c.sock.recv(10000):
+            pass
+        c.send(PREPARED)
+        for _ in range(60):
+            c.send(told * 50)
+        sent.append(True)
+        c.hold()
+    with Server(script) as server:
+        at = url("SELECT 1", host=f"127.0.0.1:{server.port}")
+        with Running(model, at) as running:
+            wait_for(lambda: sent, "24 MB are sent")
+            most = max(harness_memory(pid) for pid in running.family())
+            running.signal(signal.SIGINT)
+            r = running.finish()
+    check(most < 24 * 1024, f"{most} KiB are kept")
+    return r.status
+
+
+@case
+def words_that_could_draw(model):
+    """A server's words are shown on a terminal. C1, the second half of the
+    control characters, is two bytes in UTF-8, and one in other codes."""
+    text = "é€😀\x1b[31m\u009b31m\x7f".encode() + b"\x9b31m\xc3(\xe2\x82"
+    with Server(lambda c: (startup(c), c.send(
+            message(b"E", b"SFATAL\0VFATAL\0C28000\0M" + text + b"\0\0")))
+                ) as server:
+        with Running(model, url("SELECT 1", host=f"127.0.0.1:{server.port}")
+                     ) as running:
+            running.process.wait(PATIENCE)
+            with open(running.err_path, "rb") as file:
+                said = file.read()
+    check("28000: é€😀 [31m  31m  31m ( ".encode() in said, said)
+    said.decode()
+    return said.decode().split("28000")[1][:10]
 
 
 # --- TLS -------------------------------------------------------------------
