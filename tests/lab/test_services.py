@@ -16,10 +16,12 @@ import lzma
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -528,6 +530,123 @@ def case_one_that_hangs(_):
         check(whole and said["works"] == (5, ""), str(said))
         check("more than 3 s" in said["hangs"][1], str(said))
         check(said["dies"][1] == "no memory", str(said))
+
+
+# What of a class's grader is replaced here: who grades one hand-in. It writes
+# down whom it grades, and one takes its time as long as the file `hold` is
+# there.
+SLOW_GRADER = """
+import json, os, sys, time
+from pathlib import Path
+where = Path(sys.argv[2])
+place = where.parent.parent
+with open(place / "begun", "a") as f:
+    f.write(where.name + "\\n")
+while where.name == "b" and (place / "hold").exists():
+    time.sleep(0.05)
+Path(sys.argv[6]).write_text(json.dumps(
+    {"score": 5, "points": 9, "finished": True, "tests": []}))
+"""
+WITH_GRADER = """
+import sys
+sys.path[:0] = [sys.argv.pop(1)]
+from triptych_lab import classes, cli
+classes.TOOL = sys.argv.pop(1)
+sys.exit(cli.main())
+"""
+
+
+def case_a_class_interrupted(_):
+    """What is done is kept, and the next call goes on: the one who was being
+    graded begins anew, and nobody else."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        stub, begun = place / "stub", place / "begun"
+        stub.write_text(SLOW_GRADER)
+        (place / "hold").touch()
+        for one in ("a", "b", "c"):
+            (place / "all" / one).mkdir(parents=True)
+            (place / "all" / one / "predictions.toml").write_text(one)
+
+        def call():
+            return subprocess.Popen(
+                [sys.executable, "-c", WITH_GRADER, HERE, stub, "grade-all",
+                 place / "all", "--lab", LAB.name, "--jobs", "1", "--csv",
+                 place / "all.csv", "--state", place / "state"],
+                stderr=subprocess.PIPE, text=True)
+
+        def scores():
+            with open(place / "all.csv", newline="") as f:
+                return {r["name"]: r["score"] for r in csv.DictReader(f)}
+
+        process = call()
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not (
+                begun.exists() and "b" in begun.read_text()):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+        check(process.returncode == 130 and "goes on" in said, said)
+        check(scores() == {"a": "5", "b": "", "c": ""}, str(scores()))
+        (place / "hold").unlink()
+        process = call()
+        said = process.communicate()[1]
+        check(process.returncode == 0, said)
+        check(scores() == {"a": "5", "b": "5", "c": "5"}, str(scores()))
+        check(begun.read_text().split() == ["a", "b", "b", "c"],
+              begun.read_text())
+
+
+# What sim_c prints, of three of whom one has the work of another.
+SIMILAR = """File 0.c: 900 tokens, 120 lines
+File 1.c: 910 tokens, 121 lines
+File 2.c: 700 tokens, 99 lines
+Total input: 3 files (3 new, 0 old), 2510 tokens
+
+0.c consists for 97 % of 1.c material
+1.c consists for 96 % of 0.c material
+0.c consists for 22 % of 2.c material
+2.c consists for 30 % of 1.c material
+1.c consists for 21 % of 2.c material
+"""
+
+
+def case_who_is_alike(_):
+    """Only what is unusual is shown, by the names of the hand-ins; without
+    the tool it is said that nobody has looked."""
+    lab = labs.lab("threads")
+    handed_out = labs.skeleton_files(lab)["threads/queue.c"]
+
+    class One:
+        def __init__(self, name):
+            self.name = name
+            self.files = {"threads/queue.c": handed_out + f"own {name};\n",
+                          "ANSWERS.md": "the same"}
+
+    hand_ins = [One("Ada"), One("Bob <b>"), One("Eve")]
+    was = classes.shutil.which, classes.sandbox.compile_in
+    given = []
+
+    def stand_in(place, argv, *_):
+        given.append([(Path(place) / f).read_text() for f in argv[4:]])
+        return 0, SIMILAR
+    try:
+        classes.shutil.which = lambda _: "/usr/bin/sim_c"
+        classes.sandbox.compile_in = stand_in
+        said = classes.alike(hand_ins, lab)
+        check(given == [["own Ada;\n", "own Bob <b>;\n", "own Eve;\n"]],
+              str(given))
+        check(said == ["Ada and Bob <b>: 97% (usual here: 30%)",
+                       "Bob <b> and Ada: 96% (usual here: 30%)"], str(said))
+        classes.sandbox.compile_in = lambda *_: (1, "no such option")
+        said = classes.alike(hand_ins, lab)
+        check(said == ["Not looked at: sim_c failed: no such option"],
+              str(said))
+        classes.shutil.which = lambda _: None
+        said = classes.alike(hand_ins, lab)
+        check("not installed" in said[0], str(said))
+    finally:
+        classes.shutil.which, classes.sandbox.compile_in = was
 
 
 # --- As the services run them: ./run labs ---------------------------------------------

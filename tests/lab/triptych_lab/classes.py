@@ -343,14 +343,23 @@ def cell(text):
     return "'" + text if text.startswith(("=", "+", "-", "@")) else text
 
 
+def own_lines(files, lab):
+    """Of a hand-in's C files the lines that were not handed out: all hand-ins
+    are alike in these, and they are most of what is handed in."""
+    given = {line.strip() for text in labs.skeleton_files(lab).values()
+             for line in text.splitlines()}
+    return "".join(line + "\n" for name, text in sorted(files.items())
+                   if name.endswith(".c") for line in text.splitlines()
+                   if line.strip() not in given)
+
+
 def alike(hand_ins, lab):
     """Groups of hand-ins that are more alike than is usual, as texts; what a
     person should look at. Needs Debian's similarity-tester."""
     if shutil.which("sim_c") is None:
         return ["Not looked at: Debian's package similarity-tester is not "
                 "installed."]
-    texts = {h.name: "".join(v for k, v in sorted(h.files.items())
-                             if k.endswith(".c")) for h in hand_ins if h.files}
+    texts = {h.name: own_lines(h.files, lab) for h in hand_ins if h.files}
     with tempfile.TemporaryDirectory() as place:
         names = {}
         for i, (name, text) in enumerate(texts.items()):
