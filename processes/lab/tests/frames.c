@@ -314,6 +314,72 @@ static void a_body_of_any_length(void)
 }
 
 /* Whatever the header: all ones is no type, and no length. */
+/* Where in the header the length stands, the student has chosen; so it is
+ * looked for: in the headers of messages that are 1, 256 and 65536 bytes long
+ * a byte each is 1, all else being as in that of an empty one. Returns false
+ * if it is not so. */
+static bool find_length(char *header, int *places)
+{
+    static char message[65536];
+    struct bytes empty = {0};
+    struct iovec part = {message, 0};
+    bool found = frame_append(&empty, FRAME_JOB, &part, 1) == 0 &&
+                 empty.length == sizeof((struct frame_reader *)0)->header;
+    if (found)
+        memcpy(header, empty.data, empty.length);
+    for (int i = 0; i < 3 && found; i++) {
+        struct bytes frames = {0};
+        part.iov_len = (size_t)1 << 8 * i;
+        places[i] = -1;
+        found = frame_append(&frames, FRAME_JOB, &part, 1) == 0;
+        for (size_t at = 0; at < empty.length && found; at++) {
+            if (frames.data[at] == header[at])
+                continue;
+            found = places[i] == -1 && header[at] == 0 && frames.data[at] == 1;
+            places[i] = (int)at;
+        }
+        found = found && places[i] != -1;
+        bytes_free(&frames);
+    }
+    places[3] = 2 * places[2] - places[1];
+    found = found && places[3] >= 0 && places[3] < (int)empty.length &&
+            places[2] - places[1] == places[1] - places[0] &&
+            header[places[3]] == 0;
+    bytes_free(&empty);
+    return found;
+}
+
+/* A length that is FRAME_MOST or less once 32 bits have overflowed. */
+static void lengths_near_4_gib(void)
+{
+    char header[8], bytes[64] = {0};
+    int places[4];
+    if (!find_length(header, places))
+        return; /* then this is not how it is done here */
+    memcpy(bytes, header, sizeof header);
+    for (int i = 1; i < 4; i++)
+        bytes[places[i]] = (char)0xff;
+    for (int last = 0; last < 256; last += 5) {
+        struct frame_reader reader = {0};
+        struct frame frame = {.type = FRAME_NONE};
+        bytes[places[0]] = (char)last;
+        lab_doing("feeding the header of a job of nearly 4 GiB",
+                  "what came over the pipe was believed",
+                  "frame_feed: what a header may say");
+        for (size_t used = 0; used < sizeof bytes && frame.type == FRAME_NONE;)
+            used += feed(&reader, bytes + used, sizeof bytes - used, &frame);
+        lab_check(frame.type == FRAME_BROKEN,
+                  "something is added to the length, in as many bits as the "
+                  "header has, before it is compared: then the longest are "
+                  "short",
+                  "frame_feed: what a header may say",
+                  "the header of a job of 0xffffff%02x bytes, and some zeroes "
+                  "behind it, gave type %d, not FRAME_BROKEN",
+                  (unsigned)last, (int)frame.type);
+        frame_free(&reader);
+    }
+}
+
 static void what_is_no_frame(void)
 {
     static char longest[FRAME_MOST + 1];
@@ -367,6 +433,42 @@ static void what_is_no_frame(void)
               (int)frame.type, frame.length);
     bytes_free(&frames);
     frame_free(&reader);
+    lengths_near_4_gib();
+}
+
+/* When memory is short a reader has what it was lent, for each of its messages
+ * and not for the first alone. */
+static void what_was_lent_serves_again(void)
+{
+    static char room[256], message[200];
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame;
+    struct iovec part = {message, sizeof message};
+    int error = 0;
+    for (int i = 0; i < 3 && error == 0; i++)
+        error = frame_append(&frames, FRAME_RESULT, &part, 1);
+    lab_check(error == 0, "the stub, or an error that is none", APPEND,
+              "frame_append returned %d for a frame of %zu bytes", error,
+              sizeof message);
+    bytes_lend(&reader.message, room, sizeof room);
+    lab_doing("feeding three results without memory", NULL, FEED);
+    reallocs_left = 0;
+    for (size_t i = 0, used = 0; i < 3; i++) {
+        used += frame_feed(&reader, frames.data + used, frames.length - used,
+                           &frame);
+        lab_check(frame.type == FRAME_RESULT && frame.length == sizeof message,
+                  "the room that the reader was lent is given up after a "
+                  "message: the next result is lost when memory is short",
+                  "frame_feed: what it does with reader->message when a new "
+                  "message begins",
+                  "256 bytes were lent, and there is no more memory: result "
+                  "%zu of %zu bytes comes out as type %d",
+                  i + 1, sizeof message, (int)frame.type);
+    }
+    reallocs_left = -1;
+    bytes_free(&frames);
+    frame_free(&reader);
 }
 
 static void memory_runs_out(void)
@@ -407,6 +509,7 @@ static void memory_runs_out(void)
               "without memory frame_feed gave type %d", (int)frame.type);
     bytes_free(&frames);
     frame_free(&reader);
+    what_was_lent_serves_again();
 }
 
 /* --- Through a pipe ------------------------------------------------------ */

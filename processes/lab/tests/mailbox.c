@@ -20,6 +20,33 @@
 #define JOBS  30
 #define SIZE  2000
 
+/* --- Calls that fail on demand ------------------------------------------- */
+
+static int interrupts;   /* so many calls of write end with EINTR */
+static bool no_watching; /* epoll has no memory for one more descriptor */
+
+ssize_t __real_write(int fd, const void *data, size_t n);
+ssize_t __wrap_write(int fd, const void *data, size_t n);
+int __real_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event);
+
+ssize_t __wrap_write(int fd, const void *data, size_t n)
+{
+    if (interrupts == 0)
+        return __real_write(fd, data, n);
+    interrupts--;
+    errno = EINTR;
+    return -1;
+}
+
+int __wrap_epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+    if (!no_watching || what == EPOLL_CTL_DEL)
+        return __real_epoll_ctl(epoll, what, fd, event);
+    errno = ENOMEM;
+    return -1;
+}
+
 struct post {
     struct mailbox mailbox;
     struct pool_worker worker;
@@ -247,6 +274,106 @@ static void what_has_no_room_is_kept(void)
     look_run(keep_and_send);
 }
 
+/* --- Calls that fail ----------------------------------------------------- */
+
+/* A signal comes in the midst of a write: nothing was written, and nothing has
+ * gone wrong. */
+static void send_interrupted(void)
+{
+    static struct post post;
+    static char text[100];
+    struct bytes seen = {0};
+    open_post(&post);
+    look_doing("sending a job while signals interrupt the write",
+               "EINTR is no error: nothing was written, and it is tried again",
+               SEND);
+    interrupts = 2;
+    int error = send_job(&post, 1, text, sizeof text);
+    lab_check(error == 0,
+              "EINTR is no error: nothing was written, and it is tried again",
+              SEND,
+              "two calls of write were interrupted, and mailbox_send "
+              "returned %s",
+              lab_value(error));
+    while (post.mailbox.outbox.length > 0)
+        (void)wait_for_mail(&post);
+    interrupts = 0;
+    read_jobs(&post, &seen);
+    lab_check(seen.length > sizeof text,
+              "EINTR is no error: nothing was written, and it is tried again",
+              SEND,
+              "a write was interrupted: %zu bytes of a job of %zu have come",
+              seen.length, sizeof text);
+    bytes_free(&seen);
+}
+
+/* A part of the frame is out, and nobody will tell when the rest can go. */
+static void send_unwatched(void)
+{
+    static struct post post;
+    static char text[100000];
+    open_post(&post);
+    look_doing("sending a job of 100,000 bytes while epoll has no memory",
+               "the error of epoll_ctl is not passed on", SEND);
+    no_watching = true;
+    int error = send_job(&post, 1, text, sizeof text);
+    lab_check(error == -EPIPE,
+              "the rest of the frame will never go out: the worker must end, "
+              "or it would take the next frame for it",
+              "flush_outbox, where it calls watch; mailbox_send, when a part "
+              "is out",
+              "the pipe took a part of the job, and epoll cannot tell when it "
+              "takes more: mailbox_send returned %s, not -EPIPE",
+              lab_value(error));
+    lab_check(post.worker.jobs_fd == -1 && post.mailbox.outbox.length == 0,
+              "the worker waits for the rest of the frame: without an end it "
+              "waits for ever, or takes the next frame for it",
+              "mailbox_send, when a part is out: give_up",
+              "the rest of a job cannot be sent: the jobs pipe is %s, the "
+              "outbox has %zu bytes",
+              post.worker.jobs_fd == -1 ? "closed" : "open",
+              post.mailbox.outbox.length);
+    no_watching = false;
+}
+
+/* Nothing is out: then it is the caller's job still, and the worker well. */
+static void send_nothing(void)
+{
+    static struct post post;
+    static char text[100], fill[4096];
+    struct bytes seen = {0};
+    open_post(&post);
+    while (write(post.worker.jobs_fd, fill, sizeof fill) > 0)
+        ;
+    look_doing("sending a job into a full pipe while epoll has no memory",
+               "the error of epoll_ctl is not passed on", SEND);
+    no_watching = true;
+    int error = send_job(&post, 1, text, sizeof text);
+    no_watching = false;
+    lab_check(error < 0,
+              "the caller must hear that nothing will be sent: the job is "
+              "still the caller's",
+              "flush_outbox, where it calls watch; mailbox_send, when nothing "
+              "is out",
+              "the pipe is full, and epoll cannot tell when it takes more: "
+              "mailbox_send returned %s",
+              lab_value(error));
+    mailbox_clear(&post.mailbox); /* as its callers do */
+    read_jobs(&post, &seen);
+    lab_check(seen.length % sizeof fill == 0,
+              "what has failed must not be sent all the same",
+              "mailbox_send, when nothing is out",
+              "mailbox_send failed, and %zu bytes have come", seen.length);
+    bytes_free(&seen);
+}
+
+static void calls_that_fail(void)
+{
+    look_run(send_interrupted);
+    look_run(send_unwatched);
+    look_run(send_nothing);
+}
+
 static void a_dead_worker_takes_no_job(void)
 {
     static struct post post;
@@ -308,6 +435,7 @@ int main(void)
         {"all_jobs_before_any_result", all_jobs_before_any_result},
         {"what_has_no_room_is_kept", what_has_no_room_is_kept},
         {"a_dead_worker_takes_no_job", a_dead_worker_takes_no_job},
+        {"calls_that_fail", calls_that_fail},
         {"the_whole_rest_is_looked_at", the_whole_rest_is_looked_at},
         {0}};
     return lab_main(tests);
