@@ -133,6 +133,27 @@ function verify(site, chapter) {
     }
 }
 
+// The same to be read: [{title, slides: [{id, html, said, optional}]}]. A
+// heading is one level lower; what opens a chapter has its title.
+export function articles(site, up) {
+    const lower = (html) => html.replace(/<(\/?)h([2-5])\b/g,
+        (_, end, n) => `<${end}h${Number(n) + 1}`)
+        .replace(/<h1[^]*?<\/h1>/, '')
+        .replace(/<table/g, '<div class="table"><table')
+        .replace(/<\/table>/g, '</table></div>');
+    return chapters(site.tools).map((chapter) => ({ title: chapter.title,
+        slides: chapter.slides.map((slide) => {
+            const where = `${chapter.file}:${slide.line}`;
+            const heading = slide.text.match(/^#+ (.*)/m)?.[1] ?? '';
+            return { optional: slide.optional,
+                id: `${path.basename(chapter.file, '.md').slice(3)}-${
+                    slug(heading)}`,
+                html: lower(render(site, up, slide.text, where)),
+                said: render(site, up, slide.note.replace(
+                    /^[\d.]+ min(, optional)?\b/, ''), where) };
+        }) }));
+}
+
 // All sections, as HTML.
 export function sections(site, up) {
     return chapters(site.tools).flatMap((chapter) => {

@@ -11,7 +11,8 @@ import { fontFaces } from '../lib/fonts.mjs';
 import { sections } from '../lecture/slides.mjs';
 
 export const section = { title: 'Lecture', href: 'lecture/index.html',
-    says: 'two lectures of slides, with notes', folder: 'lecture/', order: 50 };
+    says: 'two lectures of slides, with notes', folder: 'lecture/', order: 50,
+    also: ['reading.html'] };
 
 const PAGE = 'lecture/index.html';
 

@@ -91,22 +91,30 @@ export function announce(site) {
         site.sources.set(lab.file, lab.page);
 }
 
-function summary(lab, site) {
+// How long, how hard, what to know and look at before; nothing of some. Its
+// hand-out says the first and the third itself.
+function facts(lab, site, all) {
     const before = BEFORE[lab.name];
+    if (before === undefined)
+        return '';
     const wrong = mistakes(site.root).filter((m) =>
         m.lab.split(/\W/)[0] === lab.name).length;
-    return `<section class="lab"><h2><a href="../${lab.page}">${
-        escape(lab.title)}</a></h2>${before === undefined ? '' : `
-<dl class="facts"><dt>Hours</dt><dd>${before.hours}</dd>
-<dt>What is hard</dt><dd>${before.hard}</dd>
-<dt>Know before</dt><dd>${before.know}</dd>
-<dt>Look before</dt><dd>${before.links.filter(([to]) =>
-        to !== SCHEDULER || !site.course).map(([to, text]) =>
-        `<a href="../${to}">${escape(text)}</a>`).join(', ')}</dd>
+    const links = before.links.filter(([to]) => to !== SCHEDULER ||
+        !site.course).map(([to, text]) =>
+        `<a href="../${to}">${escape(text)}</a>`);
+    const hours = lab.text.match(/\*\*Time\*\*: ([\w ]+?) hours/)?.[1] ??
+        before.hours;
+    return `<dl class="facts">${all ? `<dt>Hours</dt><dd>${hours}</dd>
+<dt>Know before</dt><dd>${before.know}</dd>` : ''}<dt>What is hard</dt><dd>${
+    before.hard}</dd>
+<dt>Look before</dt><dd>${links.join(', ')}</dd>
 ${wrong === 0 ? '' : `<dt>Look after</dt><dd><a
 href="../mistakes/index.html">${wrong} mistakes</a> that its grader must catch</dd>`}
-</dl>`}</section>`;
+</dl>`;
 }
+
+const summary = (lab, site) => `<section class="lab"><h2><a href="../${
+    lab.page}">${escape(lab.title)}</a></h2>${facts(lab, site, true)}</section>`;
 
 export async function make(site) {
     const all = handouts(site.root);
@@ -123,7 +131,7 @@ this page</summary><ul>${parts.map((h) => `<li><a href="#${h.id}">${
         site.page({ page: lab.page, title: lab.title, kind: 'handout', body: `
 <p class="crumbs"><a href="../${INDEX}">Labs: hours, and what to look at
 before</a></p>
-${title}${text.replace(/(<\/h1>)/, `$1\n${toc}`)}` });
+${title}${text.replace(/(<\/h1>)/, `$1\n${facts(lab, site, false)}${toc}`)}` });
     }
     site.page({ page: INDEX, title: 'Labs', body: `
 <h1>Labs</h1>

@@ -62,12 +62,29 @@ function diffed(site, m, up) {
     }).join('\n');
 }
 
+// Where it is seen how it goes wrong, or how it goes when it is right.
+const SHOWN = [
+    [[19, 20, 49], 'backpressure.html', 'Back-pressure, to be operated: forget ' +
+        'to drain, or move the marks together'],
+    [[20, 22], 'timelines/watermark.html', 'Timeline: the marks pause a source, ' +
+        'and let it go on'],
+    [[14], 'timelines/pipe.html', 'Timeline: a pipe that is full'],
+    [[11, 16], 'timelines/killed.html', 'Timeline: a worker is killed'],
+];
+const OF_LAB = { protocol: ['parser.html', 'The parser, byte by byte: feed it ' +
+    'what this code gets wrong, split where you like'] };
+
 // Where a schedule makes it fail, the reader can go through it.
 function why(site, m, up) {
     const schedule = scheduleOf(site, m.number);
-    return schedule === undefined ? '' : `<h2>Why it fails</h2>
-<p><a href="${up}${schedule}">You are the scheduler</a>: make it fail yourself, or
-go through the shortest schedule that does.</p>
+    const pages = [...SHOWN.filter(([numbers]) => numbers.includes(m.number))
+        .map(([, ...page]) => page), ...[OF_LAB[m.lab]].filter(Boolean)];
+    const links = pages.map(([to, text]) => `<p><a href="${up}${to}">${text}</a>.</p>`);
+    if (schedule !== undefined)
+        links.unshift(`<p><a href="${up}${schedule}">You are the scheduler</a>:
+make it fail yourself, or go through the shortest schedule that does.</p>`);
+    return links.length === 0 ? '' : `<h2>Why it fails</h2>
+${links.join('\n')}
 `;
 }
 

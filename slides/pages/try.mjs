@@ -7,6 +7,10 @@ const LIST = [
     ['scheduler.html', 'You are the scheduler',
         'The source’s own queue and pool, right and with mistakes. You decide ' +
         'which thread goes on: make it fail, or see why it cannot.'],
+    ['turn.html', 'One turn of the loop',
+        'A run of the smallest event loop, from one sleep to the next: what is ' +
+        'ready, who is called, what each request remembers; and what threads ' +
+        'do at that moment.'],
     ['parser.html', 'The parser, byte by byte',
         'The source’s own parser and exchange. Choose a response, or a hostile ' +
         'one, split it where you like, and watch the state, the wants and the ' +

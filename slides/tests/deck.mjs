@@ -385,6 +385,9 @@ test('its shell runs the live commands, and ends the server', async () => {
     assert.match(done.stdout, /^ +1 {2}One at a time, or twenty$/m);
     assert.equal(done.stdout.match(/^ +\d+ {2}/gm).length,
         ALL.flatMap(demos).length);
+    const titles = done.stdout.match(/^ +\d+ {2}.*$/gm).map((line) =>
+        line.replace(/^ +\d+ +/, ''));
+    assert.equal(new Set(titles).size, titles.length, titles.join('\n'));
     assert.match(done.stderr, /20 ok[^]*20 ok/);
     await assert.rejects(new Promise((resolve, reject) => {
         net.connect(Number(port), '127.0.0.1').on('connect', resolve)

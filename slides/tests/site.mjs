@@ -56,6 +56,7 @@ const kinds = ['index.html', 'start.html', 'glossary.html',
     'source/evloop/connection.h.html', 'timelines/index.html',
     'timelines/head.html', 'timelines/condition.html', 'labs/index.html',
     'labs/threads.html', 'race.html', 'parser.html', 'backpressure.html', 'scheduler.html',
+    'turn.html', 'reading.html',
     'try.html',
     pages.find((p) => /^mistakes\/\d/.test(p))].filter(exists);
 
@@ -919,6 +920,26 @@ test('the reader makes the queue fail by clicking, and not the right one',
             return ends;
         });
         assert.deepEqual(seen.filter((s) => !/all is well/.test(s)), []);
+    }));
+
+test('the loop is gone through turn by turn, beside the threads', () =>
+    withContext(WIDE, async (context) => {
+        const { tab } = await open(context, 'turn.html');
+        const shown = () => tab.locator('.turn-of:visible').innerText();
+        const seen = [await shown()];
+        while (await tab.locator('[data-is=next]').isEnabled()) {
+            await tab.keyboard.press('ArrowRight');
+            seen.push(await shown());
+        }
+        assert.ok(seen.length > 5 && new Set(seen).size === seen.length);
+        assert.match(seen[0], /step_connect/);
+        // The second answer is there, and has to wait for its turn.
+        assert.ok(seen.some((s) => /\n2\s+receive\s+\d+ bytes/.test(s) &&
+            /\n1\s+receive\s+none/.test(s)), seen.join('\n\n'));
+        assert.match(seen.at(-1), /3\s+nothing: it is done/);
+        assert.ok(seen.some((s) => /asleep in recv/.test(s)));
+        await tab.locator('[data-is=back]').click();
+        assert.equal(await shown(), seen.at(-2));
     }));
 
 test('the theme is chosen and stays', async () => {
