@@ -139,6 +139,7 @@ export function articles(site, up) {
     const lower = (html) => html.replace(/<(\/?)h([2-5])\b/g,
         (_, end, n) => `<${end}h${Number(n) + 1}`)
         .replace(/<h1[^]*?<\/h1>/, '')
+        .replace(/<th([^>]*)><\/th>/g, '<td$1></td>')
         .replace(/<table/g, '<div class="table"><table')
         .replace(/<\/table>/g, '</table></div>');
     return chapters(site.tools).map((chapter) => ({ title: chapter.title,

@@ -100,9 +100,8 @@ ${escape(found.missing)}.</p>` : operated(site, found)}
 <ul class="tries"><li>A step goes from where a thread stands to the next place
 where it matters who goes on: a lock, a wait, a signal. What lies between is done
 at once; unlocking is within a step, for until then the others can only wait.</li>
-<li>Keys: <kbd>0</kbd> to <kbd>3</kbd> let a thread go on, <kbd>←</kbd> and
-<kbd>→</kbd> go back and forward, <kbd>H</kbd> is a hint, <kbd>W</kbd> the
-shortest way to fail, <kbd>R</kbd> begins again.</li>
+<li>Keys: the numbers let a thread go on, the arrows go back and forward,
+<b>H</b> is a hint, <b>W</b> the shortest way to fail, <b>R</b> begins again.</li>
 <li>All states and all steps of each scene are here, made by the labs’ explorer
 when the site was: what the page says of “never” was looked at whole.</li></ul>`
     });
