@@ -260,6 +260,7 @@ static ssize_t peek(const struct database *db, char *p, size_t n)
     struct ssl_st *tls = PQsslStruct(db->connection, "OpenSSL");
     if (tls == NULL)
         return recv(PQsocket(db->connection), p, n, MSG_PEEK | MSG_DONTWAIT);
+    SSL_clear_mode(tls, SSL_MODE_AUTO_RETRY); /* as in tls.c */
     int result = SSL_peek_ex(tls, p, n, &got);
     ERR_clear_error();
     return result == 1 ? (ssize_t)got : -1;

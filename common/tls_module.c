@@ -26,6 +26,9 @@ static int configure(SSL_CTX *context, const struct options *options)
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
+    /* A server may send messages without end that are no content (tickets for
+     * later sessions); a read is not to go on by itself until there is some. */
+    SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
     /* No longer part of TLS 1.3, and without it a write never has to read. */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_verify(

@@ -1,8 +1,12 @@
 """A certificate authority for the tests, made anew with openssl(1): right
 certificates, and wrong ones of every kind; and servers that use them."""
 
+import ctypes
+import ctypes.util
+import hmac
 import os
 import ssl
+import struct
 import subprocess
 
 from harness import Server, Workplace
@@ -95,6 +99,48 @@ class TlsServer(Server):
         super().__init__(secured, **more)
         self.https = self.http.replace("http:", "https:")
         self.named = f"https://localhost:{self.port}"
+
+
+class Sealer:
+    """Makes records of TLS 1.3 as the server of a connection would, of what no
+    library sends. It must have sent nothing since the handshake, and
+    nothing after this; the suite is TLS_AES_256_GCM_SHA384."""
+
+    def __init__(self, secret):
+        self.key = self.derive(secret, b"key", 32)
+        self.iv = self.derive(secret, b"iv", 12)
+        self.count = 0
+        self.crypto = ctypes.CDLL(ctypes.util.find_library("crypto"))
+        for name in "EVP_CIPHER_CTX_new", "EVP_aes_256_gcm":
+            getattr(self.crypto, name).restype = ctypes.c_void_p
+        self.context = ctypes.c_void_p(self.crypto.EVP_CIPHER_CTX_new())
+
+    def derive(self, secret, label, n):
+        """HKDF-Expand-Label (RFC 8446, 7.1), of one block."""
+        label = b"tls13 " + label
+        info = struct.pack(">HB", n, len(label)) + label + b"\0\1"
+        return hmac.new(secret, info, "sha384").digest()[:n]
+
+    def seal(self, text, kind):
+        """A record of this content type."""
+        text += bytes([kind])
+        head = b"\x17\x03\x03" + struct.pack(">H", len(text) + 16)
+        nonce = (int.from_bytes(self.iv, "big") ^ self.count).to_bytes(12,
+                                                                       "big")
+        out = ctypes.create_string_buffer(len(text))
+        tag = ctypes.create_string_buffer(16)
+        n = ctypes.c_int()
+        self.crypto.EVP_EncryptInit_ex(
+            self.context, ctypes.c_void_p(self.crypto.EVP_aes_256_gcm()), None,
+            self.key, nonce)
+        self.crypto.EVP_EncryptUpdate(self.context, None, ctypes.byref(n),
+                                      head, len(head))
+        self.crypto.EVP_EncryptUpdate(self.context, out, ctypes.byref(n), text,
+                                      len(text))
+        self.crypto.EVP_EncryptFinal_ex(self.context, tag, ctypes.byref(n))
+        self.crypto.EVP_CIPHER_CTX_ctrl(self.context, 0x10, 16, tag)
+        self.count += 1
+        return head + out.raw + tag.raw
 
 
 def say_goodbye(connection):

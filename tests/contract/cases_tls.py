@@ -4,6 +4,7 @@ import atexit
 import os
 import resource
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import time
 import warnings
 
-from authority import Authority, TlsServer, say_goodbye, slam
+from authority import Authority, Sealer, TlsServer, say_goodbye, slam
 from harness import (BIN, MODELS, Origin, Running, Server, Skip, Workplace,
                      case, check, content, copy_program, equal, expect, main,
                      run, wait_for)
@@ -446,6 +447,41 @@ def a_record_that_is_broken(model):
         url = middle.http.replace("http:", "https:")
         r = run(model, *TRUST, "-n", url)
         return expect(r, ["tls"], err="bad record mac")
+
+
+@case
+def a_server_that_never_comes_to_an_end(model):
+    """It sends tickets for later sessions, which are no content, faster than
+    they can be read. Limits and signals are heard all the same."""
+    ticket = bytes([4, 0, 0, 14]) + bytes(9) + bytes([0, 1, 65, 0, 0])
+
+    with Workplace() as place:
+        def log_keys(context):
+            context.num_tickets = 0
+            context.minimum_version = ssl.TLSVersion.TLSv1_3
+            context.keylog_filename = place.join("keys")
+
+        def flood(c):
+            c.request()
+            equal(c.sock.cipher()[0], "TLS_AES_256_GCM_SHA384", "suite")
+            with open(place.join("keys"), encoding="ascii") as file:
+                secret = [line.split()[2] for line in file
+                          if line.startswith("SERVER_TRAFFIC_SECRET_0")][-1]
+            sealer = Sealer(bytes.fromhex(secret))
+            plain = socket.socket(fileno=os.dup(c.sock.fileno()))
+            with plain:
+                plain.setblocking(True)
+                while True:
+                    plain.sendall(b"".join(sealer.seal(ticket * 900, 22)
+                                           for _ in range(10)))
+        with TlsServer(flood, RIGHT, settle=log_keys) as server:
+            r = run(model, *TRUST, "-t", "0.5", server.https + "/")
+            answer = expect(r, ["timeout"], b"")
+            with Running(model, *TRUST, server.https + "/") as running:
+                wait_for(lambda: len(server.requests) == 2, "the request")
+                running.signal(signal.SIGINT)
+                equal(running.finish().status, 130, "status")
+        return answer
 
 
 @case
