@@ -68,22 +68,21 @@ static int call(struct outlet *o, void (*f)(void *arg), const char *p,
                 size_t n)
 {
     struct storing storing = {.outlet = o, .p = p, .n = n};
-    if (o->run->options->directory == NULL) /* then there is no disk */
-        f(&storing);
-    else
-        blocking_call(o->blocking, f, &storing);
+    /* No file could be opened: an idle connection has a descriptor, too. */
+    do {
+        if (o->run->options->directory == NULL) /* then there is no disk */
+            f(&storing);
+        else
+            blocking_call(o->blocking, f, &storing);
+    } while ((storing.error == -EMFILE || storing.error == -ENFILE) &&
+             idle_drop(o->blocking->idle));
     return storing.error;
 }
 
 int outlet_store(struct outlet *o, const char *p, size_t n)
 {
-    int error;
     in_hand(o, n);
-    /* No file could be opened: an idle connection has a descriptor, too. */
-    do
-        error = call(o, store, p, n);
-    while ((error == -EMFILE || error == -ENFILE) &&
-           idle_drop(o->blocking->idle));
+    int error = call(o, store, p, n);
     if (error == 0)
         run_count(o->run, n);
     return error;

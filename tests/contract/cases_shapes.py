@@ -12,9 +12,9 @@ import tempfile
 import threading
 import time
 
-from harness import (PATIENCE, Holding, Origin, Reading, Running, Server,
-                     Skip, Workplace, case, check, content, copy_program,
-                     count_fds, count_threads, equal, expect,
+from harness import (PATIENCE, UNCHECKED, Failure, Holding, Origin, Reading,
+                     Running, Server, Skip, Workplace, case, check, content,
+                     copy_program, count_fds, count_threads, equal, expect,
                      held_until_warned, lonely_user, main, run, wait_for)
 from looking import SANITIZED
 
@@ -344,6 +344,23 @@ def idle_connections_have_descriptors(model):
             os.close(writer)
             r = running.finish()
     equal(r.words, ["ok"] * 9, r.err)
+
+
+@case(models=("threads", "coroutines"))
+def an_empty_body_has_its_connections_descriptor(model):
+    """Its file is opened when the connection is idle already."""
+    def least(origin, *args):
+        for limit in range(4, 64):
+            r = run(model, *args, "-j1", f"{origin.http}/bytes/0",
+                    report=False, env=UNCHECKED, preexec_fn=lambda: resource.
+                    setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+            if r.status == 0:
+                return limit
+        raise Failure("no limit is high enough")
+    with Origin() as origin, Workplace() as place:
+        discarded = least(origin, "-n")
+        saved = least(origin, "-d", place.join("d"))
+    equal(saved, discarded + 1, "descriptors, with one for the folder")
 
 
 def rests(pid):
