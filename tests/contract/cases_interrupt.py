@@ -19,8 +19,8 @@ import time
 import tty
 
 from authority import Authority, TlsServer
-from harness import (Failure, Origin, Running, Workplace, case, check,
-                     content, equal, main, read_files, wait_for)
+from harness import (Failure, Origin, Running, Workplace, case, catches,
+                     check, content, equal, main, read_files, wait_for)
 from looking import SANITIZED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -159,15 +159,6 @@ class Terminal(Consumer):
 
 
 # --- Interrupting ----------------------------------------------------------
-
-def catches(pid, number):
-    """True once a signal does not kill the program any more."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        for line in file:
-            if line.startswith("SigCgt:"):
-                return int(line.split()[1], 16) >> (number - 1) & 1
-    return False
-
 
 slowest = {}
 

@@ -11,10 +11,10 @@ import threading
 import time
 
 from harness import (BIN, PATIENCE, UNCHECKED, Holding, Origin, Reading,
-                     Running, Server, Skip, Workplace, agree, case, check,
-                     children, content, copy_program, count_fds, count_threads,
-                     equal, expect, held_until_warned, lonely_user, main,
-                     program, read_files, run, wait_for)
+                     Running, Server, Skip, Workplace, agree, case, catches,
+                     check, children, content, copy_program, count_fds,
+                     count_threads, equal, expect, held_until_warned,
+                     lonely_user, main, program, read_files, run, wait_for)
 
 
 # --- The command line ------------------------------------------------------
@@ -368,6 +368,25 @@ def interrupted_while_reading_input(model):
     equal(r.status, 130, r.err)
     equal(r.words, ["bad-url", "bad-url"], "results")
     return agree(r)
+
+
+@case
+def interrupted_before_a_fifo_is_opened(model):
+    """To open one is to wait for its other end."""
+    for option, more in (("-i", ()), ("--trace", ("file:///",))):
+        with Workplace() as place:
+            fifo = place.join("fifo")
+            os.mkfifo(fifo)
+            with Running(model, option, fifo, *more,
+                         report=False) as running:
+                wait_for(lambda: catches(running.pid, signal.SIGINT),
+                         "that it listens to signals")
+                while running.process.poll() is None:
+                    running.signal(signal.SIGINT)
+                    time.sleep(0.05)
+                r = running.finish()
+            equal(r.status, 130, r.err)
+            equal(r.err, "", "messages")
 
 
 @case

@@ -561,6 +561,15 @@ class Running:
         self.place.__exit__()
 
 
+def catches(pid, number):
+    """True once a signal does not kill the program any more."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("SigCgt:"):
+                return int(line.split()[1], 16) >> (number - 1) & 1
+    return False
+
+
 class Reading:
     """Reads `fd` in a thread, so that nothing that writes there has to wait.
     The thread is a daemon: a test that has failed does not wait for it."""
