@@ -27,6 +27,8 @@ void output_open(struct output *output, int fd)
     if (!S_ISFIFO(status.st_mode) && !isatty(fd))
         return;
     int flags = fcntl(fd, F_GETFL);
+    if (flags != -1 && (flags & O_ACCMODE) == O_RDONLY)
+        return; /* the first write will say so; one of our own would not */
     if (flags != -1 && (flags & O_NONBLOCK) != 0) {
         output->kind = OUTPUT_OWN;
         return;

@@ -12,7 +12,8 @@ import time
 
 from harness import (MINIMAL, PATIENCE, Beyond, Holding, Origin, Reading,
                      Running, Server, Workplace, agree, case, check, content,
-                     copy_program, equal, expect, main, program, run, wait_for)
+                     copy_program, equal, expect, main, program, read_report,
+                     run, wait_for)
 
 
 # --- Order -----------------------------------------------------------------
@@ -234,6 +235,24 @@ def standard_output_is_closed(model):
     equal(r.status, 3, r.err)
     equal(r.words, ["write-failed", "cancelled", "cancelled"], "results")
     return agree(r)
+
+
+@case
+def standard_output_is_for_reading(model):
+    """A pipe's other end. Opened anew, it could be written to; but nobody
+    would ever read that."""
+    reader, writer = os.pipe()
+    with Workplace() as place, Origin() as origin:
+        report = place.join("report")
+        child = subprocess.run(
+            [program(model), "--report", report, f"{origin.http}/bytes/10"],
+            stdout=reader, stderr=subprocess.PIPE, timeout=PATIENCE,
+            check=False)
+        words = [row["result"] for row in read_report(report)]
+    os.close(reader)
+    os.close(writer)
+    equal(child.returncode, 3, child.stderr)
+    equal(words, ["write-failed"], child.stderr)
 
 
 @case
