@@ -520,7 +520,8 @@ static bool is_late(struct blocking *b, struct channel *channel)
         return false;
     }
     if (channel->grace == -1) {
-        if (ioctl(channel->fd, FIONREAD, &arrived) == -1)
+        /* (Of a file all has arrived, however long it is.) */
+        if (channel->is_file || ioctl(channel->fd, FIONREAD, &arrived) == -1)
             arrived = 0;
         channel->grace = (int64_t)arrived + 1;
     }

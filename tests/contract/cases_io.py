@@ -130,6 +130,17 @@ def a_file_that_is_too_large(model):
 
 
 @case
+def a_file_that_takes_too_long(model):
+    """A limit is one for files, too, though all of one has arrived."""
+    with Workplace() as place:
+        path = place.join("long")
+        with open(path, "wb") as file:
+            file.truncate(2000 * 1000 * 1000)
+        r = run(model, "-n", "-t", "0.01", "file://" + path)
+    return expect(r, ["timeout"])
+
+
+@case
 def files_wait_for_their_turn(model):
     """More files than the helper has threads, each larger than the mark, all
     behind an answer that comes last."""
