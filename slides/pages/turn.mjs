@@ -81,7 +81,7 @@ function beside(site, stacks) {
         return `<li class="thread t${i}${SLEEPS[inner] ? ' waits' : ''}"><h4>${
             i === 0 ? 'main' : `thread ${i}`}</h4> <span class="does">${is}</span>${
             stack === null ? '' : `<p>${stack.map((name) => named(site, name,
-                ['threads/minimal.c'])).join(' → ')}</p>`}</li>`;
+                ['threads/minimal.c'])).join(' › ')}</p>`}</li>`;
     }).join('')}</ul>`;
 }
 
