@@ -589,7 +589,7 @@ static void step_receive(struct blocking *b, struct channel *channel)
 }
 
 /* Waits until the peer takes more or says something, which is then read.
- * Whoever sends must also read, or two full buffers face each other; and a
+ * A sender must also read, or two full buffers face each other; and a
  * server may answer before it has heard everything. True if it is time to
  * send. */
 static bool may_send(struct blocking *b, struct channel *channel)

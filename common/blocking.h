@@ -68,10 +68,10 @@ struct blocking {
     /* For the plain way: BLOCKING_CHUNK bytes, the caller's. */
     char *buffer;
 
-    /* ... and the mask to wait with. Whoever sets `told` then sends a signal
-     * that is blocked everywhere but in this mask, so it is seen in
-     * blocking_wait: at once, or when it is next called, but never missed in
-     * between. */
+    /* ... and the mask to wait with. After `told` is set a signal is sent
+     * that is blocked everywhere but in this mask. So it is seen in
+     * blocking_wait: at once, or when that is next called, but never missed
+     * in between. */
     sigset_t wait_mask;
     atomic_int told; /* enum told */
     unsigned busy;   /* chunks that were read since the last wait */
@@ -101,7 +101,7 @@ int blocking_wait(struct blocking *blocking, int fd, short events,
                   int64_t deadline);
 
 /* Lets the signal in that comes with `told`, without waiting. True if it was
- * told something. For whoever is long at work without blocking_wait. */
+ * told something. For code that is long at work without blocking_wait. */
 bool blocking_is_told(struct blocking *blocking);
 
 /* Calls f(arg), which may wait for a disk; see struct blocking_waits. */

@@ -2,7 +2,7 @@
  * clock: microseconds since the start of the program.
  *
  * Every time in triptych - a deadline, a column of the report - is an int64_t
- * of such microseconds. The clock is monotonic: nobody can set it.
+ * of such microseconds. The clock is monotonic: it cannot be set.
  */
 #ifndef TRIPTYCH_CLOCK_H
 #define TRIPTYCH_CLOCK_H
@@ -17,7 +17,7 @@
 void clock_start(void);
 
 /* Unix time, in microseconds, at the clock's zero: as the system's clock has
- * it now, and somebody may set that. */
+ * it now, which may be set. */
 int64_t clock_epoch_us(void);
 
 /* Microseconds since clock_start. Any thread, and forked children, may ask. */

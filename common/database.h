@@ -18,11 +18,11 @@
  *     database_end       at any time
  *
  * What is no wait but work stays where it is called. A password that is proven
- * by SCRAM takes 3 ms of a processor, for 4,096 rounds of SHA-256: with 200
- * such queries, 20 at once, threads and processes were done in 0.9 s, the loop
- * and the coroutines, which have one thread, in 1.3 s (on two cores; without a
- * password all took 0.5 s). The server says how many rounds it wants: one that
- * wants more than 100,000 is not served, for libpq hears nothing meanwhile.
+ * by SCRAM takes some milliseconds of a processor, for 4,096 rounds of
+ * SHA-256: the loop and the coroutines, which have one thread, prove one after
+ * the other (tests/bench/MEASURED.md). The server says how many rounds it
+ * wants: one that wants more than 100,000 is not served, for libpq hears
+ * nothing meanwhile.
  *
  * The rows come one at a time, as text by the rules of COPY: a tab between
  * columns, a newline after each row, \N for NULL, and a backslash before what

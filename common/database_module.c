@@ -138,8 +138,8 @@ static const char *find_state(const char *text, char state[6])
 }
 
 /* libpq says in words alone why it has failed, also where the system had told
- * it by an errno: which? 0: none. (The words are the same ones, for nobody
- * sets a locale here.) */
+ * it by an errno: which? 0: none. (The words are always the same, for no
+ * locale is set here.) */
 static int errno_in(const char *text)
 {
     static const int errors[] = {

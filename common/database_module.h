@@ -4,8 +4,8 @@
  * begins.
  *
  * libpq brings OpenSSL, Kerberos, LDAP and GnuTLS with it: more than twenty
- * libraries. A run of one query takes 7.5 MiB and 11 ms, one of a file 1.9 MiB
- * and 2 ms; most runs ask no database.
+ * libraries, with their memory and their time (tests/bench/MEASURED.md). Most
+ * runs ask no database.
  *
  * The module exports one table of functions. What they do, database.h says of
  * those of the same names.

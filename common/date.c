@@ -136,7 +136,7 @@ int64_t date_seconds(const struct date *date, int64_t today)
 {
     if (!date->two_digits)
         return seconds_of(date, date->year);
-    /* 50 years are 18262 or 18263 days, and nobody means that one. */
+    /* 50 years are 18262 or 18263 days, and no date is meant so exactly. */
     int64_t limit = today + (int64_t)18263 * DAY_SECONDS;
     int year = 1900 + date->year;
     while (seconds_of(date, year + 100) <= limit)

@@ -386,7 +386,7 @@ static void judge_redirect(struct exchange *x)
     }
     const char *cause = "to another scheme";
     enum result result = RESULT_UNSUPPORTED;
-    /* First, for what else such a URL may lack says nothing to anybody. */
+    /* First, for what else such a URL may lack is of no interest. */
     if (may_lead_to(from, text))
         result = url_parse(&x->next, text, strlen(text), &cause);
     free(text);

@@ -126,7 +126,7 @@ struct http_request {
     char *const *headers; /* the user's, each "Name: value" */
     size_t header_count;
     /* False when a redirect has led to another origin: the user's Host,
-     * Authorization and Cookie are not for that one. */
+     * Authorization and Cookie are not for the other. */
     bool same_origin;
     /* True when a redirect has turned PUT into GET: the user's headers about
      * the content stay behind with it. */

@@ -17,7 +17,7 @@ struct lookup {
     char port[6];
     int socktype;
 
-    /* The thread's until `done`, then nobody's to change: */
+    /* The thread's until `done`; then they do not change: */
     struct addrinfo *addresses;
     enum result result;
     const char *cause;
@@ -111,7 +111,7 @@ static void disown_locked(struct lookup *l)
     if (--l->owners > 0)
         return;
     if (!l->done)
-        unlink_locked(l); /* nobody wants it, and no thread has taken it */
+        unlink_locked(l); /* not wanted any more, and no thread has taken it */
     free_lookup(l);
 }
 
@@ -134,7 +134,7 @@ static struct lookup *take(void)
     return l;
 }
 
-static void give_back(struct lookup *l)
+static void answer(struct lookup *l)
 {
     uint64_t one = 1;
     pthread_mutex_lock(&lock);
@@ -151,7 +151,7 @@ static void *run(void *arg)
     (void)arg;
     while ((l = take()) != NULL) {
         resolve(l, 0);
-        give_back(l);
+        answer(l);
     }
     return NULL;
 }

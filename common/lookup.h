@@ -4,7 +4,7 @@
  * getaddrinfo alone knows what the system knows: the hosts file, search
  * domains, the next name server when the first is dead. But it waits as long
  * as it likes, and nothing stops it. So it is called in a helper thread, and a
- * look-up is for everybody else a descriptor that becomes readable: a worker
+ * look-up is for all others a descriptor that becomes readable: a worker
  * polls it along with its limit, an event loop along with everything else.
  * (asyncio and libuv do the same.) This is why one module of common/ makes
  * threads: no model may wait for getaddrinfo without a limit.
@@ -23,7 +23,7 @@
  * seconds, by default, for each name server). A look-up that is left in the
  * queue is taken out of it.
  *
- * (It is not the event loop's reader: there a file would wait for a name.)
+ * (It is not the event loop's helper: there a file would wait for a name.)
  *
  * Any thread may call; but for lookup_begin with `may_wait`, none waits.
  */

@@ -1,6 +1,6 @@
 /*
  * main: the command line in, the exit status out. Linked three times, each
- * time with one model; nobody else prints to standard output or exits.
+ * time with one model; nothing else prints to standard output or exits.
  */
 #include "clock.h"
 #include "model.h"

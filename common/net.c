@@ -125,7 +125,7 @@ enum result net_result_of_transfer(int error, const struct url *url)
     if (url->scheme == SCHEME_FILE)
         return regular_result(-error);
     switch (error) {
-    case ECONNREFUSED: /* a datagram found nobody: ICMP says so later */
+    case ECONNREFUSED: /* a datagram found no socket: ICMP says so later */
         return RESULT_REFUSED;
     case TLS_BROKEN:
         return RESULT_TLS;

@@ -2,7 +2,7 @@
  * output: standard output, written without ever blocking, its flags untouched.
  *
  * O_NONBLOCK belongs to the open file description, which we share with the
- * shell and with whoever comes after us: to set it would make their writes
+ * shell and with the programs after us: to set it would make their writes
  * fail. So each kind of standard output gets what suits it:
  *
  *     kind                  how it is written

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-/* Opens the regular file `path` to be read, without waiting for anybody. A
+/* Opens the regular file `path` to be read, without waiting. A
  * descriptor, and its size in bytes in *size; or a negative errno: -ESPIPE for
  * what is not regular, -EISDIR for a directory. */
 int regular_open(const char *path, uint64_t *size);

@@ -11,7 +11,7 @@
  *     1 slow <-> 2 finished <-> 3 in flight <-> 4 finished     next_id: 5
  *     the turn   its row waits                  its row waits
  *
- * Rows go into a spool, from which they are written while nobody holds a lock.
+ * Rows go into a spool, from which they are written without a lock.
  * Behind a reader that has stalled they stay in the list when the spool is
  * full.
  *

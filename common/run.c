@@ -30,7 +30,7 @@ bool run_stopping(struct run *run)
     return atomic_load(&run->signal) != 0 || atomic_load(&run->failed);
 }
 
-/* Makes stop_fd readable, for good: nobody ever reads it. */
+/* Makes stop_fd readable, for good: it is never read. */
 static void stop(struct run *run)
 {
     int saved = errno;

@@ -5,8 +5,8 @@
  * below lock what they touch: any thread of that process may call them. In
  * the processes model only the parent does.
  *
- * Nothing here waits for the network, nor for whoever reads standard error or
- * the report: what they do not take at once is kept, and written later (see
+ * Nothing here waits for the network, nor for the reader of standard error or
+ * of the report: what is not taken at once is kept, and written later (see
  * spool.h). When too much is kept, no further request begins. run_close alone
  * waits for them.
  */
@@ -40,7 +40,7 @@ struct run {
 
     bool shows_progress;
 
-    /* Behind `lock`, which nobody holds while reading or writing: */
+    /* Behind `lock`, which is not held while reading or writing: */
     pthread_mutex_t lock;
     struct report report; /* but for its spool */
     struct progress progress;

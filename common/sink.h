@@ -5,7 +5,7 @@
  * models differ.) A body in the directory appears under its name only when it
  * is whole: it is written to a file beside it and renamed. The name of that
  * file follows from a random number of the sink and the job's id, so that the
- * parent of a killed worker can remove what it left. Nobody else hits upon that
+ * parent of a killed worker can remove what it left. Nothing else has that
  * name: not the name of another body, which a server's page may have chosen,
  * and not another run in this directory, whose process may have the same
  * number, in another container.

@@ -1,4 +1,4 @@
-/* siphash: a hash that nobody can foretell without its key. See siphash.h. */
+/* siphash: a hash that cannot be foretold without its key. See siphash.h. */
 #include "siphash.h"
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /*
- * siphash: a hash that nobody can foretell without its key.
+ * siphash: a hash that cannot be foretold without its key.
  *
- * Whoever knows a plain hash function can write a list of names that all hash
- * to the same number, and make a table of them slow, or take one for another.
+ * With a plain hash function, a list of names can be written that all hash to
+ * the same number: a table of them is slow, or takes one name for another.
  * Against a random key that is no better than guessing.
  *
  * SipHash-2-4 with 128 bits, as its authors have published it (Aumasson and

@@ -1,4 +1,4 @@
-/* spool: text for which nobody waits. See spool.h. */
+/* spool: text that no request waits for. See spool.h. */
 #include "spool.h"
 
 #include <errno.h>

@@ -1,18 +1,18 @@
 /*
- * spool: text for standard error or for the report, for which nobody waits.
+ * spool: text for standard error or for the report; no request waits for it.
  *
- * Whoever reads a terminal or a pipe may stop reading; that is no reason for a
+ * The reader of a terminal or a pipe may stop reading; that is no reason for a
  * request to stop. So text is appended to memory, and written as far as the
- * descriptor takes it, by whoever comes along: after a message, after a row,
- * at a tick. What it does not take is kept for the next who comes.
+ * descriptor takes it, by the next thread that comes along: after a message,
+ * after a row, at a tick. The rest is kept for the thread after it.
  *
  *     spool_begin --> text --> spool_end      any thread, memory alone
  *                      |
  *     spool_flush:     +--> taken --> the descriptor      one thread at a time
  *
- * The one who writes holds no lock meanwhile: the others append, and leave the
- * writing to it. A descriptor that cannot be asked to go on without waiting (a
- * file on a slow disk) makes that one wait, and no other.
+ * A thread that writes holds no lock meanwhile: the others append, and leave
+ * the writing to it. A descriptor that cannot be asked to go on without
+ * waiting (a file on a slow disk) makes this thread wait, and no other.
  *
  * The memory has a bound, because a spool that is full stops new requests
  * (run_next): a consumer that stops reading stops the servers, here too.
@@ -39,8 +39,8 @@ struct spool {
     pthread_mutex_t lock;
     struct bytes text; /* to be written after `taken` */
     size_t length;     /* of both, not written yet */
-    bool writing;      /* somebody is at it */
-    bool stalled;      /* whoever wrote last had to leave something */
+    bool writing;      /* a thread is at it */
+    bool stalled;      /* the last writing had to leave something */
     int error;         /* the first that writing met; a negative errno */
 };
 

@@ -36,7 +36,7 @@ struct ssl_ctx_st;
  * certificate that we trust. */
 #define TLS_BROKEN EPROTO
 
-/* ... and: it closed the connection without saying so first. Somebody else may
+/* ... and: it closed the connection without saying so first. A third party may
  * have cut it (RFC 8446, 6.1). */
 #define TLS_CUT ENODATA
 

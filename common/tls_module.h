@@ -2,11 +2,9 @@
  * tls_module: the part of tls that is made of OpenSSL: triptych-tls.so, which
  * tls_load.c loads when the first session begins.
  *
- * Most runs have no https. When the programs were linked with OpenSSL, an idle
- * fetch-evloop took 1303 KiB (the sum of Pss in /proc/PID/smaps; 472 KiB of
- * it were private pages, written by relocation), without it 438 KiB; and it
- * was done with one small request in 3.5 ms, now in 1.8. And a program that is
- * built or installed without OpenSSL is the same program.
+ * Most runs have no https, and a program that is linked with OpenSSL takes
+ * three times the memory and starts later (tests/bench/MEASURED.md). And a
+ * program that is built or installed without OpenSSL is the same program.
  *
  * The module exports one table of functions. What they do, tls.h says of those
  * of the same names.

@@ -88,7 +88,7 @@ void trace_name(struct trace *trace, struct lane *lane, int number,
 /* A lane below those of the requests, for another thread. */
 void trace_add(struct trace *trace, struct lane *lane, const char *name);
 
-/* For request `id`, which has no worker: the first lane that nobody has, at
+/* For request `id`, which has no worker: the first lane that is free, at
  * step take. */
 void trace_lend(struct trace *trace, struct lane *lane, const char *name,
                 uint64_t id);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* A stretch of somebody else's text; `at` is NULL when the component is not
+/* A stretch of the caller's text; `at` is NULL when the component is not
  * there, which is not the same as there and empty (5.3). */
 struct part {
     const char *at;

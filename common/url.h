@@ -68,7 +68,7 @@ enum result url_parse(struct url *url, const char *text, size_t n,
 bool url_scheme(const char *text, size_t n, enum scheme *scheme);
 
 /*
- * Where a password stands in the text of a URL, which is shown to nobody: the
+ * Where a password stands in the text of a URL, which is never shown: the
  * offset, and in *length how long it is; `n` and 0 if there is none. Only a
  * URL of postgresql has one. The text may be no URL at all: then rather too
  * much is hidden than too little.

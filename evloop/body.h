@@ -4,10 +4,11 @@
  * Bodies for standard output go through a stream of their own. It sends only
  * when it is the body's turn - before, every send is told "not now" - so it
  * fills up to the high-watermark, and then body_write says that its source is
- * to pause until the stash has sunk. Nobody sleeps; the kernel's buffers fill,
- * and the server stops. Bodies for files go to a helper thread, between the
- * same marks (writer.h): a disk that is behind stops their servers, and no
- * other. So does what is sent to standard output, where that is a file. Those that are not kept are counted at once.
+ * to pause until the stash has sunk. No thread sleeps; the kernel's buffers
+ * fill, and the server stops. Bodies for files go to a helper thread, between
+ * the same marks (writer.h): a disk that is behind stops their servers, and no
+ * other. So do bodies for a standard output that is a file. Bodies that are
+ * not kept are counted at once.
  *
  * For the loop's thread.
  */

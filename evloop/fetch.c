@@ -7,12 +7,12 @@
  * from connect to its body's end is in request.c. Callbacks translate what
  * happened into a step, and touch nothing after it.
  *
- * Nothing waits for the network, or for whoever reads what we write. A disk
- * has no way to be asked, and these wait for it, and all requests with them:
- * a body into a file, be it standard output's (body.c); a piece of an upload
- * (request.c); a list that is a file, a message or a row into one (here); the
- * first use of OpenSSL (secure.c). Files to be fetched, and names, have helper
- * threads (reader.h, lookup.h).
+ * Nothing waits for the network, or for the reader of what we write. A disk
+ * cannot be asked whether it is ready: so bodies from and into files are read
+ * and written by helper threads (helper.h), and names looked up by others
+ * (lookup.h). These still wait for a disk, and all requests with them: a piece
+ * of an upload (request.c); a list that is a file, a message or a row into one
+ * (here); the first use of OpenSSL or libpq (secure.c, query.c).
  */
 #include "fetch.h"
 
@@ -146,13 +146,13 @@ static void step_finish(struct request *r)
     r->job->outcome = *outcome;
     trace_finish(&r->lane, r->job);
     unwatch_output(fetch);
-    /* For a message about a failure, or a row, nobody waits, unless that goes
+    /* A message about a failure, or a row, is not waited for, unless it goes
      * into a file: then the loop waits for the disk. */
     pass_turn(fetch, run_finish(fetch->run, leave(r, false)));
 }
 
-/* With the lock held. False if the one that is to give way is another loop's:
- * then that is told. */
+/* With the lock held. False if the request that is to give way is another
+ * loop's: then that loop is told. */
 static bool is_own(struct fetch *fetch, struct flier *giver)
 {
     if (fetch_of(giver) == fetch)

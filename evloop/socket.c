@@ -104,8 +104,8 @@ static ssize_t read_past_libevent(struct connection *c, char *p, size_t n)
 
 /* Reads on behind the `have` bytes that are in the chunk already, and hands
  * all on at once. Stock bufferevents take readings of 4 KiB, each with its
- * epoll_wait, FIONREAD and readv: a body into a pipe is relayed 1.5 times as
- * fast in this way (tests/bench/MEASURED.md). */
+ * epoll_wait, FIONREAD and readv: that relays a large body more slowly
+ * (tests/bench/MEASURED.md). */
 static void read_on(struct connection *c, size_t have)
 {
     for (int i = 0; i < FAIR_SHARE; i++) {

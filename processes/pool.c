@@ -68,8 +68,8 @@ static void close_span(int first, int last)
 }
 
 /* Closes all descriptors in the child but the standard ones and those at
- * `keep`. Above all the ends of its siblings' pipes: as long as anybody holds
- * the writing end of a pipe, its reader never sees the end. */
+ * `keep`. Above all the ends of its siblings' pipes: as long as one process
+ * holds the writing end of a pipe, its reader never sees the end. */
 static void close_all_but(int *keep, int n)
 {
     for (int i = 1; i < n; i++) { /* insertion sort */
@@ -275,7 +275,7 @@ struct pool_worker *pool_reap(struct pool *pool, int *status)
             take_out(&pool->idle, worker);
             return worker;
         }
-        /* Not ours: a child of whoever became this program by exec. */
+        /* Not ours: the program that became this one by exec had children. */
     }
     return NULL;
 }

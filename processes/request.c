@@ -209,8 +209,9 @@ static void take_result(struct request *r, const struct frame *frame)
     r->job->outcome = outcome;
     trace_get(&r->shared->lane, STEP_FINISH, PARCEL_RESULT, r->job->id);
     if (outcome.result == RESULT_CANCELLED) {
-        /* Not by us: then request_collect would have this. Somebody has sent
-         * SIGTERM to this worker alone, as those do who watch over memory. */
+        /* The parent did not cancel it: request_collect would have this
+         * result. This worker alone got a SIGTERM from outside, as from a
+         * daemon that watches over memory. */
         kill_worker(r);
         retry_crashed(r, SIGTERM);
     } else if (outcome.result != RESULT_NO_RESOURCES ||

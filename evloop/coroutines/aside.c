@@ -37,7 +37,7 @@ static struct call *take(struct aside *a)
 
 /* From here on the call is the loop's: its coroutine may be gone the next
  * moment. */
-static void give_back(struct aside *a, struct call *call)
+static void tell(struct aside *a, struct call *call)
 {
     uint64_t one = 1;
     pthread_mutex_lock(&a->lock);
@@ -54,7 +54,7 @@ static void *run(void *arg)
     struct call *call;
     while ((call = take(a)) != NULL) {
         call->f(call->arg);
-        give_back(a, call);
+        tell(a, call);
     }
     return NULL;
 }

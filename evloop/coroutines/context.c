@@ -47,8 +47,8 @@ static void tell_made(struct context *c)
     c->id = VALGRIND_STACK_REGISTER(c->bottom, c->stack + c->size);
 }
 
-/* It goes, or begins anew: nobody returns any more to the functions whose
- * frames were marked on it. */
+/* It goes, or begins anew: the functions whose frames were marked on it are
+ * not returned to any more. */
 static void tell_forgotten(struct context *c)
 {
 #ifdef FOR_ADDRESSES

@@ -1,9 +1,9 @@
 /*
  * context: a stack of one's own, and the switch from one stack to another.
  *
- * A function that waits keeps what it knows on its stack. So whoever wants
- * many functions to wait at once in one thread gives each a stack, and goes
- * from one to the other. To go is to do what every call does anyway: the
+ * A function that waits keeps what it knows on its stack. To have many
+ * functions wait at once in one thread, each is given a stack, and the thread
+ * goes from one to the other. To go is to do what every call does anyway: the
  * registers that a function may not change are saved, here on the stack that
  * is left; then the stack pointer is another one, and the same registers come
  * back from there. The function that was left sees a call that took long.
@@ -84,8 +84,8 @@ int context_open(struct context *context, size_t size);
  * else was on the stack is forgotten, so it may be used again. */
 void context_begin(struct context *context, void (*f)(void *arg), void *arg);
 
-/* Goes on at `to`; returns when somebody switches back to `from`, which is the
- * context that runs. `for_good`: nobody will. */
+/* Goes on at `to`; returns when it is switched back to `from`, which is the
+ * context that runs. `for_good`: it never will. */
 void context_switch(struct context *from, struct context *to, bool for_good);
 
 /* Unmaps the stack. It must not be the one that runs. */

@@ -293,7 +293,7 @@ static bool is_cancelled(const struct coroutine *c)
 }
 
 /* Waits for a descriptor (-1: none), a deadline, to be woken; whichever comes
- * first. Whoever calls has put it into a list to be woken from, or not. */
+ * first. The caller has put it into a list to be woken from, or not. */
 static int await_any(struct coroutine *c, int fd, short events,
                      int64_t deadline)
 {

@@ -40,8 +40,8 @@
  * counts more than the deadline.
  *
  * CANCELLATION comes out of an await as -ECANCELED, and it stays: every
- * further await returns it as well, at once, for an error that nobody looks at
- * must not be lost. (asyncio throws once.) What has to wait while it cleans
+ * further await returns it as well, at once, for an error that no code has
+ * looked at must not be lost. (asyncio throws once.) What has to wait while it cleans
  * up shields itself meanwhile. What had come before the cancelling counts:
  * that await returns it, the next is cancelled. A coroutine that has not begun
  * begins all the same, since its argument is its own to free.
@@ -73,7 +73,7 @@ struct event_base;
 #define STACKS_KEPT     ((size_t)64)
 
 /* Who waits for something to become so, in the order of their coming. A struct
- * of zeroes: nobody. */
+ * of zeroes: none. */
 struct condition {
     struct coroutine *first;
     struct coroutine *last;
@@ -98,7 +98,7 @@ bool coroutines_trim(struct coroutines *coroutines);
 /* Gives the memory back. After coroutines_run no coroutine is left. */
 void coroutines_close(struct coroutines *coroutines);
 
-/* Microseconds of a clock that nobody can set. */
+/* Microseconds of a clock that cannot be set. */
 int64_t coroutine_now(void);
 
 /* --- One coroutine ------------------------------------------------------ */
@@ -108,7 +108,7 @@ int64_t coroutine_now(void);
  * coroutine ends. NULL: memory is short. */
 struct coroutine *coroutine_start(int (*f)(void *arg), void *arg);
 
-/* Nobody will await its end. */
+/* Its end will not be awaited. */
 void coroutine_detach(struct coroutine *coroutine);
 
 /* The one that runs; NULL in a callback of the loop. */
@@ -143,7 +143,7 @@ int await_others(void);
  */
 int await_fd(int fd, short events, int64_t deadline);
 
-/* Until somebody wakes it. 0; -ETIMEDOUT; -ENOMEM, with a deadline. */
+/* Until it is woken. 0; -ETIMEDOUT; -ENOMEM, with a deadline. */
 int await_condition(struct condition *condition, int64_t deadline);
 
 /* Until the coroutine has ended: 0, its result is in *result and the handle

@@ -120,7 +120,7 @@ static bool starts_over(struct worker *w)
         struct flier *newest =
             flight_give_way(&fetch->ground.flight, &w->flier);
         if (newest == NULL && !trimmed)
-            return false; /* the only one has nobody to wait for */
+            return false; /* the only one has no other to wait for */
         run_warn_shortage(fetch->run, outcome->cause,
                           fetch->ground.flight.limit);
         if (newest != NULL && newest != &w->flier)

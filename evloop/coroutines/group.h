@@ -2,7 +2,7 @@
  * group: coroutines that end together.
  *
  * A coroutine that is started and forgotten outlives the function that started
- * it, and its error is nobody's. A group (Python's TaskGroup, Trio's nursery)
+ * it, and its error is lost. A group (Python's TaskGroup, Trio's nursery)
  * is a block that ends when all of its coroutines have:
  *
  *     struct coroutine_group group;

@@ -3,7 +3,7 @@
  *
  * Who sleeps: the loop alone. Each coroutine awaits, in the midst of code that
  * runs straight down. What wakes it: the loop, when its descriptor is ready;
- * or another coroutine, by a condition. In between nobody else runs: there is
+ * or another coroutine, by a condition. In between no other runs: there is
  * no lock. A comment that says "awaits" stands at each such place.
  *
  * Left out: what minimal-threads does, and to look names up without sleeping.

@@ -3,7 +3,7 @@
  * where the body goes.
  *
  * What the workers share is a struct ground. It has no lock: between two
- * awaits nobody else runs.
+ * awaits no other worker runs.
  */
 #ifndef TRIPTYCH_COROUTINES_WORKER_H
 #define TRIPTYCH_COROUTINES_WORKER_H
@@ -18,7 +18,7 @@ struct ground {
     struct flight flight;
     struct aside aside; /* for files */
     struct idle idle;
-    char *buffer;       /* to read into, when nobody does just now */
+    char *buffer;       /* to read into, by one worker at a time */
     char *turns_buffer; /* ... for the request that has the turn */
     int64_t epoch;      /* the zero of clock.h, as coroutine_now has it */
 };

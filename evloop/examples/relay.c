@@ -10,7 +10,7 @@
  * that came before it, and a reset as a reset.
  *
  * Simple: a connection on which nothing moves is kept for ever, and while a
- * side is not read from and not written to, nobody hears that it is gone.
+ * side is not read from and not written to, its end is not noticed.
  */
 #include "serve.h"
 
