@@ -14,12 +14,12 @@
 #define SELECT_SPARE 32
 
 /* A turn of the loop is over after this time, even if callbacks are still to
- * be made. With thousands of connections that have something, one turn could
- * else take seconds, and a stop would be seen no earlier. */
+ * be made. With thousands of ready connections a turn could otherwise take
+ * seconds, and a stop would wait as long. */
 #define TURN_MS 10
 
-/* libevent's own words on standard error; every call that can fail is checked
- * here, and said in ours. */
+/* Silences libevent: every call that can fail is checked here, and reported in
+ * our own words. */
 static void discard_log(int severity, const char *message)
 {
     (void)severity;
@@ -50,9 +50,9 @@ static int has_descriptors_for_a_loop(void)
     return error;
 }
 
-/* A set of select(2) has room for so many descriptors; libevent would write
- * past its end. With the process's limit there, the next one cannot be had:
- * a shortage like any other. */
+/* select(2) takes no descriptor beyond FD_SETSIZE: libevent would write past
+ * the end of its set. So the process's limit is lowered to that number, and
+ * one descriptor more is a shortage like any other. */
 size_t base_most(struct run *run, size_t limit)
 {
     const char *backend = run->options->backend;

@@ -135,9 +135,10 @@ static int open_out(struct body *b)
                              (int64_t)options->low_water);
 }
 
-/* Sees to it that the stash can take all of `n` bytes: of a body that is partly
- * out nothing can be taken back, should standard output take no more of it. A
- * look is enough, for the loop's thread allocates nothing before the write. */
+/* Ensures that the stash has memory for `n` bytes. A body that is partly out
+ * cannot start over, so memory must not run out in the write. To allocate it
+ * and give it back is enough: the loop's thread allocates nothing in between.
+ */
 static int have_room(struct body *b, size_t n)
 {
     void *volatile room; /* or the compiler would know what becomes of it */
@@ -190,8 +191,8 @@ static void on_written(struct writing *w, int error, void *arg)
             b->owner->flushed(b->arg, error);
         return;
     }
-    /* Not at the low mark, as a stream's would: the source brings the next
-     * piece while the thread writes this one. */
+    /* The source is resumed at the high mark, not at the low one as a stream's
+     * is: so it brings the next piece while the thread writes this one. */
     if (error == 0 &&
         (!b->waits || writing_held(w) > b->run->options->high_water))
         return;
@@ -230,7 +231,7 @@ int body_write(struct body *b, const char *p, size_t n)
     return 0;
 }
 
-/* What is there of the file goes, unless that is complete. */
+/* Drops what was written to the file, unless the file is complete. */
 static void forget_file(struct body *b)
 {
     writing_drop(b->writing);

@@ -26,9 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many requests are begun in one turn of the loop; then those that are
- * connected may send. Were all begun at once, the first of 10,000 would send
- * when the last is connected, half a second later. */
+/* Requests begun in one turn of the loop; then connected ones may send. If all
+ * were begun at once, the first of 10,000 would send only when the last is
+ * connected, half a second later. */
 #define TAKE_SHARE 64
 
 /* --- What loops share, if there are several ------------------------------ */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct member {
+struct neighbour {
     struct fetch fetch; /* first: one is the other */
     pthread_t thread;   /* of all but the first, which is the caller's */
     struct event bell;
@@ -20,7 +20,7 @@ struct member {
 
 struct loops {
     pthread_mutex_t lock;
-    struct member *members;
+    struct neighbour *all;
     size_t count;
 };
 
@@ -38,9 +38,9 @@ static void unlock(struct fetch *self)
 
 static void ring(struct fetch *other)
 {
-    struct member *member = (struct member *)other;
-    if (member->awake)
-        event_active(&member->bell, EV_TIMEOUT, 1);
+    struct neighbour *one = (struct neighbour *)other;
+    if (one->awake)
+        event_active(&one->bell, EV_TIMEOUT, 1);
 }
 
 static void ring_all(struct fetch *self)
@@ -48,7 +48,7 @@ static void ring_all(struct fetch *self)
     struct loops *loops = self->loops;
     for (size_t i = 0; i < loops->count; i++) {
         if (i != self->number)
-            ring(&loops->members[i].fetch);
+            ring(&loops->all[i].fetch);
     }
 }
 
@@ -56,7 +56,7 @@ static void turn_moved(struct fetch *self, struct fetch *whose)
 {
     struct loops *loops = self->loops;
     for (size_t i = 0; i < loops->count; i++) {
-        struct fetch *other = &loops->members[i].fetch;
+        struct fetch *other = &loops->all[i].fetch;
         if (other != self && (other == whose || other->awaits_turn))
             ring(other);
     }
@@ -64,7 +64,7 @@ static void turn_moved(struct fetch *self, struct fetch *whose)
 
 static void want_input(struct fetch *self)
 {
-    struct fetch *reader = &self->loops->members[0].fetch;
+    struct fetch *reader = &self->loops->all[0].fetch;
     reader->input_wanted = true;
     ring(reader);
 }
@@ -79,56 +79,56 @@ static void on_bell(evutil_socket_t fd, short what, void *arg)
     fetch_look_around(arg);
 }
 
-static void set_awake(struct member *member, bool awake)
+static void set_awake(struct neighbour *one, bool awake)
 {
-    lock(&member->fetch);
-    member->awake = awake;
-    unlock(&member->fetch);
+    lock(&one->fetch);
+    one->awake = awake;
+    unlock(&one->fetch);
 }
 
-/* --- Members ------------------------------------------------------------ */
+/* --- One of them, and all ----------------------------------------------- */
 
-static int open_member(struct loops *loops, struct run *run,
-                       struct flight *flight, size_t number)
+static int open_one(struct loops *loops, struct run *run,
+                    struct flight *flight, size_t number)
 {
-    struct member *member = &loops->members[number];
-    int error = fetch_open(&member->fetch, run, flight, number, loops->count);
+    struct neighbour *one = &loops->all[number];
+    int error = fetch_open(&one->fetch, run, flight, number, loops->count);
     if (error != 0)
         return error;
-    member->fetch.neighbours = &neighbours;
-    member->fetch.loops = loops;
-    event_assign(&member->bell, member->fetch.loop.base, -1, 0, on_bell,
-                 &member->fetch);
-    set_awake(member, true);
+    one->fetch.neighbours = &neighbours;
+    one->fetch.loops = loops;
+    event_assign(&one->bell, one->fetch.loop.base, -1, 0, on_bell,
+                 &one->fetch);
+    set_awake(one, true);
     return 0;
 }
 
-static void close_member(struct member *member)
+static void close_one(struct neighbour *one)
 {
-    set_awake(member, false);
-    event_del(&member->bell);
-    fetch_close(&member->fetch);
+    set_awake(one, false);
+    event_del(&one->bell);
+    fetch_close(&one->fetch);
 }
 
-static void *run_member(void *arg)
+static void *run_one(void *arg)
 {
-    struct member *member = arg;
-    fetch_run(&member->fetch);
-    close_member(member);
+    struct neighbour *one = arg;
+    fetch_run(&one->fetch);
+    close_one(one);
     return NULL;
 }
 
 /* Makes the loops, as many as can be. All are made before one runs: it might
  * take the descriptors that base_open has just seen, and libevent would end
  * the program. 0 or the negative errno that the next one met. */
-static int open_members(struct loops *loops, struct run *run,
-                        struct flight *flight)
+static int open_all(struct loops *loops, struct run *run,
+                    struct flight *flight)
 {
     size_t wanted = loops->count;
     size_t made = 0;
     int error = 0;
     while (made < wanted && error == 0) {
-        error = open_member(loops, run, flight, made);
+        error = open_one(loops, run, flight, made);
         made += error == 0;
     }
     loops->count = made;
@@ -141,21 +141,20 @@ static int start_threads(struct loops *loops, size_t *running)
 {
     int error = 0;
     for (*running = 1; *running < loops->count && error == 0; (*running)++) {
-        struct member *member = &loops->members[*running];
-        error = thread_start(&member->thread, 0, run_member, member);
+        struct neighbour *one = &loops->all[*running];
+        error = thread_start(&one->thread, 0, run_one, one);
     }
     if (error != 0)
         (*running)--;
     for (size_t i = *running; i < loops->count; i++)
-        close_member(&loops->members[i]);
+        close_one(&loops->all[i]);
     return error;
 }
 
-static int run_members(struct loops *loops, struct run *run,
-                       struct flight *flight)
+static int run_all(struct loops *loops, struct run *run, struct flight *flight)
 {
     size_t running;
-    int error = open_members(loops, run, flight);
+    int error = open_all(loops, run, flight);
     if (loops->count == 0)
         return error;
     int no_thread = start_threads(loops, &running);
@@ -164,9 +163,9 @@ static int run_members(struct loops *loops, struct run *run,
     if (error != 0)
         run_warn(run, "no more loops than %zu can be made: %s", running,
                  strerror(-error));
-    (void)run_member(&loops->members[0]);
+    (void)run_one(&loops->all[0]);
     while (--running > 0)
-        (void)pthread_join(loops->members[running].thread, NULL);
+        (void)pthread_join(loops->all[running].thread, NULL);
     return 0;
 }
 
@@ -176,14 +175,14 @@ int loops_run(struct run *run, struct flight *flight, size_t count)
     int error = base_prepare(true);
     if (error != 0)
         return error;
-    loops.members = calloc(count, sizeof *loops.members);
-    if (loops.members == NULL)
+    loops.all = calloc(count, sizeof *loops.all);
+    if (loops.all == NULL)
         return -ENOMEM;
     error = -pthread_mutex_init(&loops.lock, NULL);
     if (error == 0) {
-        error = run_members(&loops, run, flight);
+        error = run_all(&loops, run, flight);
         (void)pthread_mutex_destroy(&loops.lock);
     }
-    free(loops.members);
+    free(loops.all);
     return error;
 }

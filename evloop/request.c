@@ -130,9 +130,9 @@ static bool is_sending(const struct request *r)
                                  evtimer_pending(&r->upload->again, NULL));
 }
 
-/* The peer takes no more. It may have answered before that, which the reading
- * side will see; but there is nothing to be read when it is we who have no
- * memory to send. */
+/* The peer takes no more. What it answered before that, the reading side will
+ * see. But when our own memory is short there is no answer, and the exchange
+ * fails at once. */
 static void not_sent(struct request *r, int error)
 {
     enum result result = net_result_of_transfer(-error, exchange_url(r->x));
@@ -250,10 +250,9 @@ static void step_send(struct request *r)
         not_sent(r, error);
 }
 
-/* True if what had arrived when the limit passed is read first: after a
- * SIGCONT the answer may be here although the time is over. Then the timer
- * comes back.
- */
+/* After a SIGCONT the time may be over, and the answer here. True if what had
+ * arrived when the limit passed is read first; then the timer comes back on
+ * the next turn. */
 static bool reads_first(struct request *r)
 {
     if (r->late || r->connection == NULL || r->connection->state != OPEN)

@@ -33,8 +33,8 @@ static void begin(struct connection *c)
     int error = tls_begin(c->loop->tls, c->node.host, -1, &c->tls);
     if (error == 0) {
         c->bev = tls_bufferevent(c->tls, c->loop->base, fd);
-        /* libevent has asked for this already, but did not look whether it
-         * could be had; then nothing would ever be heard. */
+        /* libevent has enabled both already, but ignores a failure: then the
+         * connection would stay silent for ever. */
         if (c->bev == NULL ||
             bufferevent_enable(c->bev, EV_READ | EV_WRITE) != 0)
             error = -ENOMEM;

@@ -59,9 +59,9 @@ static bool take_out(struct stream_waiter **list, struct stream_waiter *waiter)
     return true;
 }
 
-/* Has the waiters of `soon` called on the next turn of the loop. By a timer:
- * libevent calls what is made active now on this turn, and who writes and
- * drains in its waiter, over and over, would keep the loop to itself. */
+/* Has the waiters of `soon` called on the next turn of the loop, by a timer.
+ * An event made active now would be called on this turn: a waiter that writes
+ * and drains, over and over, would keep the loop to itself. */
 static void next_turn(struct stream *s)
 {
     static const struct timeval at_once = {0, 0};

@@ -108,8 +108,8 @@ static void warn_of_capacity(struct fetch *fetch)
              wanted, fetch->shared.pool.capacity);
 }
 
-/* What the parent takes to send the job is short, and nothing is in flight
- * that could give it back. */
+/* The parent lacks what it takes to send the job, and no request is in flight
+ * whose end would free some. */
 static void fail_job(struct fetch *fetch, struct job *job, int error)
 {
     job->outcome = OUTCOME_NONE;
@@ -118,9 +118,9 @@ static void fail_job(struct fetch *fetch, struct job *job, int error)
                            run_finish(fetch->shared.run, job));
 }
 
-/* A library that was loaded before the fork is shared by the workers. Each
- * would else have it for itself: of OpenSSL 0.5 MiB more, and some 4 ms of
- * work. (That is so where a redirect leads to https.) */
+/* Loads the library that the job needs, before the fork: so the workers share
+ * it (tests/bench/MEASURED.md). After a redirect to https each loads its own.
+ */
 static void prepare(struct fetch *fetch, const struct job *job)
 {
     if (strncasecmp(job->url, "https:", 6) == 0)

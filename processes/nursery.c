@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* With less than this, descriptors are for workers: a crib takes three, and a
- * worker two. */
+/* With a limit below this, descriptors are kept for workers: a crib takes
+ * three, a worker two. */
 #define DESCRIPTORS_ENOUGH 1024
 
 #ifdef __SANITIZE_THREAD__
@@ -31,8 +31,8 @@
 #define SPARES SHARES
 #endif
 
-/* Whether the calls are to be had. They are made so that there is nothing they
- * could do: without a size, and with a range that ends before it begins. */
+/* True if the kernel has both calls. They are tried with what it must refuse:
+ * no size, and a range that ends before it begins. */
 static bool can_share(void)
 {
     return SHARES && syscall(SYS_clone3, NULL, 0) == -1 && errno == EINVAL &&
@@ -115,7 +115,7 @@ static void settle(const struct nursery *n, struct crib *crib)
     /* Or the child has died before. */
     struct pollfd fds[] = {{.fd = crib->ready, .events = POLLIN},
                            {.fd = crib->pidfd, .events = POLLIN}};
-    /* To go on before is out of the question, whatever poll has met. */
+    /* It must not go on before, whatever error poll meets. */
     while (poll(fds, 2, -1) == -1)
         ;
     while (fds[0].revents != 0 &&

@@ -11,12 +11,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* Frames, or pieces of a body, that are taken from one worker in a row. From a
- * worker that is as fast as standard output one could else go on for ever, and
- * a stop, a death or a free place would not be seen. */
+/* Frames, or pieces of a body, that are taken from one worker in a row. A
+ * worker that is as fast as standard output could otherwise be served for
+ * ever, and a stop, a death or a free place would not be seen. */
 #define SERVE_SHARE 16
 
-/* Whatever else is short, a result can be heard of. */
+/* A result can be received however short memory is. */
 _Static_assert(8 + sizeof(struct outcome) <= MAILBOX_LEAST,
                "a result's frame fits");
 

@@ -133,8 +133,9 @@ static void complete_body(struct worker *w, struct outcome *outcome)
 
 /* --- One job after the other -------------------------------------------- */
 
-/* One job, from connect to finish. False if the parent cannot be told: it
- * would wait for ever, but it sees a worker that dies. */
+/* One job, from connect to finish. False if the result cannot be sent. Then
+ * the worker ends: for a result the parent would wait for ever, a death it
+ * sees. */
 static bool go(struct worker *w)
 {
     struct outcome outcome = OUTCOME_NONE;

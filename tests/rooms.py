@@ -1,8 +1,12 @@
-"""The picture of includes: no circle, and no arrow from a room up to another.
+"""The picture of includes: no circle, and no arrow from a room up to another;
+and one word for one thing.
 
 A part is a header with the source of the same name. Rooms stand on those that
 the table names, and on nothing else of the project; libevent is known to the
-loop's rooms alone.
+loop's rooms alone. A struct's name stands for one thing in all of them.
+
+    rooms.py            the test
+    rooms.py --lines    how long the models are
 """
 
 import re
@@ -20,6 +24,30 @@ ROOMS = {
     "evloop/coroutines": ("evloop", "common"),
 }
 LIBEVENT = ("evloop", "evloop/coroutines")
+
+# Names of structs that stand in several rooms, for one thing has to be said of
+# several models.
+SAME = {
+    "fetch": "all that a run of the model has",
+    "pool": "its workers, made as they are needed",
+    "worker": "what serves one request after the other",
+    "request": "a request in flight",
+}
+STRUCT = re.compile(r"^(?:static )?struct (\w+) \{", re.M)
+
+# Of a model, what is no part of how it waits: a library of its own, or another
+# shape of it, which the main path does without.
+ASIDE = {
+    "threads": {},
+    "processes": {"nursery": "thousands of workers"},
+    "evloop": {
+        "stream": "the library",
+        "loops": "several loops",
+        "helper": "disks", "writer": "disks", "diskfile": "disks",
+        "secure": "https", "secure_module": "https",
+        "query": "databases", "datagram": "datagrams",
+    },
+}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(event2/[^>]+)>)', re.M)
 
 
@@ -70,8 +98,41 @@ def find_circle(arrows):
     return None
 
 
+def find_double_names(root):
+    """Structs of one name in two rooms, or parts, that the table lacks."""
+    places = {}
+    for room in ROOMS:
+        for file in sorted((root / room).glob("*.[ch]")):
+            # Each is a program that is whole in its file.
+            if file.stem in ("minimal", "stackless"):
+                continue
+            for name in STRUCT.findall(file.read_text(encoding="utf-8")):
+                places.setdefault(name, set()).add(f"{room}/{file.name}")
+    return [f"struct {name} is in {' and in '.join(sorted(files))}"
+            for name, files in places.items()
+            if len(files) > 1 and name not in SAME]
+
+
+def count(root):
+    """Lines as wc counts them: of the whole model but its first reading."""
+    for model, aside in ASIDE.items():
+        files = [f for f in (root / model).glob("*.[ch]")
+                 if not f.stem.startswith("minimal")]
+        lines = {f: len(f.read_bytes().splitlines()) for f in files}
+        beside = {}
+        for file, n in lines.items():
+            if file.stem in aside:
+                beside[aside[file.stem]] = beside.get(aside[file.stem], 0) + n
+        whole = sum(lines.values())
+        print(f"{model}: {whole}; without what stands beside it: "
+              f"{whole - sum(beside.values())}",
+              "".join(f"\n    {n} {why}" for why, n in beside.items()),
+              sep="")
+
+
 def look(root):
     arrows, wrong = read_arrows(root)
+    wrong += find_double_names(root)
     # Each is told, not only the first.
     while (circle := find_circle(arrows)) is not None:
         wrong.append("a circle: " + " -> ".join(circle))
@@ -80,6 +141,9 @@ def look(root):
 
 
 def main():
+    if sys.argv[1:] == ["--lines"]:
+        count(ROOT)
+        return 0
     arrows, wrong = look(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT)
     print(f"{len(arrows)} parts, {sum(map(len, arrows.values()))} arrows")
     for line in wrong:
