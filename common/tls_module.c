@@ -71,8 +71,11 @@ static void context_free(struct ssl_ctx_st *context)
 static bool expect_host(SSL *session, const char *host)
 {
     X509_VERIFY_PARAM *expected = SSL_get0_param(session);
+    /* The subject's common name is no name of a host, not even where the
+     * certificate has no other (RFC 9110, 4.3.4). */
     X509_VERIFY_PARAM_set_hostflags(expected,
-                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+                                    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (X509_VERIFY_PARAM_set1_ip_asc(expected, host) == 1)
         return true;
     size_t length = strlen(host);

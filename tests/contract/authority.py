@@ -48,7 +48,9 @@ class Authority:
         days is over as soon as it is there."""
         at = self.place.join
         with open(at(name + ".ext"), "w", encoding="ascii") as file:
-            file.write(f"subjectAltName={alt}\nbasicConstraints=CA:FALSE\n")
+            file.write("basicConstraints=CA:FALSE\n")
+            if alt:
+                file.write(f"subjectAltName={alt}\n")
         openssl("req", "-new", "-newkey", "ec", "-pkeyopt",
                 "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
                 "-keyout", at(name + ".key"), "-out", at(name + ".csr"))

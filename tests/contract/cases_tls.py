@@ -25,6 +25,7 @@ WRONG_NAME = AUTHORITY.issue("wrong", alt="DNS:example.org,IP:127.0.0.9")
 BY_NAME = AUTHORITY.issue("named", alt="DNS:localhost")
 WILD = AUTHORITY.issue("wild", alt="DNS:*.localhost")
 NO_ALT = AUTHORITY.issue("127.0.0.1", alt="DNS:nobody")
+NO_ALT_AT_ALL = AUTHORITY.issue("localhost", alt=None)
 SELF_SIGNED = AUTHORITY.self_signed("self")
 AUTHORITY.root("other")
 STRANGER = AUTHORITY.issue("stranger", ca="other")
@@ -92,7 +93,10 @@ def a_wrong_name(model):
 
 @case
 def a_common_name_is_no_name(model):
-    return refused(model, NO_ALT, "IP address mismatch", *TRUST)
+    with TlsServer(speak, NO_ALT_AT_ALL) as server:
+        r = run(model, *TRUST, server.named + "/a")
+    return (refused(model, NO_ALT, "IP address mismatch", *TRUST),
+            expect(r, ["tls"], b"", err="hostname mismatch"))
 
 
 @case
