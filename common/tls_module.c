@@ -14,6 +14,9 @@
 /* Offered by ALPN: a server of several protocols must not guess (RFC 7301). */
 static const unsigned char protocols[] = "\x08http/1.1";
 
+/* So many messages that are no content are read past at once. */
+#define RECORDS_SHARE 16
+
 /* --- What the sessions share -------------------------------------------- */
 
 static int configure(SSL_CTX *context, const struct options *options)
@@ -168,10 +171,19 @@ static int handshake(struct ssl_st *session, short *events)
 static ssize_t read_session(struct ssl_st *session, void *p, size_t n,
                             short *events)
 {
-    size_t got = 0;
-    errno = 0;
-    int result = SSL_read_ex(session, p, n, &got);
-    return result == 1 ? (ssize_t)got : failure(session, result, events);
+    for (int left = RECORDS_SHARE;; left--) {
+        size_t got = 0;
+        errno = 0;
+        int result = SSL_read_ex(session, p, n, &got);
+        if (result == 1)
+            return (ssize_t)got;
+        /* Without an errno it was no content; what follows may be, and may
+         * have to be read now, for a limit has passed since it came. */
+        bool was_other = errno == 0;
+        int error = failure(session, result, events);
+        if (error != -EAGAIN || !was_other || left == 1)
+            return error;
+    }
 }
 
 static ssize_t write_session(struct ssl_st *session, const void *p, size_t n,

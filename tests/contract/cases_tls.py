@@ -13,7 +13,7 @@ import time
 import warnings
 
 from authority import Authority, Sealer, TlsServer, say_goodbye, slam
-from harness import (BIN, MODELS, Origin, Running, Server, Skip, Workplace,
+from harness import (BIN, MODELS, PATIENCE, Origin, Running, Server, Skip, Workplace,
                      case, check, content, copy_program, equal, expect, main,
                      run, wait_for)
 
@@ -453,39 +453,80 @@ def a_record_that_is_broken(model):
         return expect(r, ["tls"], err="bad record mac")
 
 
+# A ticket for a later session: a message that is no content.
+TICKET = bytes([4, 0, 0, 14]) + bytes(9) + bytes([0, 1, 65, 0, 0])
+
+
+class SealedServer(TlsServer):
+    """After a request the script gets a Sealer, and a plain socket for what
+    that makes."""
+
+    def __init__(self, script):
+        self.place = Workplace()
+        super().__init__(lambda c: script(*self.opened(c)), RIGHT,
+                         settle=self.log_keys)
+
+    def log_keys(self, context):
+        context.num_tickets = 0
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.keylog_filename = self.place.join("keys")
+
+    def opened(self, c):
+        c.request()
+        equal(c.sock.cipher()[0], "TLS_AES_256_GCM_SHA384", "suite")
+        with open(self.place.join("keys"), encoding="ascii") as file:
+            secret = [line.split()[2] for line in file
+                      if line.startswith("SERVER_TRAFFIC_SECRET_0")][-1]
+        plain = socket.socket(fileno=c.sock.detach())
+        plain.setblocking(True)
+        c.sock = plain
+        return c, Sealer(bytes.fromhex(secret))
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.place.__exit__()
+
+
 @case
 def a_server_that_never_comes_to_an_end(model):
-    """It sends tickets for later sessions, which are no content, faster than
-    they can be read. Limits and signals are heard all the same."""
-    ticket = bytes([4, 0, 0, 14]) + bytes(9) + bytes([0, 1, 65, 0, 0])
+    """It sends tickets faster than they can be read. Limits and signals are
+    heard all the same."""
+    def flood(c, sealer):
+        while True:
+            c.send(b"".join(sealer.seal(TICKET * 900, 22) for _ in range(10)))
+    with SealedServer(flood) as server:
+        r = run(model, *TRUST, "-t", "0.5", server.https + "/")
+        answer = expect(r, ["timeout"], b"")
+        with Running(model, *TRUST, server.https + "/") as running:
+            wait_for(lambda: len(server.requests) == 2, "the request")
+            running.signal(signal.SIGINT)
+            equal(running.finish().status, 130, "status")
+    return answer
 
-    with Workplace() as place:
-        def log_keys(context):
-            context.num_tickets = 0
-            context.minimum_version = ssl.TLSVersion.TLSv1_3
-            context.keylog_filename = place.join("keys")
 
-        def flood(c):
-            c.request()
-            equal(c.sock.cipher()[0], "TLS_AES_256_GCM_SHA384", "suite")
-            with open(place.join("keys"), encoding="ascii") as file:
-                secret = [line.split()[2] for line in file
-                          if line.startswith("SERVER_TRAFFIC_SECRET_0")][-1]
-            sealer = Sealer(bytes.fromhex(secret))
-            plain = socket.socket(fileno=os.dup(c.sock.fileno()))
-            with plain:
-                plain.setblocking(True)
-                while True:
-                    plain.sendall(b"".join(sealer.seal(ticket * 900, 22)
-                                           for _ in range(10)))
-        with TlsServer(flood, RIGHT, settle=log_keys) as server:
-            r = run(model, *TRUST, "-t", "0.5", server.https + "/")
-            answer = expect(r, ["timeout"], b"")
-            with Running(model, *TRUST, server.https + "/") as running:
-                wait_for(lambda: len(server.requests) == 2, "the request")
-                running.signal(signal.SIGINT)
-                equal(running.finish().status, 130, "status")
-        return answer
+@case
+def tickets_before_an_answer_to_a_stopped_program(model):
+    """All of it comes while the program is stopped beyond its limit."""
+    gate = threading.Event()
+
+    def answer(c, sealer):
+        gate.wait(PATIENCE)
+        for _ in range(5):
+            c.send(sealer.seal(TICKET, 22))
+        c.send(sealer.seal(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                           23))
+        c.hold()
+    with SealedServer(answer) as server:
+        with Running(model, *TRUST, "-n", "-t", "2", server.https + "/x"
+                     ) as running:
+            wait_for(lambda: server.requests, "the request")
+            for pid in running.family():
+                os.kill(pid, signal.SIGSTOP)
+            gate.set()
+            time.sleep(2.5)
+            for pid in running.family():
+                os.kill(pid, signal.SIGCONT)
+            equal(running.finish().words, ["ok"], "results")
 
 
 @case
