@@ -795,32 +795,41 @@ OVERWRITES = r"""
 """
 
 
-def case_through_sudo(_):
-    """A runner whose user has sudo: the code is another user's, has no token,
-    and the result stays what the grader wrote."""
+def with_sudo(own, *arguments):
+    """What the tool, in a tree that the user can read, says to one who has
+    sudo; None: nobody can be made one."""
     if os.geteuid() != 0 or shutil.which("sudo") is None:
         print("  NOT TRIED: it takes root, who makes the user, and sudo",
               flush=True)
-        return
-    with tempfile.TemporaryDirectory(prefix="sudo-") as place, \
-            tempfile.TemporaryDirectory(prefix="runner-") as own:
-        result = Path(own) / "result.json"
-        where = folder.solution(THREADS, Path(own) / "one")
-        (where / QUEUE).write_text("#include <stdlib.h>\n" + queue_with(
-            OVERWRITES % {"result": result}))
-        os.chmod(own, 0o777)
-        tree = Path(own) / "triptych"
-        for name in ("tests/lab", "tests/origin", "threads", "common",
-                     "evloop"):  # the user cannot read our own
-            shutil.copytree(labs.ROOT / name, tree / name)
-        done = subprocess.run(
+        return None
+    own.chmod(0o777)
+    tree = own / "triptych"
+    for name in ("tests/lab", "tests/origin", "threads", "common", "evloop"):
+        shutil.copytree(labs.ROOT / name, tree / name)
+    with tempfile.TemporaryDirectory(prefix="sudo-") as place:
+        return subprocess.run(
             ["unshare", "--mount", "sh", "-c", WITH_SUDO, "sh", place,
-             sys.executable, "-B", tree / "tests/lab/triptych-lab", "grade",
-             where, "--lab", "threads", "--base", BASE, "--test",
-             "thousands_of_items", "--format", "json", "--output", result],
+             sys.executable, "-B", tree / "tests/lab/triptych-lab",
+             *arguments],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                  "GITHUB_TOKEN": TOKEN}, stdin=subprocess.DEVNULL, text=True,
             capture_output=True, check=False, timeout=PATIENCE)
+
+
+def case_through_sudo(_):
+    """A runner whose user has sudo: the code is another user's, has no token,
+    and the result stays what the grader wrote."""
+    with tempfile.TemporaryDirectory(prefix="runner-") as name:
+        own = Path(name)
+        result = own / "result.json"
+        where = folder.solution(THREADS, own / "one")
+        (where / QUEUE).write_text("#include <stdlib.h>\n" + queue_with(
+            OVERWRITES % {"result": result}))
+        done = with_sudo(own, "grade", where, "--lab", "threads", "--base",
+                         BASE, "--test", "thousands_of_items", "--format",
+                         "json", "--output", result)
+        if done is None:
+            return
         check(done.returncode == 0, f"{done.stdout}{done.stderr}")
         written = json.loads(result.read_text())
         said = written["tests"][0]["output"]
@@ -832,6 +841,25 @@ def case_through_sudo(_):
         check(result.stat().st_uid == 61237, "the result is root's")
         time.sleep(0.3)
         check(json.loads(result.read_text()) == written, "it was overwritten")
+
+
+def case_a_class_through_sudo(_):
+    """Whatever is left of it is the user's who asked for it."""
+    with tempfile.TemporaryDirectory(prefix="class-") as name:
+        own = Path(name)
+        folder.new(labs.lab("comparison"), own / "all/ada")
+        made = own / "made"
+        done = with_sudo(own, "grade-all", own / "all", "--lab", "comparison",
+                         "--csv", own / "all.csv", "--html", own / "all.html",
+                         "--state", made / "state")
+        if done is None:
+            return
+        check(done.returncode == 0 and "ada" in (own / "all.csv").read_text(),
+              f"{done.stdout}{done.stderr}")
+        left = [own / "all.csv", own / "all.html", made, *made.rglob("*")]
+        check(len(left) == 5, f"{left}")
+        for path in left:
+            check(path.stat().st_uid == 61237, f"{path} is root's")
 
 
 # --- Packages -----------------------------------------------------------------

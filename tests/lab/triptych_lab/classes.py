@@ -10,6 +10,7 @@ What is known is kept in a folder; the next call goes on there."""
 
 import csv
 import html
+import io
 import json
 import os
 import re
@@ -25,7 +26,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from . import grade, handed_in, labs, sandbox, unpack
+from . import grade, handed_in, isolation, labs, sandbox, unpack
 from .plain import plain
 
 TOOL = Path(__file__).resolve().parents[1] / "triptych-lab"
@@ -168,7 +169,6 @@ class Class:
 
     def grade_all(self, base):
         """False: it was interrupted."""
-        self.state.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="class-") as place, \
                 ThreadPoolExecutor(self.jobs) as pool:
             waiting = [pool.submit(self.one, h, base, place)
@@ -325,17 +325,18 @@ def by_part(hand_in):
     return points
 
 
-def write_csv(lab, hand_ins, path):
-    with open(path, "w", newline="", encoding="utf-8") as f:
-        rows = csv.writer(f)
-        rows.writerow(["name", "score", "points",
-                       *(part.name for part in lab.parts), "trouble"])
-        for one in hand_ins:
-            points = by_part(one)
-            rows.writerow([cell(one.name), one.score if one.grades else "",
-                           one.grades.get("points", ""),
-                           *(points.get(part.name, "") for part in lab.parts),
-                           cell(one.trouble)])
+def as_csv(lab, hand_ins):
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["name", "score", "points",
+                   *(part.name for part in lab.parts), "trouble"])
+    for one in hand_ins:
+        points = by_part(one)
+        rows.writerow([cell(one.name), one.score if one.grades else "",
+                       one.grades.get("points", ""),
+                       *(points.get(part.name, "") for part in lab.parts),
+                       cell(one.trouble)])
+    return text.getvalue()
 
 
 def cell(text):
@@ -442,7 +443,7 @@ def cluster_tool():
 def grade_all(lab, paths, jobs, state, progress, slurm=False):
     """(hand-ins, whether all were come to). Slurm's machines see the folder of
     what is known, and so what is unpacked and built is there, too."""
-    state.mkdir(parents=True, exist_ok=True)
+    isolation.make_folder(state)
     with tempfile.TemporaryDirectory(prefix="class-",
                                      dir=state if slurm else None) as place:
         hand_ins = found_in(paths, lab, Path(place))

@@ -281,10 +281,9 @@ def do_grade_all(arguments):
     hand_ins, whole = classes.grade_all(lab, arguments.paths, arguments.jobs,
                                         state, progress, arguments.slurm)
     if arguments.csv:
-        classes.write_csv(lab, hand_ins, arguments.csv)
+        report.write(arguments.csv, classes.as_csv(lab, hand_ins))
     if arguments.html:
-        arguments.html.write_text(classes.as_page(lab, hand_ins),
-                                  encoding="utf-8")
+        report.write(arguments.html, classes.as_page(lab, hand_ins))
     if not whole:
         say("Interrupted: the same call goes on where this one ended.")
         return 130

@@ -209,3 +209,12 @@ def give_to_owner(path):
     if os.geteuid() == 0 and owner:
         uid, gid = owner.split(":")
         os.chown(path, int(uid), int(gid), follow_symlinks=False)
+
+
+def make_folder(path):
+    """With those above it; what is made is the user's who asked for it."""
+    if not path.is_dir():
+        if path.parent != path:
+            make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        give_to_owner(path)
