@@ -294,7 +294,9 @@ static void step_stop(struct fetch *fetch)
 {
     struct run *run = fetch->run;
     trace_step(&fetch->lane, STEP_STOP);
-    atomic_store(&fetch->total, run->jobs.next_id);
+    uint64_t total = run->jobs.next_id;
+    atomic_store(&fetch->total, total);
+    idle_expect(&fetch->idle, total - run_turn(run)); /* others: step_finish */
     pool_finish(&fetch->pool);
     do {
         run_tick(run);

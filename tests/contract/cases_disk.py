@@ -10,7 +10,7 @@ import harness
 from harness import (Running, Server, Workplace, case, check, equal, main,
                      read_files, wait_for)
 
-SHIM = os.path.join(harness.BIN, "tests", "held-shim.so")
+SHIM = harness.preloaded("held-shim.so")
 BIG = b"big" * 10000000
 
 
@@ -184,12 +184,12 @@ def a_new_try_while_it_waits(model):
 def a_time_limit_while_it_waits(model):
     """Time stands still while it is the disk that is slow."""
     with Held("write") as disk:
-        with disk.run(model, "-t", "0.5",
-                      disk.server.http + "/big") as running:
+        with disk.run(model, "-t", "5",
+                      disk.server.http + "/small") as running:
             disk.wait()
-            threading.Timer(1, disk.open).start()
+            threading.Timer(6, disk.open).start()
             r = running.finish()
-        equal(read_files(disk.folder), {"big": BIG}, "files")
+        equal(read_files(disk.folder), {"small": b"small"}, "files")
     equal(r.words, ["ok"], r.err)
 
 

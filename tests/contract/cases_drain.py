@@ -270,6 +270,15 @@ def marks_that_will_not_do(model):
         check(words in r.err, f"{options}: {r.err}")
 
 
+def at_limit():
+    """A new pipe of a user whose pipes have many pages is small."""
+    fds = os.pipe()
+    size = fcntl.fcntl(fds[0], F_GETPIPE_SZ)
+    for fd in fds:
+        os.close(fd)
+    return size < 65536
+
+
 def pipe_sizes(pid):
     """What the pipes that a process writes to can hold."""
     sizes = []
@@ -300,8 +309,11 @@ def the_mark_is_in_the_pipe(model):
                         return [pipe_sizes(pid) for pid in running.workers()]
                     except FileNotFoundError:  # closed meanwhile
                         return None
-                wait_for(lambda: sizes() == [[wanted]] * 2,
+                wait_for(lambda: sizes() == [[wanted]] * 2 or at_limit(),
                          f"{mark}: two pipes of {wanted}")
+                if sizes() != [[wanted]] * 2:
+                    raise Skip("this user's pipes have all the pages that "
+                               "the kernel gives them")
                 equal(running.errors(), "", f"{mark}: warnings")
 
 

@@ -3,10 +3,13 @@
 
 import os
 import signal
+import subprocess
 import sys
+import threading
+import time
 
-from harness import (Holding, Origin, Running, case, check, equal, expect,
-                     main, run, wait_for)
+from harness import (PATIENCE, Holding, Origin, Running, case, check, equal,
+                     expect, main, run, wait_for)
 
 PATIENT = 200  # seconds that an answer may take: longer than wait_for waits
 
@@ -56,6 +59,42 @@ def idle_connections_go_before_the_last_answer(model):
     equal(r.words, ["ok"] * 20, r.err)
     equal(set(r.column("attempts")), {"1"}, "attempts")
     check(server.connections <= 5, f"{server.connections} connections")
+
+
+class FiveAtOnce(Holding):
+    """The first five requests are answered when all of them are there."""
+
+    def __init__(self):
+        self.five = threading.Barrier(5, timeout=PATIENCE)
+        super().__init__("/last")
+
+    def requested(self, c):
+        head = c.request()
+        if head and b"/first" in head.split()[1]:
+            self.five.wait()
+        return head
+
+
+@case
+def idle_connections_go_when_the_list_has_ended(model):
+    """All but the last request were answered before that was known."""
+    with FiveAtOnce() as server, \
+            Running(model, "-n", "-j5", "-t", PATIENT, "-i", "-",
+                    stdin=subprocess.PIPE) as running:
+        listed = running.process.stdin
+        listed.write("".join(
+            f"{server.http}/{name}\n"
+            for name in ["first"] * 5 + ["then"] * 14 + ["last"]).encode())
+        listed.flush()
+        wait_for(lambda: len(server.requests) == 20, "the last request")
+        time.sleep(.5)  # however long the answers take, it ends as it should
+        listed.close()
+        wait_for(lambda: server.closed >= server.connections - 2,
+                 "connections to be closed")
+        server.go.set()
+        r = running.finish()
+    equal(r.words, ["ok"] * 20, r.err)
+    check(server.connections >= 5, f"{server.connections} connections")
 
 
 @case(models=("processes",))

@@ -6,6 +6,7 @@ free loopback port. Nothing depends on speed or on the order of finishing;
 `wait_for` polls until something is so, and fails loudly if it never is.
 """
 
+import atexit
 import concurrent.futures
 import errno
 import faulthandler
@@ -54,6 +55,17 @@ class Beyond(Exception):
 
 def program(model):
     return os.path.join(BIN, f"{PROGRAM}-{model}")
+
+
+def preloaded(name):
+    """The path of a library of the tests for LD_PRELOAD, whose list a space or
+    a colon would cut: then of a copy."""
+    path = os.path.join(BIN, "tests", name)
+    if os.path.exists(path) and (" " in path or ":" in path):
+        place = tempfile.mkdtemp(prefix="triptych-")
+        atexit.register(shutil.rmtree, place)
+        path = shutil.copy(path, place)
+    return path
 
 
 def copy_program(model, directory):
@@ -235,10 +247,13 @@ class Holding(Server):
         self.counting = threading.Lock()
         super().__init__(self.answer)
 
+    def requested(self, c):
+        return c.request()
+
     def answer(self, c):
-        while head := c.request():
+        while head := self.requested(c):
             if self.path in head.split()[1]:
-                self.go.wait(PATIENCE)
+                self.go.wait(2 * PATIENCE)  # longer than wait_for waits
             c.ok(b"body")
         with self.counting:
             self.closed += 1
@@ -696,7 +711,12 @@ def lonely_user(model):
 
 
 def count_fds(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    """FileNotFoundError: it has ended, or is about to: then root alone may
+    look."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError as error:
+        raise FileNotFoundError(pid) from error
 
 
 def count_threads(pid):

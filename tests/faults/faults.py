@@ -22,27 +22,22 @@ import contextlib
 import itertools
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../contract"))
 
 from authority import Authority, TlsServer
-from harness import (BIN, MODELS, PATIENCE, Failure, Origin, Workplace, check,
+from harness import (MODELS, PATIENCE, Failure, Origin, Workplace, check,
                      check_clean, content, equal, free_port, kill_session,
-                     look_inside, program, read_files, read_report, session,
-                     wait_for)
+                     look_inside, preloaded, program, read_files, read_report,
+                     session, wait_for)
 from looking import SANITIZED
 
-SHIM = os.path.join(BIN, "tests", "faults-shim.so")
-if " " in SHIM or ":" in SHIM:  # there LD_PRELOAD's list would be cut
-    SHIM = shutil.copy(SHIM, tempfile.mkdtemp(prefix="triptych-"))
-    atexit.register(shutil.rmtree, os.path.dirname(SHIM))
+SHIM = preloaded("faults-shim.so")
 
 # Where localhost is ::1, too, nobody listens there.
 SEVERAL = len(set(socket.getaddrinfo("localhost", 1, proto=6))) > 1

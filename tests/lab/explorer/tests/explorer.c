@@ -315,7 +315,8 @@ END_TEST
 static int command(const char *arguments, char *output, size_t size)
 {
     char line[512];
-    (void)snprintf(line, sizeof line, "%s %s 2>&1", WRONG_PROGRAM, arguments);
+    (void)snprintf(line, sizeof line, "'%s' %s 2>&1", WRONG_PROGRAM,
+                   arguments);
     FILE *pipe = popen(line, "r");
     ck_assert_ptr_nonnull(pipe);
     size_t length = fread(output, 1, size - 1, pipe);
