@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "lab.h"
 #include "loop.h"
+#include "socket.h"
 #include "stream.h"
 
 #include <errno.h>
@@ -102,6 +103,32 @@ static bool peer_reads(void)
     return n != 0;
 }
 
+/* More pieces than one system call takes (IOV_MAX, 1024). */
+static void many_pieces_at_once(void)
+{
+    static char bytes[1500];
+    static struct iovec parts[sizeof bytes];
+    size_t before = received;
+    fill(bytes, sizeof bytes, received);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        parts[i] = (struct iovec){bytes + i, 1};
+    int error = stream_writev(stream, parts, (int)sizeof bytes);
+    for (int i = 0; i < 3; i++) {
+        settle(base, "while many pieces are sent");
+        (void)peer_reads();
+    }
+    lab_check(
+        error == 0 && stream_loss(stream) == 0 &&
+            received - before == sizeof bytes,
+        "a system call takes 1024 pieces at most, and refuses more: that "
+        "is no loss of the connection",
+        "stream_writev: how many pieces it gives to one send",
+        "%zu pieces of one byte were written (%d): the peer has %zu of "
+        "them, and the stream's loss is %s",
+        sizeof bytes, error, received - before,
+        lab_value(stream_loss(stream)));
+}
+
 static void writes_at_once(void)
 {
     char bytes[100];
@@ -118,6 +145,48 @@ static void writes_at_once(void)
               "100 bytes were written to a socket with room (%d): before any "
               "turn of the loop the peer has %zu of them, %zu are stashed",
               error, received, stream_buffered(stream));
+    many_pieces_at_once();
+}
+
+static void never(void *arg, int error)
+{
+    (void)arg;
+    lab_fail("nothing was sent: who waits for the low mark waits on",
+             "on_change, maybe_resume", "a waiter was called, with %s",
+             lab_value(error));
+}
+
+/* The stash grows, and that is no send: what waits for the low mark waits on. */
+static void added_is_not_sent(void)
+{
+    static char bytes[100000];
+    struct stream_waiter waiter = {.done = never, .arg = NULL};
+    make_stream();
+    int error = stream_set_limits(stream, 10000, 2500);
+    if (error == 0)
+        error = stream_write(stream, bytes, sizeof bytes);
+    int said = stream_drain(stream, &waiter);
+    lab_check(
+        error == 0 && said == STREAM_WAITS,
+        "more than the high mark is "
+        "stashed",
+        "stream_drain",
+        "high mark 10000, 100000 bytes written (%d), nobody reads: drain "
+        "says %d",
+        error, said);
+    error = stream_set_limits(stream, 1000000, 500000);
+    if (error == 0)
+        error = stream_write(stream, "x", 1);
+    lab_check(
+        error == 0 && stream_is_paused(stream),
+        "libevent tells of bytes that are added as it does of those that "
+        "it has sent",
+        "on_change: what `info` says",
+        "paused, the marks are raised, and one byte more is stashed "
+        "(%d): the stream has resumed, and nothing was sent",
+        error);
+    settle(base, "with a stash, and a peer that does not read");
+    stream_cancel(stream, &waiter);
 }
 
 #define PIECE 5000
@@ -161,6 +230,7 @@ static void on_pump(void *arg, int error)
 static void over_a_socket(void)
 {
     struct pump pump = {.waiter = {.done = on_pump, .arg = &pump}};
+    added_is_not_sent();
     make_stream();
     int error = stream_set_limits(stream, 10000, 2500);
     lab_check(error == 0, "allowed marks are refused", "stream_set_limits",
@@ -398,10 +468,87 @@ static void end_in(bool in_good_order)
     settle(base, "after a connection was closed");
 }
 
+/* The owner is paused when the end comes: it hears of the bytes, and then of
+ * the end, when it reads on. */
+static void end_while_paused(bool in_good_order)
+{
+    struct seen seen;
+    int wanted = in_good_order ? 0 : -ECONNRESET;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    give(fd, &seen, 100);
+    settle(base, "after some bytes have arrived");
+    connection_pause(seen.connection);
+    give(fd, &seen, 6000);
+    if (in_good_order)
+        (void)close(fd);
+    else
+        reset(fd);
+    settle(base, "a paused connection has ended");
+    lab_check(seen.ended == 0, "who has paused is not told, not even the end",
+              "connection_ended, tell_end",
+              "the connection is paused, and its end was told");
+    connection_resume(seen.connection);
+    lab_check(
+        lab_eventually(has_ended, &seen),
+        "nobody is told of the end: a request waits until its time is "
+        "over",
+        "connection_resume_bufferevent",
+        "a paused connection has ended, and was resumed: the owner never "
+        "heard of it");
+    lab_check(seen.ended == 1 && seen.error == wanted &&
+                  (!in_good_order || seen.bytes_at_end == 6100),
+              "what has come before the end comes first; the end comes once",
+              "connection_resume_bufferevent: in which order",
+              "6100 bytes, and while we were paused a %s: the end was told %u "
+              "times, with %s, after %zu bytes",
+              in_good_order ? "close" : "reset", seen.ended,
+              lab_value(seen.error), seen.bytes_at_end);
+    connection_close(seen.connection);
+    settle(base, "after a connection was closed");
+}
+
+/* A server that takes no more of an upload has answered why. */
+static void writing_ends_alone(void)
+{
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    connection_ended(seen.connection, true, -EPIPE);
+    lab_check(
+        stream_loss(seen.connection->stream) == -EPIPE,
+        "who waits for a drain waits for ever", "connection_ended",
+        "the writing side is broken (EPIPE), and the stream's loss is %s",
+        lab_value(stream_loss(seen.connection->stream)));
+    give(fd, &seen, 5000);
+    settle(base, "after the writing side has broken");
+    check_bytes(&seen, 5000,
+                "the peer takes no more, and has said why: that is to be read",
+                "connection_ended: what `writing` is for");
+    lab_check(seen.ended == 0, "the reading side is whole",
+              "connection_ended: what `writing` is for",
+              "the writing side is broken, and the end was told");
+    (void)close(fd);
+    lab_check(lab_eventually(has_ended, &seen) && seen.ended == 1 &&
+                  seen.error == 0,
+              "the reading side is whole, and its end is told as ever",
+              "connection_ended",
+              "the writing side is broken, and the peer closes: the end was "
+              "told %u times, with %s",
+              seen.ended, lab_value(seen.error));
+    connection_close(seen.connection);
+    settle(base, "after a connection was closed");
+}
+
 static void ends_are_told(void)
 {
     end_in(true);
     end_in(false);
+    end_while_paused(true);
+    end_while_paused(false);
+    writing_ends_alone();
 }
 
 static void pause_sleeps(void)
@@ -475,10 +622,11 @@ static void answer(void)
 
 static void stalled_lookup(void)
 {
-    struct seen stalled, other;
+    struct seen stalled, other, left;
     loop_thread = pthread_self();
     make_loop();
     open_to(&stalled, "stalled.test");
+    open_to(&left, "stalled.test");
     open_to(&other, "127.0.0.1");
     int fd = accept_from(&other);
     give(fd, &other, 5000);
@@ -488,11 +636,22 @@ static void stalled_lookup(void)
                 "look_up");
     lab_check(stalled.connected == 0, "nobody has said where stalled.test is",
               "look_up", "the connection to stalled.test is open already");
+    lab_doing("closing a connection whose name is being looked up",
+              "the answer comes later, to what is freed by then",
+              "connection_close");
+    connection_close(left.connection);
+    settle(base, "after a connection was closed during its look-up");
     answer();
     (void)close(accept_from(&stalled));
     connection_close(stalled.connection);
     connection_close(other.connection);
     settle(base, "after the connections were closed");
+    lab_check(left.connected + left.failed + left.ended == 0,
+              "after connection_close no call is made any more",
+              "connection_close",
+              "a connection was closed during its look-up, and its owner was "
+              "called %u times",
+              left.connected + left.failed + left.ended);
 }
 
 int main(void)

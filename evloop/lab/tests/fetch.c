@@ -122,9 +122,8 @@ static void check_file(const char *path, const char *expected)
 
 static void in_pieces(void)
 {
-    static const struct hint hint = {
-        "bytes are lost where a piece ends",
-        "on_readable, connection_hand_on_input"};
+    static const struct hint hint = {"bytes are lost where a piece ends",
+                                     "on_readable, connection_hand_on_input"};
     static const char first[] = "HTTP/1.1 200 OK\r\n"
                                 "Transfer-Encoding: chunked\r\n\r\n"
                                 "5\r\nwhole\r\n7\r\n in the\r\n"
@@ -152,6 +151,36 @@ static void in_pieces(void)
     fetcher_expect(1, "ok", &hint);
     check_file("bodies/first", "whole in the end");
     check_file("bodies/second", "once");
+}
+
+/* A dialogue of tcp: the server answers when it has heard the end. */
+static void tells_its_end(void)
+{
+    static const struct hint hint = {
+        "the server waits for the end of what we say, and we for its answer",
+        "request_advance: WANT_SHUT; stream_write_eof"};
+    char *url = malloc(100), said[100];
+    size_t heard = 0;
+    ssize_t n;
+    listener = listen_anywhere(&port);
+    if (url == NULL)
+        lab_broken("no memory");
+    (void)snprintf(url, 100, "tcp://127.0.0.1:%u/hello", port);
+    fetcher_start(false, "-d", "bodies", "-t20", url, NULL);
+    int fd = fetcher_accept(listener, &hint);
+    lab_doing("reading what fetch-evloop says, up to its end", hint.means,
+              hint.look);
+    while ((n = recv(fd, said + heard, sizeof said - heard, 0)) > 0)
+        heard += (size_t)n;
+    lab_check(n == 0 && heard == 5 && memcmp(said, "hello", 5) == 0,
+              hint.means, hint.look,
+              "of tcp://.../hello the server has heard %zu bytes, '%.*s'",
+              heard, (int)heard, said);
+    say(fd, "and the same to you");
+    (void)close(fd);
+    fetcher_wait(&hint);
+    fetcher_expect(0, "ok", &hint);
+    check_file("bodies/hello", "and the same to you");
 }
 
 static void keeps_connections(void)
@@ -208,6 +237,59 @@ static void send_body(int fd, char letter)
     send_all(fd, body, sizeof body);
 }
 
+/* A body in chunks of ten bytes: one reading brings hundreds of pieces, and
+ * the first of them may pause the connection. */
+static void many_pieces_in_one_reading(void)
+{
+    static const struct hint hint = {
+        "the rest of what one reading has brought comes after the pause: it "
+        "is "
+        "stashed, too, and who waits already waits once",
+        "deliver_ordered: b->waiter; step_deliver"};
+    static char wanted[20000], body[sizeof wanted], chunks[2 * sizeof body];
+    size_t n = 0;
+    listener = listen_anywhere(&port);
+    for (size_t i = 0; i < sizeof wanted; i++)
+        wanted[i] = (char)('a' + (i * 7 + i / 253) % 26);
+    for (size_t at = 0; at < sizeof wanted; at += 10)
+        n += (size_t)snprintf(chunks + n, sizeof chunks - n, "a\r\n%.10s\r\n",
+                              wanted + at);
+    n += (size_t)snprintf(chunks + n, sizeof chunks - n, "0\r\n\r\n");
+    fetcher_start(true, "--high-water=1000", "-j2", "-t20", url_of("slow"),
+                  url_of("pieces"), NULL);
+    int slow = fetcher_accept(listener, &hint);
+    const char *request = fetcher_asks(slow, &hint);
+    int pieces = fetcher_accept(listener, &hint);
+    if (request != NULL && strstr(request, "/slow") == NULL) {
+        int other = slow;
+        slow = pieces;
+        pieces = other;
+        (void)fetcher_asks(slow, &hint);
+    } else {
+        (void)fetcher_asks(pieces, &hint);
+    }
+    say(pieces, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    send_all(pieces, chunks, n);
+    wait_arrived(pieces);
+    say(slow, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    size_t got = fetcher_read(body, sizeof body, &hint);
+    fetcher_wait(&hint);
+    fetcher_expect(0, "ok", &hint);
+    fetcher_expect(1, "ok", &hint);
+    lab_check(
+        got == sizeof body && memcmp(body, wanted, sizeof body) == 0,
+        hint.means, hint.look,
+        "a body of 2000 chunks of ten bytes, above the high mark: %zu of "
+        "%zu bytes came out, or not the right ones",
+        got, sizeof body);
+    lab_check(strtol(fetcher_said(1, "peak_buffered"), NULL, 10) > 1000,
+              "the report says how much of a body waited in memory",
+              "deliver_ordered: b->peak",
+              "the high mark is 1000, and more came in one reading: the "
+              "report's peak is %s",
+              fetcher_said(1, "peak_buffered"));
+}
+
 /* All four are asked for before the first is answered; the last one is
  * answered first. */
 static void bodies_in_order(void)
@@ -240,6 +322,29 @@ static void bodies_in_order(void)
     lab_check(n == 4 * BODY, hint.means, hint.look,
               "4 bodies of %zu bytes: %zu bytes came out", BODY, n);
     fetcher_expect_status(0, &hint);
+    many_pieces_in_one_reading();
+}
+
+/* `| head`: who reads our output goes away. */
+static void output_breaks(void)
+{
+    static const struct hint hint = {
+        "nobody takes what is fetched: the run is to stop, and say so",
+        "deliver_ordered, on_drained: out_failed and not_delivered"};
+    static char body[BODY];
+    listener = listen_anywhere(&port);
+    fetcher_start(true, "-j1", "-t20", url_of("long"), url_of("more"), NULL);
+    int fd = fetcher_accept(listener, &hint);
+    (void)fetcher_asks(fd, &hint);
+    (void)close(fetcher.output);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    send_all(fd, body, sizeof body);
+    fetcher_wait(&hint);
+    fetcher_expect(0, "write-failed", &hint);
+    fetcher_expect(1, "cancelled", &hint);
+    lab_check(strstr(fetcher.messages, "standard output") != NULL, hint.means,
+              hint.look, "standard output is broken; fetch-evloop says: %s",
+              fetcher.messages);
 }
 
 #define MUCH   ((size_t)32 * 1024 * 1024)
@@ -331,6 +436,39 @@ static void slow_consumer_stops_the_source(void)
 
 /* --- Time-outs and teardown --------------------------------------------- */
 
+/* The limit holds for a connection that served another request before. */
+static void times_out_on_a_kept_one(void)
+{
+    static const struct hint hint = {
+        "a request over a kept connection has a time limit, too",
+        "step_connect: where the timer is set"};
+    listener = listen_anywhere(&port);
+    fetcher_start(false, "-n", "-t0.3", "--retries=0", "-j1", url_of("first"),
+                  url_of("second"), NULL);
+    int fd = fetcher_accept(listener, &hint);
+    (void)fetcher_asks(fd, &hint);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    (void)fetcher_asks(fd, &hint); /* and no answer */
+    fetcher_wait(&hint);
+    fetcher_expect(1, "timeout", &hint);
+}
+
+/* What an error says besides is not worth waiting for. */
+static void a_nearer_limit(void)
+{
+    static const struct hint hint = {
+        "what comes is of no use, and gets less time than a body",
+        "on_readable: exchange_deadline may be nearer than the timer"};
+    listener = listen_anywhere(&port);
+    fetcher_start(false, "-n", "-t86400", "--retries=0", url_of("missing"),
+                  NULL);
+    int fd = fetcher_accept(listener, &hint);
+    (void)fetcher_asks(fd, &hint);
+    say(fd, "HTTP/1.1 404 Not found\r\nContent-Length: 100\r\n\r\nIt is");
+    fetcher_wait(&hint);
+    fetcher_expect(0, "http-error", &hint);
+}
+
 static void times_out(void)
 {
     static const struct hint hint = {
@@ -344,6 +482,8 @@ static void times_out(void)
     for (unsigned id = 0; id < 3; id++)
         fetcher_expect(id, "timeout", &hint);
     fetcher_expect_status(1, &hint);
+    times_out_on_a_kept_one();
+    a_nearer_limit();
 }
 
 static void retries(void)
@@ -458,10 +598,12 @@ int main(void)
         {"one_request", one_request},
         {"many_at_once", many_at_once},
         {"in_pieces", in_pieces},
+        {"tells_its_end", tells_its_end},
         {"keeps_connections", keeps_connections},
         {"reset_is_not_an_end", reset_is_not_an_end},
         {"bodies_in_order", bodies_in_order},
         {"slow_consumer_stops_the_source", slow_consumer_stops_the_source},
+        {"output_breaks", output_breaks},
         {"times_out", times_out},
         {"retries", retries},
         {"descriptors_come_back", descriptors_come_back},

@@ -320,6 +320,40 @@ static void between_the_marks(void)
               stream_buffered(stream), waited.calls);
 }
 
+static struct waited *to_cancel;
+
+static void cancel_other(void *arg, int error)
+{
+    struct waited *waited = arg;
+    waited->calls++;
+    waited->error = error;
+    stream_cancel(stream, &to_cancel->waiter);
+}
+
+/* Both are due, and the first to be called takes the second's wait back: that
+ * one's memory may be gone by then. */
+static void one_cancels_another(void)
+{
+    struct waited waited[2];
+    receiver_open();
+    set_marks(10, 5);
+    write_bytes(20);
+    for (int i = 0; i < 2; i++)
+        (void)drain(&waited[i]);
+    to_cancel = &waited[1];
+    waited[0].waiter.done = cancel_other;
+    waited[0].waiter.arg = &waited[0];
+    let_take(ENDLESS);
+    turn();
+    lab_check(waited[0].calls == 1 && waited[1].calls == 0,
+              "who is called may cancel the wait of another, and free what "
+              "that one belongs to",
+              "complete: where waiters stand until they are called",
+              "two wait, and the first cancels the second's wait when it is "
+              "called: they were called %u times and %u times",
+              waited[0].calls, waited[1].calls);
+}
+
 static void several_wait(void)
 {
     struct waited waited[4];
@@ -345,6 +379,7 @@ static void several_wait(void)
                   "of four that waited, the second cancelled: number %u was "
                   "called %u times",
                   i + 1, waited[i].calls);
+    one_cancels_another();
 }
 
 /* --- From inside -------------------------------------------------------- */
@@ -428,6 +463,29 @@ static void check_drain_says(int expected, const char *when)
               strerror(-expected));
 }
 
+/* Closed over a stash, which is lost before it is sent. */
+static void lost_while_closing(void)
+{
+    struct waited closed;
+    receiver_open();
+    write_bytes(1000);
+    stream_close(stream);
+    (void)wait_closed(&closed);
+    stream_lost(stream, -ECONNRESET);
+    turn();
+    int said = stream_wait_closed(stream, &closed.waiter);
+    lab_check(closed.calls == 1 && closed.error == -ECONNRESET &&
+                  said == -ECONNRESET,
+              "0 says that all was sent: a body that was cut would pass for a "
+              "whole one",
+              "lose: what those hear who wait for the close; "
+              "stream_wait_closed",
+              "stream_close over 1000 bytes, and then the connection is lost: "
+              "the waiter was called %u times, with %s, and who asks later is "
+              "told %s",
+              closed.calls, lab_value(closed.error), lab_value(said));
+}
+
 static void loss_is_told(void)
 {
     struct waited waited;
@@ -482,6 +540,7 @@ static void loss_is_told(void)
               "after an abort waiters get ECANCELED", "lose",
               "stream_abort while one waits: called %u times, with %s",
               waited.calls, lab_value(waited.error));
+    lost_while_closing();
 }
 
 static void close_sends_the_rest(void)
