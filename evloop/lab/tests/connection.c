@@ -270,6 +270,7 @@ struct seen {
     size_t bytes;
     size_t bytes_at_end;
     bool wrong;
+    bool pauses; /* ... at the next bytes */
 };
 
 static struct loop loop;
@@ -303,6 +304,9 @@ static void seen_readable(void *arg, const char *p, size_t n)
     for (size_t i = 0; i < n; i++)
         seen->wrong = seen->wrong || p[i] != byte_at(seen->bytes + i);
     seen->bytes += n;
+    if (seen->pauses)
+        connection_pause(seen->connection);
+    seen->pauses = false;
 }
 
 static void seen_ended(void *arg, int error)
@@ -509,6 +513,35 @@ static void end_while_paused(bool in_good_order)
     settle(base, "after a connection was closed");
 }
 
+/* One reading brings bytes, at which the owner pauses, and meets the reset
+ * behind them. The kernel tells that once: the next reading finds an end. */
+static void reset_met_while_pausing(void)
+{
+    char bytes[4096];
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    fill(bytes, sizeof bytes, 0);
+    send_all(fd, bytes, sizeof bytes);
+    wait_arrived(fd);
+    reset(fd);
+    seen.pauses = true;
+    settle(base, "a connection was reset behind some bytes");
+    lab_check(seen.ended == 0, "who has paused is not told, not even the end",
+              "tell_end", "the connection is paused, and its end was told");
+    connection_resume(seen.connection);
+    lab_check(lab_eventually(has_ended, &seen) && seen.ended == 1 &&
+                  seen.error == -ECONNRESET,
+              "a part of a body would pass for the whole",
+              "connection_resume_bufferevent: has_end",
+              "%zu bytes came, at which we paused, and a reset behind them: "
+              "when resumed the end was told %u times, with %s",
+              seen.bytes, seen.ended, lab_value(seen.error));
+    connection_close(seen.connection);
+    settle(base, "after a connection was closed");
+}
+
 /* A server that takes no more of an upload has answered why. */
 static void writing_ends_alone(void)
 {
@@ -548,6 +581,7 @@ static void ends_are_told(void)
     end_in(false);
     end_while_paused(true);
     end_while_paused(false);
+    reset_met_while_pausing();
     writing_ends_alone();
 }
 
@@ -612,6 +646,17 @@ int __wrap_getaddrinfo(const char *host, const char *service,
     return __real_getaddrinfo("127.0.0.1", service, hints, out);
 }
 
+static unsigned dropped;
+
+void __real_lookup_drop(struct lookup *lookup);
+void __wrap_lookup_drop(struct lookup *lookup);
+
+void __wrap_lookup_drop(struct lookup *lookup)
+{
+    dropped += lookup != NULL ? 1 : 0;
+    __real_lookup_drop(lookup);
+}
+
 static void answer(void)
 {
     pthread_mutex_lock(&lock);
@@ -646,6 +691,13 @@ static void stalled_lookup(void)
     connection_close(stalled.connection);
     connection_close(other.connection);
     settle(base, "after the connections were closed");
+    lab_check(dropped == 3,
+              "a look-up is the connection's, also when that is closed before "
+              "the answer is here: nobody else gives its memory back",
+              "connection_close: drop_lookup",
+              "of the look-ups of three connections %u were given back, when "
+              "all were closed",
+              dropped);
     lab_check(left.connected + left.failed + left.ended == 0,
               "after connection_close no call is made any more",
               "connection_close",

@@ -5,6 +5,7 @@
 #include "turns.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,9 +346,70 @@ static int meet_deadlines(void *early)
     return 0;
 }
 
+struct late {
+    struct condition condition;
+    int fds[2];
+};
+
+static int come_in_time(void *arg)
+{
+    struct late *late = arg;
+    tell("b");
+    condition_wake(&late->condition);
+    put_byte(late->fds[1]);
+    return 0;
+}
+
+/* Three wait with a deadline that has passed, and in the turn that they give
+ * comes what two of them wait for. */
+static int wait_too_late(void *unused)
+{
+    struct late late = {0};
+    int64_t past = coroutine_now() - 1000 * MS;
+    (void)unused;
+    get_pair(late.fds);
+    struct waiter time = {.name = "t", .kind = TIME, .deadline = past};
+    struct waiter fd = {.name = "f",
+                        .kind = DESCRIPTOR,
+                        .fd = late.fds[0],
+                        .events = POLLIN,
+                        .deadline = past};
+    struct waiter condition = on(&late.condition, "c");
+    condition.deadline = past;
+    start_and_forget(wait_and_tell, &time);
+    start_and_forget(wait_and_tell, &fd);
+    start_and_forget(wait_and_tell, &condition);
+    start_and_forget(come_in_time, &late);
+    while (!time.done || !fd.done || !condition.done)
+        (void)await_others();
+    lab_check(story[0] == 'b',
+              "who always comes too late would never let the others run",
+              "await_any: a deadline that has passed gives the loop a turn",
+              "three wait with a deadline that has passed, and a fourth is "
+              "ready: they ended before it ran (%s)",
+              story);
+    check_is("await_time, with a deadline that has passed,", time.result, 0,
+             "await_any");
+    check_is("await_condition, woken in the turn that it gives,",
+             condition.result, 0, "await_any, on_event: what counts more");
+    check_is("await_fd, with a byte that came in the turn that it gives,",
+             fd.result, POLLIN, "await_any, on_event: what counts more");
+    close_pair(late.fds);
+    return 0;
+}
+
+static void too_late(void)
+{
+    doing("three wait with a deadline that has passed",
+          "a wait does not end at its deadline",
+          "await_any: when the deadline has passed");
+    check_run(wait_too_late);
+}
+
 static void a_deadline_ends_a_wait(void)
 {
     check_run(meet_deadlines);
+    too_late();
 }
 
 /* The loop takes the time at the beginning of its turn: whoever was at work
@@ -428,6 +490,48 @@ static int one_after_the_other(void *unused)
     return 0;
 }
 
+static bool no_events; /* libevent has no memory for one more */
+
+int __real_event_add(struct event *event, const struct timeval *timeout);
+int __wrap_event_add(struct event *event, const struct timeval *timeout);
+
+int __wrap_event_add(struct event *event, const struct timeval *timeout)
+{
+    return no_events ? -1 : __real_event_add(event, timeout);
+}
+
+/* It could not wait: then it stands nowhere, and who is woken is another. */
+static int wait_in_vain(void *unused)
+{
+    struct condition condition = {0};
+    struct waiter other = on(&condition, "other");
+    (void)unused;
+    no_events = true;
+    int error = await_condition(&condition, coroutine_now() + 1000 * MS);
+    no_events = false;
+    check_is("await_condition, with a deadline and without memory,", error,
+             -ENOMEM, "await_any: when the event cannot be set");
+    start_and_forget(wait_and_tell, &other);
+    settle();
+    condition_wake(&condition);
+    settle();
+    lab_check(other.done && other.result == 0,
+              "one who could not wait is still in the list, and is woken in "
+              "another's place; or the list leads nowhere",
+              "await_any: when the event cannot be set",
+              "an await_condition failed, for want of memory; another waits "
+              "for the same condition, and is not woken");
+    return 0;
+}
+
+static void a_wait_that_fails(void)
+{
+    doing("one cannot wait for want of memory, and another waits",
+          "the one that was woken never runs",
+          "await_any: when the event cannot be set");
+    check_run(wait_in_vain);
+}
+
 static void each_wait_is_its_own(void)
 {
     doing("a coroutine waits for one descriptor, a condition, another "
@@ -437,6 +541,7 @@ static void each_wait_is_its_own(void)
     check_run(one_after_the_other);
     check_story("d-cd-c", "what came for one wait ends another",
                 "wake, on_event: what of a wait is undone when it ends");
+    a_wait_that_fails();
 }
 
 /* --- Cancelling --------------------------------------------------------- */
@@ -492,6 +597,52 @@ static int cancel_each(void *unused)
     return 0;
 }
 
+struct cleaning {
+    struct condition condition;
+    int shielded;
+    int after;
+};
+
+static int clean_up(void *arg)
+{
+    struct cleaning *c = arg;
+    coroutine_shield();
+    c->shielded = await_condition(&c->condition, COROUTINE_NEVER);
+    coroutine_unshield();
+    c->after = await_others();
+    return 0;
+}
+
+/* Cancelled while it waits under a shield: that wait goes on. */
+static int cancel_the_shielded(void *unused)
+{
+    struct cleaning cleaning = {.shielded = 1, .after = 1};
+    (void)unused;
+    struct coroutine *c = start(clean_up, &cleaning);
+    settle();
+    coroutine_cancel(c);
+    settle();
+    lab_check(cleaning.shielded == 1,
+              "who cleans up would be interrupted, and what it holds is lost",
+              "coroutine_cancel: coroutine_shield",
+              "a shielded wait was cancelled: it gives %s",
+              lab_value(cleaning.shielded));
+    condition_wake(&cleaning.condition);
+    (void)end_of(c);
+    check_is("a shielded wait, cancelled and then woken,", cleaning.shielded,
+             0, "wake: what the await returns");
+    check_is("the first await behind the shield", cleaning.after, -ECANCELED,
+             "is_cancelled: the shield is gone");
+    return 0;
+}
+
+static void shields_hold(void)
+{
+    doing("one who waits under a shield is cancelled, and then woken",
+          "the one that was woken never runs", "coroutine_cancel, wake");
+    check_run(cancel_the_shielded);
+}
+
 static void cancelling_comes_out(void)
 {
     check_run(cancel_each);
@@ -499,6 +650,7 @@ static void cancelling_comes_out(void)
                 "who was cancelled before it began must begin all "
                 "the same: its argument is its own to free",
                 "coroutine_cancel");
+    shields_hold();
 }
 
 static int forget_cancelled(void *unused)

@@ -310,8 +310,9 @@ static ssize_t send_now(struct stream *s, const struct iovec *parts, int n)
 {
     if (s->bev == NULL)
         return s->transport->send(s->context, parts, n);
+    size_t pieces = (size_t)(n < IOV_MAX ? n : IOV_MAX);
     struct msghdr message = {.msg_iov = (struct iovec *)parts,
-                             .msg_iovlen = (size_t)n};
+                             .msg_iovlen = pieces};
     ssize_t sent = sendmsg(bufferevent_getfd(s->bev), &message,
                            MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent >= 0 ? sent : -errno;
