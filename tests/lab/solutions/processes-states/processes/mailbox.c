@@ -58,6 +58,14 @@ static int push(struct mailbox *m)
     return error;
 }
 
+/* The worker waits for the rest of a frame, and will get the end instead. */
+static void give_up(struct mailbox *m)
+{
+    forget_outbox(m);
+    (void)close(m->worker->jobs_fd);
+    m->worker->jobs_fd = -1;
+}
+
 void mailbox_writable(struct mailbox *m)
 {
     (void)push(m);
@@ -67,7 +75,13 @@ int mailbox_send(struct mailbox *m, enum frame_type type,
                  const struct iovec *parts, int n)
 {
     int error = frame_append(&m->outbox, type, parts, n);
-    return error == 0 ? push(m) : error;
+    size_t whole = m->outbox.length;
+    if (error == 0)
+        error = push(m);
+    if (error == 0 || m->outbox.length == 0 || m->outbox.length == whole)
+        return error;
+    give_up(m);
+    return -EPIPE;
 }
 
 /* --- Receiving ---------------------------------------------------------- */
