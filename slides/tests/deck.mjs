@@ -86,7 +86,12 @@ test('no marker is left, nor in the notes', () => {
 });
 
 test('about 65 slides, each with notes that say what to say and how long', () => {
-    assert.ok(SLIDES.length >= 55 && SLIDES.length <= 72, `${SLIDES.length}`);
+    // What opens a chapter holds nothing else.
+    const held = SLIDES.filter(({ text }) => !/^# /m.test(text)).length;
+    assert.ok(held >= 55 && held <= 72, `${held}`);
+    for (const { title, slides: [first] } of ALL)
+        assert.ok(/^# /m.test(first.text) || /^Appendix/.test(title),
+            `${title} has a title slide`);
     for (const { file, line, note, minutes } of SLIDES) {
         assert.ok(minutes > 0 && minutes <= 5, `${file}:${line}: ${minutes} min`);
         assert.ok(note.length > 80, `${file}:${line}: notes: "${note}"`);
