@@ -17,8 +17,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* So many chunks are read in a row without a wait, before we listen whether we
- * are told something. */
+/* Chunks read in a row without a wait; then the worker looks whether it was
+ * told something. */
 #define BUSY_SHARE 16
 
 /* A connection, in use or idle. */
@@ -34,9 +34,8 @@ struct channel {
                      * may still be read; -1: it has not passed */
 };
 
-/* SCHED_BATCH: a woken worker does not preempt the running one. With threads
- * and small bodies that saves a tenth of the time (tests/bench/MEASURED.md).
- */
+/* SCHED_BATCH: a woken worker does not preempt the running one, which saves
+ * time with small bodies (tests/bench/MEASURED.md). */
 void blocking_prepare(void)
 {
     struct sched_param none = {0};
@@ -510,8 +509,8 @@ static int deliver(void *context, const char *p, size_t n)
 
 /* True once the limit has passed. Then channel->grace says how many bytes may
  * still be read: after a SIGCONT the answer may be here although the time is
- * over. They are counted once, with the end after them, for a server that
- * never stops talking must not live on that. */
+ * over. They are counted once, and the end as one more: a server that
+ * never stops sending must not gain time by that. */
 static bool is_late(struct blocking *b, struct channel *channel)
 {
     int arrived = 0;
@@ -528,9 +527,9 @@ static bool is_late(struct blocking *b, struct channel *channel)
     return true;
 }
 
-/* Waits until something can be read, unless the last read has left some: then
- * it only listens now and then, for from a peer that always has more no wait
- * would let a signal in. False if it is not to be read now. */
+/* Waits until something can be read. If the last read has left something there
+ * is no wait, but signals are let in now and then: with a peer that always has
+ * more, no wait would do so. False if nothing is to be read now. */
 static bool may_receive(struct blocking *b, struct channel *channel, bool late)
 {
     int ready = 1;

@@ -354,7 +354,7 @@ static int look_ahead(struct database *db)
     return 0;
 }
 
-/* What a server says by NOTIFY, though nobody has asked it to. libpq would
+/* What a server says by NOTIFY, though it was not asked to. libpq would
  * keep it. */
 static void drop_notifications(const struct database *db)
 {

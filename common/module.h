@@ -18,7 +18,7 @@ struct module {
     const char *file;   /* "triptych-tls.so" */
     const char *symbol; /* of its table, whose first field is its version: a
                          * program that runs while it is replaced by another
-                         * version meets that one's module */
+                         * version meets the other's module */
 
     /* Written once, under the owner's lock; a module is never unloaded: */
     const void *table; /* NULL: not loaded */

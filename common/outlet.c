@@ -7,8 +7,9 @@
 #include <poll.h>
 #include <string.h>
 
-/* Written in a row: /dev/null takes gigabytes without a wait, and the worker
- * would not hear what it is told meanwhile, nor others have a turn. */
+/* Written in a row. /dev/null takes gigabytes without a wait: without a limit
+ * the worker would not hear what it is told, and no other would have a turn.
+ */
 #define OUT_SHARE ((size_t)1024 * 1024)
 
 void outlet_open(struct outlet *o, struct job *job)

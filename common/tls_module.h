@@ -25,7 +25,7 @@ struct ssl_ctx_st;
 
 struct tls_module {
     /* TRIPTYCH_VERSION: a program that runs while it is replaced by another
-     * version meets that one's module. */
+     * version meets the other's module. */
     const char *version;
 
     /* What sessions share, by the options --cacert and --insecure. */

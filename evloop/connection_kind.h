@@ -6,8 +6,8 @@
  * There are five: a bufferevent over a socket (tcp and http; socket.c), one
  * over TLS (https; secure.c), a plain event over a socket (datagrams;
  * datagram.c), one over a socket that is another library's (databases;
- * query.c), and a file, which a helper thread reads (diskfile.c). loop.c has
- * the table of them.
+ * query.c), and a file, which a helper thread reads (diskfile.c). Their table
+ * is in loop.c.
  */
 #ifndef TRIPTYCH_CONNECTION_KIND_H
 #define TRIPTYCH_CONNECTION_KIND_H

@@ -82,8 +82,9 @@ static void resume_reading(struct connection *c)
     go_on_later(c);
 }
 
-/* As many bytes of rows as there were bytes on the socket, which are more;
- * and, with the one for the end, what libpq has in its buffer. */
+/* Reads as many bytes of rows as there were bytes on the socket, and one more
+ * for the end. Rows have fewer bytes than what carries them, so this reads
+ * what libpq has in its buffer, too. */
 static void read_arrived(struct connection *c)
 {
     int arrived = 0;
@@ -132,8 +133,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         read_on(c); /* paused, it is not armed */
         return;
     }
-    /* After a SIGCONT the time may be over, and the answer here: so once more
-     * than the limit says. */
+    /* After a SIGCONT the time may be over, and the answer here: so libpq is
+     * asked once more after the limit. */
     bool was_late = c->late;
     c->late = clock_us() >= c->limit;
     if (was_late)
@@ -149,7 +150,7 @@ static void drop(struct connection *c)
     c->database = NULL;
 }
 
-/* The first of a run loads libpq: some 10 ms for which the loop waits. */
+/* The first of a run loads libpq, and the loop waits for the disk. */
 static int open_query(struct connection *c, const struct addrinfo *address)
 {
     short events;

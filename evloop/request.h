@@ -3,9 +3,9 @@
  *
  * A request is a struct that remembers how far it has come. Callbacks - the
  * connection's, the timer's, the stream's - translate what happened into a
- * call of its exchange, and then request_advance does what it wants next,
- * as far as that goes without waiting. They touch nothing after that: the
- * request may be gone.
+ * call of its exchange. Then request_advance does what the exchange wants
+ * next, as far as that goes without waiting. The callbacks touch nothing after
+ * that: the request may be gone.
  *
  *     waits for             and goes on in
  *     a connection          on_connected, on_failed

@@ -28,8 +28,8 @@ static void begin(struct connection *c)
 {
     int fd = connection_detach(c);
     c->state = SECURING;
-    /* For the first of a run this loads OpenSSL and reads the certificates:
-     * some 10 ms for which the loop waits. */
+    /* For the first of a run this loads OpenSSL and reads the certificates,
+     * and the loop waits for the disk. */
     int error = tls_begin(c->loop->tls, c->node.host, -1, &c->tls);
     if (error == 0) {
         c->bev = tls_bufferevent(c->tls, c->loop->base, fd);

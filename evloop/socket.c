@@ -60,8 +60,8 @@ void connection_drop_bufferevent(struct connection *c)
 
 /* --- Reading ------------------------------------------------------------ */
 
-/* What libevent has read is taken out of the evbuffer first: the
- * owner may be done with the connection before `readable` returns, and look
+/* What libevent has read is taken out of the evbuffer first: the owner may be
+ * done with the connection before `readable` returns, and may then look
  * whether anything is left in it. */
 void connection_hand_on_input(struct connection *c)
 {
@@ -173,8 +173,8 @@ void connection_pause_bufferevent(struct connection *c)
     (void)bufferevent_disable(c->bev, EV_READ);
 }
 
-/* Lets the bufferevent read. If it cannot, nothing would be heard any more,
- * not even the end. */
+/* Lets the bufferevent read. If that fails the owner is told: nothing would
+ * come any more, not even the end. */
 static void listen_to(struct connection *c)
 {
     if (bufferevent_enable(c->bev, EV_READ) != 0)
@@ -214,8 +214,8 @@ void connection_ended(struct connection *c, bool writing, int error)
     if (connection_drop_idle(c))
         return;
     if (writing) {
-        /* The peer takes no more. It may have answered before; what that was,
-         * and the end, the reading side will see. */
+        /* The peer takes no more. What it answered before that, and the end,
+         * the reading side will see. */
         stream_lost(c->stream, error != 0 ? error : -EPIPE);
         if (c->owner != NULL && (error == -ENOBUFS || error == -ENOMEM))
             c->owner->ended(c->arg, error); /* it never heard us */

@@ -28,8 +28,8 @@
 
 const char model_name[] = "processes";
 
-/* How long interrupted workers have for tidying up. They listen between any
- * two chunks, so some milliseconds do; this is for a busy machine. */
+/* How long interrupted workers have for tidying up. They look for a signal
+ * between any two chunks, so they need little; a busy machine needs more. */
 #define GRACE_MS 250
 
 /* Jobs given out, and requests finished in their turn, before deaths, results
@@ -382,8 +382,8 @@ void model_run(struct run *run)
         bool taken = jobs_done(&run->jobs);
         if (run_stopping(run) || (taken && fetch.shared.flight.count == 0))
             break;
-        /* Workers that will get no more job go now, while others still wait
-         * for their answers, and not all at the end. */
+        /* Workers without a further job go now, while others still wait for
+         * their answers; if all went at the end, that would take longer. */
         if (taken)
             pool_retire_idle(&fetch.shared.pool);
         bool soon = run_ticks(run) || fetch.output_unwatchable;

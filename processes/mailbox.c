@@ -45,7 +45,7 @@ static int flush_outbox(struct mailbox *m)
 
 /* Only a part of the frame was sent. The next frame would complete it, and the
  * worker would do something that was never asked for. So its pipe is closed:
- * the worker finds the end, and ends; its death will tell. */
+ * the worker finds the end of the pipe, and ends; then SIGCHLD tells. */
 static void give_up(struct mailbox *m)
 {
     forget_outbox(m);

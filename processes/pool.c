@@ -114,8 +114,9 @@ static _Noreturn void run_child(struct pool *pool, int slot, int jobs_fd,
     _exit(70); /* not reached */
 }
 
-/* Forks with all signals blocked: a signal meant for the parent must not run
- * the parent's handlers in the child, before it has set its own. */
+/* Forks with all signals blocked. A signal meant for the parent would
+ * otherwise run the parent's handlers in the child, before the child has set
+ * its own. */
 static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
                           int results_fd)
 {
@@ -262,8 +263,8 @@ struct pool_worker *pool_reap(struct pool *pool, int *status)
     while (read(pool->signal_fd, &info, sizeof info) > 0)
         ; /* emptied first: a death after this makes it readable anew */
     while ((pid = waitpid(-1, status, WNOHANG)) > 0) {
-        /* They die in about the order of their slots: the search goes on
-         * from the last one, or with thousands it would take its time. */
+        /* They die in about the order of their slots. The search goes on from
+         * the last one: with thousands, from the first would take long. */
         for (size_t i = 0; i < pool->used; i++) {
             size_t slot = (pool->reaped + i) % pool->used;
             struct pool_worker *worker = &pool->workers[slot];

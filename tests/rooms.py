@@ -1,5 +1,5 @@
 """The picture of includes: no circle, and no arrow from a room up to another;
-and one word for one thing.
+one word for one thing; and comments that name the noun.
 
 A part is a header with the source of the same name. Rooms stand on those that
 the table names, and on nothing else of the project; libevent is known to the
@@ -34,6 +34,10 @@ SAME = {
     "request": "a request in flight",
 }
 STRUCT = re.compile(r"^(?:static )?struct (\w+) \{", re.M)
+
+# Comments name the noun instead.
+VAGUE = re.compile(r"\b(whoever|somebody|nobody|anybody|everybody)\b", re.I)
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
 
 # Of a model, what is no part of how it waits: a library of its own, or another
 # shape of it, which the main path does without.
@@ -113,6 +117,17 @@ def find_double_names(root):
             if len(files) > 1 and name not in SAME]
 
 
+def find_vague_words(root):
+    wrong = []
+    for room in ROOMS:
+        for file in sorted((root / room).glob("*.[ch]")):
+            text = file.read_text(encoding="utf-8")
+            wrong += [f"{room}/{file.name}: a comment says {found[0]}"
+                      for comment in COMMENT.findall(text)
+                      if (found := VAGUE.search(comment))]
+    return wrong
+
+
 def count(root):
     """Lines as wc counts them: of the whole model but its first reading."""
     for model, aside in ASIDE.items():
@@ -132,7 +147,7 @@ def count(root):
 
 def look(root):
     arrows, wrong = read_arrows(root)
-    wrong += find_double_names(root)
+    wrong += find_double_names(root) + find_vague_words(root)
     # Each is told, not only the first.
     while (circle := find_circle(arrows)) is not None:
         wrong.append("a circle: " + " -> ".join(circle))
