@@ -534,6 +534,22 @@ bool url_scheme(const char *text, size_t n, enum scheme *scheme)
     return parts.scheme.at != NULL && find_scheme(parts.scheme, scheme);
 }
 
+/* Where libpq's own URLs may have it, though ours must not: among the
+ * parameters. */
+static size_t parameter_password(const char *text, size_t n, size_t *length)
+{
+    static const char name[] = "password=";
+    size_t skip = sizeof name - 1;
+    for (size_t i = 1; i + skip <= n; i++) {
+        if ((text[i - 1] != '?' && text[i - 1] != '&') ||
+            strncasecmp(text + i, name, skip) != 0)
+            continue;
+        *length = until(text + i + skip, text + n, "&").length;
+        return i + skip;
+    }
+    return n;
+}
+
 size_t url_password(const char *text, size_t n, size_t *length)
 {
     const char *start = text;
@@ -560,7 +576,7 @@ size_t url_password(const char *text, size_t n, size_t *length)
     const char *colon = memchr(at, ':', (size_t)(end - at));
     const char *last = memrchr(at, '@', (size_t)(end - at));
     if (colon == NULL || last == NULL || last < colon)
-        return n;
+        return parameter_password(text, n, length);
     *length = (size_t)(last - colon) - 1;
     return (size_t)(colon - text) + 1;
 }

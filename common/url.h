@@ -70,8 +70,9 @@ bool url_scheme(const char *text, size_t n, enum scheme *scheme);
 /*
  * Where a password stands in the text of a URL, which is never shown: the
  * offset, and in *length how long it is; `n` and 0 if there is none. Only a
- * URL of postgresql has one. The text may be no URL at all: then rather too
- * much is hidden than too little.
+ * URL of postgresql has one, before the host or, as in libpq's own URLs, among
+ * the parameters. The text may be no URL at all: then rather too much is
+ * hidden than too little.
  */
 size_t url_password(const char *text, size_t n, size_t *length);
 
