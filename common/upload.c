@@ -13,8 +13,15 @@ int upload_open(struct options *options)
     if (options->upload == NULL)
         return 0;
     int fd = regular_open(options->upload, &options->upload_size);
+    char byte;
     if (fd < 0)
         return fd;
+    /* There are files that do not say how long they are (/proc has some), and
+     * the length is announced before the first byte. */
+    if (options->upload_size == 0 && pread(fd, &byte, 1, 0) > 0) {
+        (void)close(fd);
+        return -ESPIPE;
+    }
     options->upload_fd = fd;
     return 0;
 }

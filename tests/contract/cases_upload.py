@@ -317,7 +317,8 @@ def files_that_will_not_do(model):
         for path, words in ((place.join("none"), "No such file"),
                             (place.path, "Is a directory"),
                             (place.join("fifo"), "not a regular file"),
-                            ("/dev/null", "not a regular file")):
+                            ("/dev/null", "not a regular file"),
+                            ("/proc/version", "not a regular file")):
             r = run(model, "-T", path, "http://127.0.0.1:9/")
             equal((r.status, r.out), (3, b""), f"{path}: exit status, output")
             check(re.match(rf"fetch-{model}: {path}: {words}", r.err), r.err)
