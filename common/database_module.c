@@ -30,10 +30,15 @@
 /* ... but this one, an error, which is the last. */
 #define ERROR_MOST 30000
 
+/* More often no server asks who logs in. libpq would answer each time, and
+ * wait, deaf, for a server that does not read that. */
+#define ASKS_MOST 16
+
 struct database {
     PGconn *connection;
     bool dialled; /* it was waited for once */
     bool heard;   /* the server has answered who logs in */
+    int asks;     /* ... so often */
     ssize_t part; /* of its next message so much has come; 0: none, or all */
     bool asked;   /* a query was sent ... */
     bool is_told; /* ... its end was told ... */
@@ -306,6 +311,22 @@ static ssize_t message_length(const char *p, size_t n)
     return length < 4 || length > most ? -1 : (ssize_t)length + 1;
 }
 
+/* True if libpq takes all of the message for one. What is left over it would
+ * take for the next, and we have not looked at it as such. */
+static bool is_exact(const char *p, size_t n, size_t about)
+{
+    switch (about) {
+    case 3: /* a password */
+        return n == 9;
+    case 5: /* MD5, with a salt */
+        return n == 13;
+    case 10: /* SASL, with names of ways, and an empty one */
+        return memmem(p + 9, n - 9, "\0", 2) == p + n - 2;
+    default:
+        return true;
+    }
+}
+
 /* Of the next message only a part is here. libpq gets it when it is whole, or
  * no more comes of it. */
 static int await_rest(struct database *db, ssize_t part, ssize_t wanted)
@@ -325,7 +346,7 @@ static int await_rest(struct database *db, ssize_t part, ssize_t wanted)
  * has come; or another negative errno. */
 static int look_ahead(struct database *db)
 {
-    char text[LOGIN_MOST + 1];
+    char text[2 * (LOGIN_MOST + 1)]; /* those before a long one are short */
     if (PQstatus(db->connection) != CONNECTION_AWAITING_RESPONSE)
         return 0;
     ssize_t n = peek(db, text, sizeof text);
@@ -346,6 +367,8 @@ static int look_ahead(struct database *db)
         size_t about = length >= 9 ? number_at(p + 5) : 0;
         if (about == 0)
             return 0; /* the user is authenticated */
+        if (++db->asks > ASKS_MOST || !is_exact(p, (size_t)length, about))
+            return broken(db, "the server asks what no server asks");
         if (asks_too_much(p, (size_t)length))
             return broken(db, "the server asks for too many rounds of SCRAM");
         at += length;

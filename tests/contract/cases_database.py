@@ -634,6 +634,26 @@ def more_rounds_than_can_be_waited_for(model):
 
 
 @case
+def a_server_that_asks_again_and_again(model):
+    """For the password, and reads no answer: whoever sends one for each waits
+    for room at last."""
+    asks = message(b"R", struct.pack(">i", 3))
+
+    def flood(c):
+        startup(c)
+        while True:
+            c.send(asks * 10000)
+    hidden = message(b"R", struct.pack(">i", 3) + asks)
+    results = []
+    for script in flood, lambda c: (startup(c), c.send(hidden), c.hold()):
+        with Server(script) as server:
+            r = run(model, "-t", "20", url("SELECT 1", "u", "p",
+                                           host=f"127.0.0.1:{server.port}"))
+        results.append(expect(r, ["protocol"], b"", err="no server asks"))
+    return results
+
+
+@case
 def a_server_that_never_comes_to_an_end(model):
     """It has always something more to say: results, or what no result is."""
     def flood(words):
