@@ -44,7 +44,9 @@ export async function make(site) {
                 lanes(site, 'front', { plays: true }))
             .replace('<p>[doors]</p>', `<ul class="doors">${
             doors.join('')}</ul>${chromiumPath() === undefined ? ''
-            : '<p class="aside"><a href="lecture.pdf">The lecture as a PDF</a></p>'}`)
+            : '<p class="aside"><a href="lecture.pdf">The lecture as a PDF</a></p>'
+            }<p class="aside"><a href="reading.html">The lecture, to be read: each
+slide, and what is said to it</a></p>`)
             .replace('<p>[figures]</p>', `${table(site)}<p class="aside">${
                 results(site.root).notes.filter((n) => n.startsWith('cores'))
                     .map(escape).join('; ')}. Medians, and least to most, from

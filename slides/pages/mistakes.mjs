@@ -5,7 +5,7 @@ import { diff, mistakes } from '../lib/mistakes.mjs';
 import { definition } from '../lib/source.mjs';
 import { sourceHref, resolve } from '../lib/names.mjs';
 import { stepsOf } from './columns.mjs';
-import { scheduleOf } from './scheduler.mjs';
+import { scheduleOf, shortestOf } from './scheduler.mjs';
 
 const INDEX = 'mistakes/index.html';
 
@@ -74,6 +74,14 @@ const SHOWN = [
 const OF_LAB = { protocol: ['parser.html', 'The parser, byte by byte: feed it ' +
     'what this code gets wrong, split where you like'] };
 
+function told({ says, steps, end }) {
+    return `<details class="schedule"><summary>The shortest schedule that
+fails</summary><p>${escape(says)}</p><ol>${steps.map((step) =>
+        `<li>${escape(step)}</li>`).join('')}</ol><p><b>It fails.</b> ${
+        escape(end.kind[0].toUpperCase() + end.kind.slice(1))}: ${
+        escape(end.message)}.</p></details>`;
+}
+
 // Where a schedule makes it fail, the reader can go through it.
 function why(site, m, up) {
     const schedule = scheduleOf(site, m.number);
@@ -82,7 +90,8 @@ function why(site, m, up) {
     const links = pages.map(([to, text]) => `<p><a href="${up}${to}">${text}</a>.</p>`);
     if (schedule !== undefined)
         links.unshift(`<p><a href="${up}${schedule}">You are the scheduler</a>:
-make it fail yourself, or go through the shortest schedule that does.</p>`);
+make it fail yourself, or go through the shortest schedule that does.</p>
+${told(shortestOf(site, m.number))}`);
     return links.length === 0 ? '' : `<h2>Why it fails</h2>
 ${links.join('\n')}
 `;

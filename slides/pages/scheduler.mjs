@@ -3,6 +3,7 @@
 import { escape } from '../lib/highlight.mjs';
 import { mistakes } from '../lib/mistakes.mjs';
 import { canExplore, schedulesOf, scenes } from '../lib/schedules.mjs';
+import '../script/scheduler_core.js';
 
 export const PAGE = 'scheduler.html';
 export const slow = true;
@@ -17,6 +18,21 @@ export function scheduleOf(site, number) {
     const has = !site.course && canExplore(site.bin) && scenes(site.root).some((s) =>
         s.mistakes.includes(number));
     return has ? `${PAGE}#mistake-${number}` : undefined;
+}
+
+// The shortest schedule that fails with a mistake, in words: {steps, end}.
+export function shortestOf(site, number) {
+    const scene = scenes(site.root).find((s) => s.mistakes.includes(number));
+    const graph = globalThis.triptychGraph(
+        schedulesOf(site.root, site.bin).graphs[scene.name][number]);
+    const path = graph.shortest();
+    return { end: graph.end(path.at(-1).to), says: scene.says,
+        steps: path.map((step) => {
+            const done = step.steps.map(([, text]) =>
+                text.replace(/^\((.*)\)$/, '$1'));
+            return `${graph.names[step.thread]}: ${
+                done.length > 0 ? done.join('; ') : 'begins'}`;
+        }) };
 }
 
 const plain = (text) => escape(text.replaceAll('`', ''));
@@ -41,7 +57,7 @@ function data(site, { graphs, code }) {
     const about = Object.fromEntries(scenes(site.root).map((s) => [s.name,
         { says: s.says, title: s.title, file: s.file }]));
     const pages = Object.fromEntries(all.map((m) => [m.number,
-        { page: m.page, title: m.title }]));
+        { page: m.page, title: m.title, functions: m.functions }]));
     const numbers = scenes(site.root).flatMap((s) => s.mistakes);
     return JSON.stringify({ about, graphs, code,
         mistakes: Object.fromEntries(numbers.map((n) => [n, pages[n]])) })

@@ -201,7 +201,8 @@
         });
     }
 
-    // Functions that somebody comes by in this graph, in the source's order.
+    // Functions that somebody comes by in this graph: what may be wrong, then the
+    // rest in the source's order.
     function drawCode() {
         var box = find('code');
         var names = {};
@@ -211,8 +212,11 @@
                 names[place.name] = true;
         });
         box.textContent = '';
-        Object.keys(data.code.right).forEach(function (name) {
-            if (!names[name])
+        var wrong = data.mistakes[find('choice').value.split(' ')[1]].functions;
+        wrong.concat(Object.keys(data.code.right).filter(function (name) {
+            return wrong.indexOf(name) === -1;
+        })).forEach(function (name) {
+            if (!names[name] || !code(name))
                 return;
             var f = code(name);
             var figure = make('figure', undefined, 'quote');

@@ -867,6 +867,13 @@ test('each mistake has a schedule that fails, and the right code has none', () =
             } else {
                 assert.ok(to < 0 && walked.fails(to), what);
                 numbers.push(Number(version));
+                // Its page tells it, step by step.
+                const page = pages.find((p) => p.startsWith(
+                    `mistakes/${version.padStart(2, '0')}-`));
+                const told = readFileSync(path.join(OUT, page), 'utf8')
+                    .match(/class="schedule">([^]*?)<\/ol>/)[1];
+                assert.equal(told.match(/<li>/g).length,
+                    walked.shortest().length, page);
             }
         }
     }

@@ -81,7 +81,7 @@ void __tsan_func_entry(void *caller)
     ex_access_last = EX_PLACE;
     if (thread == NULL)
         return;
-    if (thread->depth < EX_CALLS)
+    if (thread->depth >= 0 && thread->depth < EX_CALLS)
         thread->calls[thread->depth] = caller;
     thread->depth++;
 }

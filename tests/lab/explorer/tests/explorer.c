@@ -326,6 +326,22 @@ static int command(const char *arguments, char *output, size_t size)
     return WEXITSTATUS(status);
 }
 
+/* The failure that the search finds is in the graph, and an end without one. */
+START_TEST(export_has_every_end)
+{
+    static char output[200000];
+    ck_assert_int_eq(command("--export - lock-order", output, sizeof output),
+                     0);
+    ck_assert_ptr_nonnull(strstr(output, "\"complete\":true"));
+    ck_assert_ptr_nonnull(strstr(output, "[\"deadlock\","));
+    ck_assert_ptr_nonnull(strstr(output, "[\"passed\","));
+    ck_assert_ptr_nonnull(strstr(output, "[\"run\",1,[],"));
+    ck_assert_int_eq(
+        command("--export /nowhere/x lock-order", output, sizeof output), 2);
+    ck_assert_int_eq(command("--export - lock-order torn", output, 1000), 2);
+}
+END_TEST
+
 START_TEST(command_line)
 {
     char output[20000];
@@ -409,6 +425,7 @@ static void add_cases(Suite *suite)
     tcase_add_test(tc, states_hide_nothing);
     tc = add_case(suite, "shown");
     tcase_add_test(tc, table_tells);
+    tcase_add_test(tc, export_has_every_end);
     tcase_add_test(tc, command_line);
     tcase_add_test(tc, replay_that_does_not_fit);
     tc = add_case(suite, "right");
