@@ -4,6 +4,7 @@
 #include "measure.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,7 +163,8 @@ static void fill_in(const struct task *task, const struct measure *measured,
             workload_ideal(task->workload, task->requests, task->jobs);
     v[C_USER] = measured->user;
     v[C_SYSTEM] = measured->system;
-    v[C_CPU] = measured->user + measured->system;
+    /* As it will be read from its row: in whole microseconds. */
+    v[C_CPU] = round((measured->user + measured->system) * 1e6) / 1e6;
     v[C_PSS] = (double)measured->peak_pss;
     v[C_THREADS] = measured->threads;
     v[C_PROCESSES] = measured->processes;
