@@ -611,10 +611,13 @@ def case_formats(_):
     for part in ("3 of 7", "FAIL", "saw \"3\"", "a meaning", "a place",
                  "queue_put, queue_take"):
         check(part in text, f"{part!r} is not in the text")
-    for make in (report.as_text, report.as_tap, report.as_json,
-                 report.as_gradescope, report.as_classroom50):
-        said = make(grades)
-        check("another user" in said and "Mind that." in said, said)
+    not_built = some_grades()
+    for one in not_built.results:
+        one.passed, one.state = False, "not built"
+    for make in report.FORMATS.values():
+        for one in grades, not_built:
+            said = make(one)
+            check("another user" in said and "Mind that." in said, said)
     scope = json.loads(report.as_gradescope(grades))
     check(scope["score"] == 3 and [t["status"] for t in scope["tests"]] ==
           ["passed", "failed"], str(scope))

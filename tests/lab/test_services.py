@@ -438,12 +438,15 @@ def case_a_class(_):
                 str(sorted(rows)))
             for one in ("Ada, Grace (submission_11)", "Ada L (77)",
                         "lab5-ada"):
-                check(rows[one]["score"] == "100", str(rows[one]))
+                check(rows[one]["score"] == "100" and
+                      "no code is run" in rows[one]["isolation"],
+                      str(rows[one]))
             check(rows["submission_13"]["score"] == "0", str(rows))
             check("cannot be unpacked" in rows["Eve (78)"]["trouble"],
                   str(rows["Eve (78)"]))
             page = (place / "all.html").read_text()
             check("5 of 6 hand-ins are graded" in page and
+                  "<p>Isolation: none (no code is run)" in page and
                   "&amp;" not in page.split("<h2>")[0], page[:500])
             kept = list((place / "state").glob("*.json"))
             check(len(kept) == 3, f"turn {turn}: {kept}")  # each text once

@@ -329,13 +329,14 @@ def as_csv(lab, hand_ins):
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["name", "score", "points",
-                   *(part.name for part in lab.parts), "trouble"])
+                   *(part.name for part in lab.parts), "trouble",
+                   "isolation"])
     for one in hand_ins:
         points = by_part(one)
         rows.writerow([cell(one.name), one.score if one.grades else "",
                        one.grades.get("points", ""),
                        *(points.get(part.name, "") for part in lab.parts),
-                       cell(one.trouble)])
+                       cell(one.trouble), one.grades.get("isolation", "")])
     return text.getvalue()
 
 
@@ -400,7 +401,11 @@ def as_page(lab, hand_ins):
         scores = [h.score for h in graded]
         out.append(f"; the points are {min(scores)} to {max(scores)}, half of "
                    f"them at {statistics.median(scores):g} or more")
-    out.append(".</p><h2>Tests</h2><table><tr><th>test<th>failed<th>of")
+    out.append(".</p>")
+    out += [f"<p>Isolation: {say(line)}</p>" for line in
+            sorted({" ".join([h.grades["isolation"], h.grades["warning"]])
+                    for h in graded})]
+    out.append("<h2>Tests</h2><table><tr><th>test<th>failed<th>of")
     for test in lab.tests:
         rows = [t for h in graded for t in h.grades["tests"]
                 if t["name"] == test.name]

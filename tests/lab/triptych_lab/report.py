@@ -173,7 +173,8 @@ def as_prairielearn(grades):
         return json.dumps({
             "gradable": False, "score": 0,
             "format_errors": [grades.note or "It does not compile."],
-            "message": "It does not compile: no attempt is counted.",
+            "message": "\n".join(["It does not compile: no attempt is counted.",
+                                  *remarks(grades)]),
             "output": "", "images": [], "tests": []}, indent=1) + "\n"
     return json.dumps({
         "gradable": True,
