@@ -68,14 +68,14 @@ def is_value(body):
         not STATEMENTS & set(WORD.findall(body))
 
 
-def macro_faults(mine, names, theirs):
+def macro_faults(mine, names, theirs, guard):
     for name, macro in mine.items():
         parameters, body = macro
         if theirs.get(name) == macro:
             continue
         if name in names:
             yield f"a macro of the name '{name}', which the tests use"
-        elif name.startswith("_") and (parameters or body):
+        elif name.startswith("_") and (parameters or body or name != guard):
             yield f"a macro of the name '{name}', which is the system's"
         elif not is_value(body):
             yield f"a macro that is more than a value: '{name}'"
@@ -87,13 +87,14 @@ def faults(text, names, original):
     code, theirs = bare(text), bare(original)
     if odd(text, code):
         yield "a character that C has no use for, or half a literal"
-    yield from macro_faults(macros(code), names, macros(theirs))
+    guarded = GUARD.fullmatch(code)
+    yield from macro_faults(macros(code), names, macros(theirs),
+                            guarded and guarded[1])
     mine = {m[0] for m in WORD.finditer(code)}
     yield from (f"'{word}'" for word in sorted(
         mine & REFUSED | {w for w in mine if w.startswith("__builtin")}))
     if re.search(r"\[\s*\[", code):
         yield "'[['"
-    guarded = GUARD.fullmatch(code)
     for directive, rest in DIRECTIVE.findall(guarded[2] if guarded else code):
         if directive == "include":
             if not re.fullmatch(r"<[\w/]+\.h>|\"\w+\.h\"", rest.strip()):
@@ -156,10 +157,11 @@ def looked_at(tree, lab, original):
             found.append("functions: it may declare them")
         if found:
             said += f"{file}: a header that the tests are compiled with may " \
-                f"not have {', '.join(found[:8])}\n"
+                f"not have {', '.join(found[:8])} (HANDOUT.md: {RULES})\n"
     return said
 
 
+RULES = "A header that you change"  # what hand-outs call them
 KEYWORDS = set("""auto break case char const continue default do double else enum
 extern float for goto if inline int long register restrict return short signed
 sizeof static struct switch typedef union unsigned void volatile while _Alignas
