@@ -231,8 +231,8 @@ class Class:
                 try:
                     where, kept = self.look_at(hand_in, place)
                     if not self.is_known(hand_in, kept):
+                        items[kept.name] = as_item(kept, where)
                         wanted[hand_in.name] = kept
-                        items[kept.name] = f"{kept.name} {where.resolve()}"
                 except (unpack.Unfit, OSError, ValueError) as error:
                     hand_in.trouble = str(error)
             listed = place / "list"
@@ -433,6 +433,15 @@ def as_page(lab, hand_ins):
                 for t in one.grades["tests"] if not t["passed"]]
         out.append(say(one.grades.get("note", "")) + "</pre></details>")
     return "\n".join(out) + "</html>\n"
+
+
+def as_item(kept, where):
+    """A line of the list that machines are given. A folder's name is the
+    student's: with a line's end in it, it would be another item."""
+    where = str(where.resolve())
+    if not where.isprintable():
+        raise unpack.Unfit("a folder's name in its path is no plain text")
+    return f"{kept.name} {where}"
 
 
 def cluster_tool():
