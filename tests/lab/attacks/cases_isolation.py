@@ -8,6 +8,7 @@ root, all of it is done a second time as a user who is not.
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -72,6 +73,24 @@ def case_no_rights(_):
         check("CapEff:\t0000000000000000" in said, f"{mode.name}: {said}")
         if mode.another_user:
             check("Uid:\t0" not in said, f"{mode.name}: {said}")
+
+
+def case_signals_have_their_meaning(_):
+    """A shell makes what it starts in the background ignore these, and so do
+    children's children: a right program would go on when it is interrupted."""
+    numbers = signal.SIGINT, signal.SIGQUIT, signal.SIGHUP
+    was = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        for mode in modes():
+            said = attack(
+                "import signal\nfor one in 'INT', 'QUIT', 'HUP':\n"
+                "    print(one, signal.getsignal(getattr(signal, 'SIG' + one))"
+                " == signal.SIG_IGN)").output
+            check("True" not in said and said.count("False") == 3,
+                  f"{mode.name}: {said}")
+    finally:
+        for number, one in zip(numbers, was):
+            signal.signal(number, one)
 
 
 SEES = """

@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import resource
+import signal
 import socket
 import struct
 import sys
@@ -267,6 +268,9 @@ def main():
     # When memory runs out, the kernel is to end this before anything else.
     write("self/oom_score_adj", "1000")
     os.nice(5)  # the judge comes first
+    # Ignored by who started the grader, they would be by the program.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     for name, value in spec["limits"].items():
         set_limit(name, value)
     if spec["become"]:
