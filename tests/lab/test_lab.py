@@ -25,11 +25,13 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE), str(HERE / "attacks"), str(HERE.parent)]
 
+import users  # noqa: E402
 from runner import check, run_cases  # noqa: E402
 from triptych_lab import (build, folder, grade, headers,  # noqa: E402
-                          isolation, labs, mutation, package, source)
+                          isolation, labs, mutation, package, sandbox,
+                          source)
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 300
@@ -214,11 +216,15 @@ long syscall(long, ...);
 int mprotect(void *, size_t, int);
 void longjmp(void *, int);
 int atexit(void (*)(void)), hidden(void) __asm__("" "__lsan_ignore_object");
+void *__libc_malloc(size_t);
+ssize_t __write(int, const void *, size_t);
+int __pthread_mutex_lock(void *);
 void call_all(void);
 void call_all(void)
 {
     __lsan_disable(), AnnotateIgnoreReadsBegin("", 1), __tsan_acquire(0);
     (void)atexit(lab_doing), ex_child_beat(), hidden();
+    (void)__write(__pthread_mutex_lock(0), __libc_malloc(1), 1);
     (void)dlsym(__real_malloc(1), ""), (void)syscall(mprotect(0, 0, 0));
     longjmp(0, sigaltstack(0, 0));
 }
@@ -237,7 +243,8 @@ def case_what_makes_a_sanitizer_look_away(_):
                          "dlsym", "__real_malloc", "lab_doing", "atexit",
                          "ex_child_beat", "__tsan_acquire",
                          "__lsan_ignore_object", "syscall", "mprotect",
-                         "sigaltstack", "longjmp"))):
+                         "sigaltstack", "longjmp", "__libc_malloc", "__write",
+                         "__pthread_mutex_lock"))):
             graded = grade.grade(
                 bench, {QUEUE: queue_with("return 0;", above)}, tests=[ORDER])
             check(graded.results[0].state == "not built", graded.note)
@@ -262,6 +269,7 @@ IN_HEADERS = {
     "#define JOINED(a, b) a##b\n": "than a value",
     "#define LAST(x) 0; return\n": "than a value",
     "#define __errno_location() (0\n": "the system's",
+    "#define __atomic_fetch_add\n": "the system's",
     "#define queue_take(queue) 0\n": "the tests use",
     "%:define lab_check(...)\n": "lab_check",
     "#define lab_\\\ncheck(...)\n": "lab_check",
@@ -287,7 +295,8 @@ def case_headers_that_change_the_tests(_):
             said = bench.put({"threads/queue.h": header.replace(
                 "#endif\n", text + "#endif\n")}, [ORDER])
             check("may not have" in said and says in said, f"{text}: {said}")
-        more = header.replace("bool closed;", "bool closed;\n    int more;") \
+        more = header.replace("TRIPTYCH_QUEUE_H", "_QUEUE_H_") \
+            .replace("bool closed;", "bool closed;\n    int more;") \
             .replace("struct queue {", "#define MORE(n) ((n) + 1)\n"
                      "enum kind { ONE = 1, TWO = MORE(ONE) };\n"
                      "struct queue { /* don't */")
@@ -320,6 +329,92 @@ def case_hidden_tests_are_not_shown(_):
         said = bench.put(files, [ORDER])
         check("hidden/queue.c:" in said and "too many arguments" in said and
               "LONG_MS);" not in said, said)
+
+
+READS = """
+import os
+for top in ["", "/proc/self/cwd", "/proc/self/root"] + [
+        f"/proc/{pid}/{one}" for pid in filter(str.isdigit, os.listdir("/proc"))
+        for one in ("root", "cwd")]:
+    for path in %r:
+        try:
+            os.listdir(top + path) if path[-1] == "/" else open(top + path)
+        except OSError:
+            continue
+        print("reached:", top + path)
+print("tried")
+"""
+
+
+def case_no_reference_test_or_result_in_reach(_):
+    """By no path: neither where compilers run, nor where tests do."""
+    with tempfile.TemporaryDirectory() as place, \
+            grade.Bench(THREADS, base=BASE) as bench:
+        os.chmod(place, 0o755)
+        result = Path(place) / "result.json"
+        result.write_text("{}")
+        bench.put(labs.skeleton_files(THREADS), [ORDER])
+        ours = [f"{result}", f"{TOOL}", f"{labs.ROOT}/{QUEUE}",
+                f"{labs.ROOT}/tests/lab/mistakes/",
+                f"{THREADS.folder}/tests/queue.c"]
+        built = [f"{bench.tree}/{name}" for name in (
+            f"given/{QUEUE}", f"obj/reference/{QUEUE}.o")]
+        tests = [f"{bench.tree}/ref/hidden/{name}" for name in ("", "queue.c")]
+        rest = [f"{bench.tree}/{name}" for name in (
+            "build.ninja", f"work/{QUEUE}", "obj/explore/", f"ref/{QUEUE}")]
+        python = isolation.PYTHON
+        for stage, paths in (("work.ninja", ours + built + tests),
+                             ("link.ninja", ours + built),
+                             ("a test", ours + built + tests + rest)):
+            if stage == "a test":
+                said = sandbox.run(
+                    [python, "-c", READS % paths], {"PATH": "/bin"}, 60,
+                    show=[bench.tree / "bin", bench.tree / "lab-bin"],
+                    hide=[str(bench.tree / one) for one in build.CLOSED]
+                    ).output
+            else:
+                _, said = build.in_stage(bench.tree, stage,
+                                         [python, "-c", READS % paths])
+            check("tried" in said and "reached" not in said,
+                  f"{stage}: {said}")
+
+
+# What the loader is asked to load into the practice server, which nobody may
+# read: it is made of the reference.
+LOADED = """
+#include <stdio.h>
+__attribute__((constructor)) static void first(void)
+{
+    puts("within the server");
+    fflush(stdout);
+}
+"""
+LOADS = """
+    char text[4096];
+    int fd = memfd_create("loaded", 0);
+    (void)!write(fd, code, sizeof code);
+    snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+    setenv("LD_PRELOAD", text, 1);
+    snprintf(text, sizeof text, "%s/triptych-origin", getenv("LAB_BIN"));
+    execl(text, text, "--help", NULL);
+    _exit(1);
+"""
+
+
+def case_nothing_gets_into_the_server(place):
+    source_file, code = Path(place) / "loaded.c", Path(place) / "loaded.so"
+    source_file.write_text(LOADED)
+    subprocess.run(["gcc", "-shared", "-fPIC", source_file, "-o", code],
+                   check=True)
+    above = "static const unsigned char code[] = {" + \
+        ",".join(map(str, code.read_bytes())) + "};\n"
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        test = THREADS.test("thousands_of_items")
+        said = bench.put({QUEUE: queue_with(LOADS, above)}, [test])
+        check(not said, said)
+        said = bench.run(test).output
+        check("--port" in said and "within" not in said, said)
 
 
 # It waits until the test's process has given its word back, and ends it before
@@ -359,6 +454,81 @@ def case_an_end_before_leaks_are_found(_):
         check(not bench.put({file: text}, [test]), "it does not compile")
         result = bench.run(test)
         check(not result.passed and "leak" in result.observed, str(result))
+
+
+# The same for a thread that nobody has joined: ThreadSanitizer looks for it at
+# the process's end, which is another program's then. By a signal, or by a
+# thread, which is detached.
+BECOMES_ANOTHER = """
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int end = 3;
+
+static void become_another(int number)
+{
+    char path[4096];
+    (void)number; /* ThreadSanitizer would see a use of the descriptor */
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", end);
+    if (access(path, F_OK) == 0)
+        return;
+    (void)snprintf(path, sizeof path, "%s/triptych-origin", getenv("LAB_BIN"));
+    (void)execl(path, path, "--version", NULL);
+}
+
+static void find_the_end(void)
+{
+    struct stat status;
+    while (fstat(end, &status) != 0 || !S_ISSOCK(status.st_mode))
+        end++;
+}
+"""
+BY_A_SIGNAL = """
+static void begin_early(void)
+{
+    const struct itimerval often = {{0, 300}, {0, 300}};
+    find_the_end();
+    (void)signal(SIGALRM, become_another);
+    (void)setitimer(ITIMER_REAL, &often, NULL);
+}
+"""
+BY_A_THREAD = """
+static void *watch(void *unused)
+{
+    for (;;)
+        become_another(0);
+    return unused;
+}
+
+static void begin_early(void)
+{
+    pthread_t thread;
+    find_the_end();
+    pthread_create(&thread, NULL, watch, NULL);
+    pthread_detach(thread);
+}
+"""
+
+
+def case_an_end_before_threads_are_found(_):
+    one = labs.mistake(39)
+    text = labs.with_mistake(labs.reference_files(THREADS)[one.file], one)
+    test = THREADS.test(one.caught_by)
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        for above in BY_A_THREAD, BY_A_SIGNAL:
+            old = source.find(text, "pool_open")
+            said = bench.put({one.file: text[:old.start] + BECOMES_ANOTHER +
+                              above + text[old.start:old.body + 2] +
+                              "    begin_early();\n" + text[old.body + 2:]},
+                             [test])
+            check(not said, said)
+            result = bench.run(test)
+            check(not result.passed, f"{above}: {result}")
 
 
 def case_names_of_the_grader(_):
@@ -749,24 +919,6 @@ def case_a_killed_grader(_):
 
 # --- Through sudo -------------------------------------------------------------
 
-# In a mount namespace of its own: a user who may use sudo, whom the machine
-# does not have. Then, as that user, what stands behind.
-WITH_SUDO = """set -e
-mount --make-rprivate /
-for name in passwd group; do
-    cp /etc/$name "$1/$name"
-    mount --bind "$1/$name" /etc/$name
-done
-echo 'lab-user:*:61237:61237::/nonexistent:/bin/sh' >>/etc/passwd
-echo 'lab-user:*:61237:' >>/etc/group
-mkdir -p "$1/sudoers.d"
-chmod 755 "$1/sudoers.d"
-echo 'lab-user ALL=(ALL) NOPASSWD: ALL' >"$1/sudoers.d/lab"
-chmod 440 "$1/sudoers.d/lab"
-mount --bind "$1/sudoers.d" /etc/sudoers.d
-shift
-exec setpriv --reuid=61237 --regid=61237 --clear-groups "$@"
-"""
 TOKEN = "ghp_that_nobody_is_to_see"
 # It looks for the token, and goes on overwriting the result for ever.
 OVERWRITES = r"""
@@ -801,22 +953,19 @@ OVERWRITES = r"""
 def with_sudo(own, *arguments):
     """What the tool, in a tree that the user can read, says to one who has
     sudo; None: nobody can be made one."""
-    if os.geteuid() != 0 or shutil.which("sudo") is None:
+    if os.geteuid() != 0 or not users.has_sudo():
         print("  NOT TRIED: it takes root, who makes the user, and sudo",
               flush=True)
         return None
     own.chmod(0o777)
-    tree = own / "triptych"
-    for name in ("tests/lab", "tests/origin", "threads", "common", "evloop"):
-        shutil.copytree(labs.ROOT / name, tree / name)
+    tree = users.copied_tree(labs.ROOT, own / "triptych")
     with tempfile.TemporaryDirectory(prefix="sudo-") as place:
         return subprocess.run(
-            ["unshare", "--mount", "sh", "-c", WITH_SUDO, "sh", place,
-             sys.executable, "-B", tree / "tests/lab/triptych-lab",
-             *arguments],
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-                 "GITHUB_TOKEN": TOKEN}, stdin=subprocess.DEVNULL, text=True,
-            capture_output=True, check=False, timeout=PATIENCE)
+            users.with_sudo(place, users.python(
+                tree / "tests/lab/triptych-lab", *arguments)),
+            env={"PATH": users.PATH, "GITHUB_TOKEN": TOKEN}, text=True,
+            stdin=subprocess.DEVNULL, capture_output=True, check=False,
+            timeout=PATIENCE)
 
 
 def case_through_sudo(_):
@@ -838,10 +987,10 @@ def case_through_sudo(_):
         said = written["tests"][0]["output"]
         check(written["isolation"] == "namespaces" and written["score"] == 0
               and written["finished"], str(written)[:3000])
-        check("uid" in said and "uid 0\n" not in said and "uid 61237" not in
-              said and "token seen" not in said and "sudo gives 0" not in said,
-              said)
-        check(result.stat().st_uid == 61237, "the result is root's")
+        check("uid" in said and "uid 0\n" not in said and
+              f"uid {users.WITH_SUDO}" not in said and
+              "token seen" not in said and "sudo gives 0" not in said, said)
+        check(result.stat().st_uid == users.WITH_SUDO, "the result is root's")
         time.sleep(0.3)
         check(json.loads(result.read_text()) == written, "it was overwritten")
 
@@ -862,7 +1011,7 @@ def case_a_class_through_sudo(_):
         left = [own / "all.csv", own / "all.html", made, *made.rglob("*")]
         check(len(left) == 5, f"{left}")
         for path in left:
-            check(path.stat().st_uid == 61237, f"{path} is root's")
+            check(path.stat().st_uid == users.WITH_SUDO, f"{path} is root's")
 
 
 # --- Packages -----------------------------------------------------------------

@@ -383,6 +383,8 @@ static void run_close_one(void)
 static void run_close_all(void)
 {
     open_queue(1);
+    put(1);
+    take(1); /* who never waits need not be woken */
     pthread_t first = start(take_one, &taken[0]);
     pthread_t second = start(take_one, &taken[1]);
     queue_close(&queue);
