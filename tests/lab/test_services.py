@@ -30,8 +30,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
-from triptych_lab import (build, classes, folder, grade, labs,  # noqa: E402
-                          machine, package, report, toml_reader, unpack)
+from triptych_lab import (allowed, build, classes, folder,  # noqa: E402
+                          grade, headers, labs, machine, package, report,
+                          sandbox, toml_reader, unpack)
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 900
@@ -242,6 +243,27 @@ def case_hand_outs_say_the_points(_):
               f"{lab.name}: {said}")
 
 
+def case_hand_outs_say_what_is_refused(_):
+    """Of headers, where a lab takes some; and the names that are refused."""
+    for lab in PROGRAMS:
+        text = (lab.folder / "handout.md").read_text()
+        takes = any(file.endswith(".h") for file in lab.editable)
+        said = f"**{headers.RULES}**" in text
+        check(said == takes and said != bool(re.search(
+            r"no\s+header|its header stays", text)),
+            f"{lab.name}: it does not say what becomes of headers")
+        for word in ("the body of a function", "`#ifdef`", "attributes",
+                     "a macro of a name") if takes else ():
+            check(word in text, f"{lab.name}: {word}")
+        refused = text.partition("**What it refuses**")[2].partition("\n\n")[0]
+        names = re.findall(r"`(\w+)`", refused)
+        check({"atexit", "syscall", "longjmp"} <= set(names),
+              f"{lab.name}: {names}")
+        for name in names:
+            check(name == "main" or re.fullmatch(allowed.UNCALLED, name),
+                  f"{lab.name}: {name} is not refused")
+
+
 # --- Sanitizers that do not start ------------------------------------------------
 
 def case_sanitizers_that_do_not_start(_):
@@ -261,6 +283,53 @@ def case_sanitizers_that_do_not_start(_):
           "these need nothing")
     grades = some_grades()
     check(grades.points == 8 and grades.full == 10, f"{grades.points}")
+
+
+REACHES_TOO_FAR = """
+#include <stdlib.h>
+#include <string.h>
+__attribute__((noinline)) static int reaches_too_far(volatile char *p, int i)
+{
+    return p[i];
+}
+int main(int argc, char **argv)
+{
+    char *p = calloc(8, 1);
+    return reaches_too_far(p, 7 + argc) + (argv == NULL);
+}
+"""
+
+
+def case_sanitizers_name_functions(_):
+    """gcc's by themselves, clang's by a program, of which there are two."""
+    was, found = os.environ.get("CC"), shutil.which
+    try:
+        for compiler, missing in (("gcc", ""), ("clang", ""),
+                                  ("clang", "llvm-symbolizer")):
+            if found(compiler) is None:
+                print(f"  NOT TRIED: {compiler} is not installed")
+                continue
+            os.environ["CC"] = compiler
+            machine.shutil.which = lambda name, no=missing, **more: None \
+                if no and no in name else found(name, **more)
+            machine.symbolizer.cache_clear()
+            options, programs = machine.of_sanitizers(False)
+            check(bool(programs) == (compiler == "clang"), str(programs))
+            with tempfile.TemporaryDirectory(prefix="lab-tiny-") as place:
+                os.chmod(place, 0o755)
+                (Path(place) / "tiny.c").write_text(REACHES_TOO_FAR)
+                subprocess.run([compiler, "-g", "-fsanitize=address",
+                                "tiny.c", "-o", "tiny"], cwd=place, check=True)
+                said = sandbox.run([f"{place}/tiny"], options, 60,
+                                   show=[place, *programs]).output
+            check(re.search(r"in reaches_too_far .*tiny\.c:6", said),
+                  f"{compiler} without '{missing}': {said}")
+    finally:
+        machine.shutil.which = found
+        machine.symbolizer.cache_clear()
+        os.environ.pop("CC")
+        if was is not None:
+            os.environ["CC"] = was
 
 
 def case_the_doctor(_):
@@ -488,6 +557,29 @@ def case_a_class_with_attackers(_):
         check(rows["formula"]["trouble"].startswith("'="), str(rows))
         check("cannot be unpacked" in rows["deflated"]["trouble"], str(rows))
         check((place / "all.html").read_text().endswith("</html>\n"), "page")
+
+
+def case_a_name_that_is_two_items(_):
+    """For Slurm's machines the hand-ins are a list of lines: a folder's name
+    could name another's hand-in, and where its result goes."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for one in ("works", "mine\n.theirs.json works"):
+            (place / "all" / one).mkdir(parents=True)
+            (place / "all" / one / "predictions.toml").write_text(one)
+        (place / "state").mkdir()
+        listed = []
+        everybody = classes.Class(
+            LAB, classes.found_in([place / "all"], LAB, place),
+            place / "state", 1, lambda *_: None)
+        everybody.call_cluster = lambda items, _: listed.append(
+            items.read_text())
+        everybody.grade_on_slurm(None)
+        check(len(listed) == 1 and listed[0].count("\n") == 1 and
+              "theirs" not in listed[0], str(listed))
+        said = {h.path.name: h.trouble for h in everybody.hand_ins}
+        check("no plain text" in said.pop("mine\n.theirs.json works"),
+              str(said))
 
 
 def case_modules_beside_the_autograder(_):

@@ -170,9 +170,11 @@ class Bench:
             result.state, result.points = "not run", 0
             result.observed = machine.NOT_HERE
             return result
+        options, programs = machine.of_sanitizers(test.leaks)
         outcome = sandbox.run(
-            [*start, str(program)], self.environment(test), test.limit,
-            show=[self.tree / "bin", self.tree / "lab-bin"],
+            [*start, str(program)], {**self.environment(test), **options},
+            test.limit,
+            show=[self.tree / "bin", self.tree / "lab-bin", *programs],
             hide=[str(self.tree / name) for name in build.CLOSED])
         result.passed = outcome.verdict == "passed"
         result.state = outcome.verdict
@@ -189,9 +191,6 @@ class Bench:
             "LC_ALL": "C.UTF-8",
             "LAB_TEST": test.name,
             "LAB_BIN": str(self.tree / "lab-bin"),
-            "ASAN_OPTIONS": f"abort_on_error=0:detect_leaks={int(test.leaks)}",
-            "UBSAN_OPTIONS": "print_stacktrace=1",
-            "TSAN_OPTIONS": "halt_on_error=1:exitcode=66",
         }
 
 

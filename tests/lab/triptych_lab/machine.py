@@ -74,6 +74,30 @@ def start_of(build):
     return [] if flags is None else starts(flags)
 
 
+@functools.cache
+def symbolizer():
+    """The program by which clang's sanitizers name functions and lines, or "".
+    gcc's do it by themselves. A test finds no program of the machine's, so
+    that it must be told of this one."""
+    clang = compiler().split()
+    if "clang" not in version_of(*clang, "--version"):
+        return ""
+    told = version_of(*clang, "-print-prog-name=llvm-symbolizer")
+    return shutil.which(told or "llvm-symbolizer") or \
+        shutil.which("addr2line") or ""
+
+
+def of_sanitizers(leaks):
+    """What they are told, and what a test must see for that."""
+    named = symbolizer()
+    path = f":external_symbolizer_path={named}" if named else ""
+    return {
+        "ASAN_OPTIONS": f"abort_on_error=0:detect_leaks={int(leaks)}{path}",
+        "UBSAN_OPTIONS": f"print_stacktrace=1{path}",
+        "TSAN_OPTIONS": f"halt_on_error=1:exitcode=66{path}",
+    }, [named, os.path.realpath(named)] if named else []
+
+
 # --- The doctor --------------------------------------------------------------
 
 def version_of(*command):
@@ -136,7 +160,15 @@ def findings():
         elif start:
             yield f"programs with -fsanitize={flags} start only with fixed " \
                 "addresses: they are started so, and no grade changes", REMEDY
+    yield from names()
     yield from room()
+
+
+def names():
+    if "clang" in version_of(*compiler().split(), "--version") and \
+            not symbolizer():
+        yield "clang's sanitizers cannot name functions here", \
+            "apt-get install llvm, or binutils"
 
 
 def room():
