@@ -67,6 +67,12 @@ def case_what_is_missing_is_the_skeletons(_):
             check(filled == labs.skeleton_files(lab), lab.name)
 
 
+def three_gib(path):
+    """Of holes: it must not be read to know that it is too large."""
+    path.touch()
+    os.truncate(path, 3 << 30)
+
+
 def case_what_is_no_plain_file(_):
     """In the queue's place; nothing may hang, or be followed."""
     outside = labs.ROOT / QUEUE
@@ -76,6 +82,7 @@ def case_what_is_no_plain_file(_):
         "a link": lambda p: p.symlink_to(outside),
         "larger than": lambda p: p.write_text(
             outside.read_text() + "\n" * (1 << 20)),
+        "larger than 1024 KiB": three_gib,
     }
     for why, make in unfit.items():
         with tempfile.TemporaryDirectory() as place:
@@ -86,6 +93,22 @@ def case_what_is_no_plain_file(_):
             check(result["score"] == 0, f"{why}: {result['score']} points")
             check(result["note"].startswith(QUEUE) and why in result["note"],
                   f"{why}: it says {result['note']!r}")
+
+
+def case_a_part_without_its_file_gets_nothing(_):
+    """Though its test passes: a part can be of several files, of which the
+    others were handed in."""
+    for lab in labs.labs():
+        for part in lab.parts:
+            for file in {*part.cut, *part.remove, *part.broken}:
+                for test in [t for t in lab.tests if t.part == part.name]:
+                    one = grade.Result(test.name, part.name, "", test.points,
+                                       True, True, "passed")
+                    grade.without_its_file(one, lab, {"other.c": "a link"})
+                    check(one.score == test.points, f"{lab.name}: {test}")
+                    grade.without_its_file(one, lab, {file: "a link"})
+                    check(one.score == 0 and file in one.observed and
+                          "a link" in one.observed, f"{lab.name}: {one}")
 
 
 def case_devices_and_sockets(_):
@@ -155,7 +178,8 @@ def case_the_comparison_reads_by_descriptor(_):
     unfit = {"a link": lambda p: p.symlink_to(right),
              "a pipe": os.mkfifo,
              "larger than": lambda p: p.write_text(
-                 right.read_text() + "\n" * (1 << 20))}
+                 right.read_text() + "\n" * (1 << 20)),
+             "larger than 1024 KiB": three_gib}
     for why, make in unfit.items():
         with tempfile.TemporaryDirectory() as place:
             make(Path(place) / "predictions.toml")
@@ -184,11 +208,11 @@ def case_any_mark_leads_to_a_message(_):
 
 
 def case_a_mark_that_never_ends(_):
-    for target in ("/dev/zero", None):
+    for make in (lambda mark: mark.symlink_to("/dev/zero"), os.mkfifo,
+                 three_gib):
         with tempfile.TemporaryDirectory() as place:
-            mark = Path(place) / ".triptych-lab"
-            mark.symlink_to(target) if target else os.mkfifo(mark)
-            check("--lab" in graded(place, status=2), str(target))
+            make(Path(place) / ".triptych-lab")
+            check("--lab" in graded(place, status=2), str(make))
 
 
 if __name__ == "__main__":
