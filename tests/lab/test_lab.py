@@ -531,6 +531,17 @@ def case_an_end_before_threads_are_found(_):
             check(not result.passed, f"{above}: {result}")
 
 
+def case_the_explorers_tables_name_lines(_):
+    one = labs.mistake(3)
+    text = labs.with_mistake(REFERENCE, one)
+    with grade.Bench(THREADS, base=BASE,
+                     rest=labs.reference_files) as bench:
+        test = THREADS.test(one.caught_by)
+        bench.put({QUEUE: text}, [test])
+        said = bench.run(test).observed
+        check(re.search(r"queue\.c:\d+ queue_take", said), said)
+
+
 def case_names_of_the_grader(_):
     """A student's functions of the names of others' stay the student's."""
     above = """

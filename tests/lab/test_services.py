@@ -313,8 +313,9 @@ def case_sanitizers_name_functions(_):
             machine.shutil.which = lambda name, no=missing, **more: None \
                 if no and no in name else found(name, **more)
             machine.symbolizer.cache_clear()
-            options, programs = machine.of_sanitizers(False)
-            check(bool(programs) == (compiler == "clang"), str(programs))
+            options, programs = machine.of_reports(False)
+            check(bool(machine.symbolizer()) == (compiler == "clang"),
+                  str(programs))
             with tempfile.TemporaryDirectory(prefix="lab-tiny-") as place:
                 os.chmod(place, 0o755)
                 (Path(place) / "tiny.c").write_text(REACHES_TOO_FAR)

@@ -201,6 +201,22 @@ def case_full_disk(_):
         check(not left, f"{mode.name}: left: {left}")
 
 
+def case_what_a_compiler_makes_stays(_):
+    """A folder that it was given to write in is the grader's, wherever it
+    lies; what it leaves elsewhere goes, and is counted."""
+    text = "open('made', 'wb').write(bytes(70 << 20))"
+    for mode in modes():
+        with tempfile.TemporaryDirectory() as place:
+            os.chmod(place, 0o755)
+            tree = Path(place) / "tree"
+            tree.mkdir()
+            status, said = sandbox.compile_in(
+                tree, [PYTHON, "-c", text], {"PATH": "/usr/bin:/bin"}, 60,
+                write=[tree])
+            check(status == 0 and (tree / "made").exists(),
+                  f"{mode.name}: {status}: {said}")
+
+
 def case_network(_):
     """A server of the machine's is not to be reached, but one's own is."""
     with socket.create_server(("127.0.0.1", 0)) as server:

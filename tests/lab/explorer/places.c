@@ -4,11 +4,13 @@
 
 #include "real.h"
 
+#include <fcntl.h>
 #include <link.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define AT_ONCE 200 /* addresses in one command */
@@ -25,6 +27,27 @@ static void chomp(char *line)
     line[strcspn(line, "\n")] = '\0';
 }
 
+/* addr2line, without a shell: where a test is graded there is none. What it
+ * prints, or NULL. */
+static FILE *start(char **argv, pid_t *pid)
+{
+    int ends[2];
+    posix_spawn_file_actions_t actions;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return NULL;
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    (void)posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
+                                           "/dev/null", O_WRONLY, 0);
+    int error = posix_spawnp(pid, argv[0], &actions, NULL, argv, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)close(ends[1]);
+    FILE *lines = error == 0 ? fdopen(ends[0], "r") : NULL;
+    if (lines == NULL)
+        (void)close(ends[0]);
+    return lines;
+}
+
 /* "/long/path/queue.c:70 (discriminator 2)" and "queue_take". */
 static void put(struct ex_place *place, const char *function, char *line)
 {
@@ -38,28 +61,22 @@ static void put(struct ex_place *place, const char *function, char *line)
 
 static void find_some(struct ex_place *places, size_t count)
 {
-    char program[4096] = "";
+    char program[4096] = "", numbers[AT_ONCE][24];
+    char *argv[AT_ONCE + 5] = {"addr2line", "-f", "-e", program};
     uintptr_t base = 0;
-    char *command = NULL;
-    size_t size = 0;
+    pid_t pid = -1;
     (void)dl_iterate_phdr(find_base, &base);
-    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0 ||
-        strchr(program, '\'') != NULL)
+    if (readlink("/proc/self/exe", program, sizeof program - 1) < 0)
         return;
-    FILE *text = open_memstream(&command, &size);
-    if (text == NULL)
-        return;
-    (void)fprintf(text, "addr2line -f -e '%s'", program);
-    for (size_t i = 0; i < count; i++) /* of the call, not of what follows */
-        (void)fprintf(
-            text, " %#lx",
+    for (size_t i = 0; i < count; i++) { /* of the call, not of what follows */
+        (void)snprintf(
+            numbers[i], sizeof numbers[i], "%#lx",
             (unsigned long)((uintptr_t)places[i].address - 1 - base));
-    (void)fprintf(text, " 2>/dev/null");
-    if (fclose(text) != 0)
-        goto out;
-    FILE *lines = popen(command, "re");
+        argv[4 + i] = numbers[i];
+    }
+    FILE *lines = start(argv, &pid);
     if (lines == NULL)
-        goto out;
+        return;
     char function[256];
     char line[4096];
     for (size_t i = 0; i < count; i++) {
@@ -70,9 +87,8 @@ static void find_some(struct ex_place *places, size_t count)
         chomp(line);
         put(&places[i], function, line);
     }
-    (void)pclose(lines);
-out:
-    free(command);
+    (void)fclose(lines);
+    (void)waitpid(pid, NULL, 0);
 }
 
 void ex_places_find(struct ex_place *places, size_t count)

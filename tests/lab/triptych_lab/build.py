@@ -91,6 +91,14 @@ def without_lines(compiler):
         "-fno-diagnostics-show-caret"
 
 
+def of_compiler(build):
+    """The flags of a build. What clang has against NULL + 0, gcc has not: no
+    grade is to depend on that."""
+    if build == "asan" and "clang" in os.environ.get("CC", "gcc"):
+        return FLAGS[build] + " -fno-sanitize=pointer-overflow"
+    return FLAGS.get(build, "-O1")
+
+
 BUILD_TIME = 240  # seconds
 
 
@@ -226,7 +234,7 @@ rule server
         out = f"obj/{build}/{folder}/{path}.o"
         if out not in self.objects:
             self.objects.add(out)
-            more = FLAGS.get(build, "-O1")
+            more = of_compiler(build)
             kind = "work" if folder == "work" else \
                 "reference" if build == "origin" else "rest"
             rule = "graded" if folder == "work" else "cc"

@@ -170,7 +170,7 @@ class Bench:
             result.state, result.points = "not run", 0
             result.observed = machine.NOT_HERE
             return result
-        options, programs = machine.of_sanitizers(test.leaks)
+        options, programs = machine.of_reports(test.leaks)
         outcome = sandbox.run(
             [*start, str(program)], {**self.environment(test), **options},
             test.limit,

@@ -87,15 +87,17 @@ def symbolizer():
         shutil.which("addr2line") or ""
 
 
-def of_sanitizers(leaks):
-    """What they are told, and what a test must see for that."""
+def of_reports(leaks):
+    """What sanitizers are told, and the programs that a test must see so that
+    they, and the explorer, name functions and lines."""
     named = symbolizer()
+    programs = {named, shutil.which("addr2line")} - {"", None}
     path = f":external_symbolizer_path={named}" if named else ""
     return {
         "ASAN_OPTIONS": f"abort_on_error=0:detect_leaks={int(leaks)}{path}",
         "UBSAN_OPTIONS": f"print_stacktrace=1{path}",
         "TSAN_OPTIONS": f"halt_on_error=1:exitcode=66{path}",
-    }, [named, os.path.realpath(named)] if named else []
+    }, [path for one in programs for path in (one, os.path.realpath(one))]
 
 
 # --- The doctor --------------------------------------------------------------

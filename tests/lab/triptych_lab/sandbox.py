@@ -92,13 +92,14 @@ def unnamed(pid):
     return sum(sizes.values())
 
 
-def files_of(user):
-    """What a user has in the folders that are everybody's."""
+def files_of(user, but=()):
+    """What a user has in the folders that are everybody's, but for the folders
+    that were given to it."""
     found = []
     for top in WRITABLE:
         for folder, folders, files in os.walk(top):
-            folders[:] = [f for f in folders if os.access(f"{folder}/{f}",
-                                                          os.R_OK)]
+            folders[:] = [f for f in folders if f"{folder}/{f}" not in but
+                          and os.access(f"{folder}/{f}", os.R_OK)]
             for name in (*folders, *files):
                 path = os.path.join(folder, name)
                 try:
@@ -152,8 +153,9 @@ class Keeper:
     """Where there are no namespaces, it knows a test's processes by their
     user, and nothing of them stays."""
 
-    def __init__(self, user):
+    def __init__(self, user, given):
         self.user = user
+        self.given = given  # folders to write in, which are the grader's
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", KEEPER, str(user)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -167,7 +169,7 @@ class Keeper:
         if left := shared_by(self.user):
             subprocess.run(["ipcrm", *left], check=False,
                            stderr=subprocess.DEVNULL)
-        for path in files_of(self.user):
+        for path in files_of(self.user, self.given):
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
@@ -201,7 +203,9 @@ class Run:
         self.user = user
         self.too_much = ""  # what it had more of than it may
         self.heard = {"output": bytearray(), "result": bytearray()}
-        self.keeper = Keeper(user) if not isolation().private else None
+        self.given = [str(p) for p in how.get("write", ())]
+        self.keeper = None if isolation().private else \
+            Keeper(user, self.given)
         result_read, result_write = os.pipe()
         environment = dict(environment, LAB_RESULT=str(result_write))
         self.process = subprocess.Popen(
@@ -267,7 +271,7 @@ class Run:
         if left := shared_by(self.user):
             subprocess.run(["ipcrm", *left], check=False,
                            stderr=subprocess.DEVNULL)
-        for path in files_of(self.user):
+        for path in files_of(self.user, self.given):
             try:
                 sizes.append(os.lstat(path).st_blocks * 512)
             except OSError:
