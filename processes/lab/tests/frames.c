@@ -199,6 +199,26 @@ static void a_frame_comes_out_whole(void)
     frame_free(&reader);
 }
 
+/* It is whole with its header: what comes next may come much later. */
+static void an_empty_message(void)
+{
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    struct frame frame = {.type = FRAME_NONE};
+    append(&frames, FRAME_RESULT, "");
+    lab_doing("feeding an empty result", NULL, FEED);
+    for (size_t used = 0; used < frames.length && frame.type == FRAME_NONE;)
+        used += feed(&reader, frames.data + used, 1, &frame);
+    lab_check(frame.type == FRAME_RESULT && frame.length == 0,
+              "whoever waits for a byte of it waits for one of the next frame",
+              "frame_feed: a message of no bytes, when its header is whole",
+              "the frame of an empty result has come, all of it, and its type "
+              "is %d",
+              (int)frame.type);
+    bytes_free(&frames);
+    frame_free(&reader);
+}
+
 static void one_byte_at_a_time(void)
 {
     struct bytes frames = {0};
@@ -213,6 +233,7 @@ static void one_byte_at_a_time(void)
     bytes_free(&notes);
     bytes_free(&frames);
     frame_free(&reader);
+    an_empty_message();
 }
 
 static void split_at_every_byte(void)

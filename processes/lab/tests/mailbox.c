@@ -269,9 +269,45 @@ static void keep_and_send(void)
               post.mailbox.outbox.length);
 }
 
+/* The pipe has room again, and nobody has said so yet: what waits goes first.
+ */
+static void keep_the_order(void)
+{
+    static struct post post;
+    static char text[10000];
+    struct bytes wanted = {0}, seen = {0};
+    open_post(&post);
+    look_doing("sending two jobs, the second when the pipe has room again",
+               "the parent must never wait for one worker", SEND);
+    for (int i = 0; i < 2; i++) {
+        int error = send_job(&post, i, text, sizeof text);
+        struct iovec part = {text, sizeof text};
+        if (error == 0)
+            error = frame_append(&wanted, FRAME_JOB, &part, 1);
+        lab_check(error == 0, "a full pipe is no error", SEND,
+                  "mailbox_send returned %s for job %d", lab_value(error), i);
+        read_jobs(&post, &seen);
+    }
+    while (seen.length < wanted.length && post.mailbox.outbox.length > 0) {
+        (void)wait_for_mail(&post);
+        read_jobs(&post, &seen);
+    }
+    lab_check(seen.length == wanted.length &&
+                  memcmp(seen.data, wanted.data, seen.length) == 0,
+              "a job overtakes what waits in the outbox: it comes out in the "
+              "middle of the job before",
+              "mailbox_send: when something is in the outbox already",
+              "of two jobs of %zu bytes the second was sent when a part of "
+              "the first was still kept: %zu bytes came, not in order",
+              sizeof text, seen.length);
+    bytes_free(&wanted);
+    bytes_free(&seen);
+}
+
 static void what_has_no_room_is_kept(void)
 {
     look_run(keep_and_send);
+    look_run(keep_the_order);
 }
 
 /* --- Calls that fail ----------------------------------------------------- */
