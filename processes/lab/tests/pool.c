@@ -797,6 +797,12 @@ static void a_shortage_is_undone(void)
     }
     no_fork = false;
     pool.fork = fork_well;
+    sigset_t blocked;
+    (void)sigprocmask(SIG_BLOCK, NULL, &blocked);
+    lab_check(sigismember(&blocked, SIGTERM) == 0,
+              "the parent would hear no signal any more",
+              "fork_quietly, where the fork fails",
+              "the fork has failed, and the parent's signals stay blocked");
     pool_settle(&pool);
     int after = look_descriptors(getpid());
     lab_check(after == before && look_living(getpid()) == 1,

@@ -392,6 +392,11 @@ static void run_close_all(void)
     join(second);
     check_taken(taken[0], 0);
     check_taken(taken[1], 0);
+    expect(!queue_is_wanted(&queue),
+           "who has gone is still counted among those who wait",
+           "queue_take: takers, on each way out",
+           "both takers have got NULL and ended, and queue_is_wanted says "
+           "that somebody waits");
     end_queue();
 }
 
