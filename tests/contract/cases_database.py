@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import struct
 import subprocess
 import sys
@@ -634,6 +635,26 @@ def more_rounds_than_can_be_waited_for(model):
 
 
 @case
+def more_rounds_over_tls(model):
+    proofs = []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(AUTHORITY.pair)
+
+    def script(c):
+        startup(c)  # it asks for TLS
+        c.send(b"S")
+        c.sock = context.wrap_socket(c.sock, server_side=True)
+        proofs.append(asked_for_rounds(c, 2000000000))
+    with Server(script) as server:
+        r = run(model, url("SELECT 1", "u", "p",
+                           host=f"127.0.0.1:{server.port}"),
+                env=dict(os.environ, PGSSLMODE="require"))
+        wait_for(lambda: proofs, "the server's end")
+    equal(proofs, [b""], "proofs")
+    return expect(r, ["protocol"], b"", err="too many rounds of SCRAM")
+
+
+@case
 def a_server_that_asks_again_and_again(model):
     """For the password, and reads no answer: whoever sends one for each waits
     for room at last."""
@@ -722,12 +743,13 @@ def over_tls(model):
     query = "SELECT repeat('z', i) FROM generate_series(50000, 52000, 100) i"
     r = run(model, url(query), url("SELECT ssl FROM pg_stat_ssl WHERE "
                                    "pid = pg_backend_pid()"),
+            url("SELECT 'by a password'", "us:er@/é", PASSWORD),
             env=dict(os.environ, PGSSLMODE="require"))
     trusted, stranger = (
         run(model, url("SELECT 1"), env=dict(
             os.environ, PGSSLMODE="verify-full", PGSSLROOTCERT=root))
         for root in AUTHORITY.roots)
-    return (expect(r, ["ok"] * 2, PG.copy(query) + b"t\n"),
+    return (expect(r, ["ok"] * 3, PG.copy(query) + b"t\nby a password\n"),
             expect(trusted, ["ok"], b"1\n"),
             expect(stranger, ["tls"], b""))
 
@@ -738,7 +760,8 @@ def run_all():
     AUTHORITY = Authority()
     try:
         AUTHORITY.roots = AUTHORITY.ca, AUTHORITY.root("stranger")
-        with Postgres(tls=AUTHORITY.issue("server")) as PG:
+        AUTHORITY.pair = AUTHORITY.issue("server")
+        with Postgres(tls=AUTHORITY.pair) as PG:
             main()
     finally:
         VICTIM.end()

@@ -241,6 +241,8 @@ def standard_output_is_closed(model):
 def standard_output_is_for_reading(model):
     """A pipe's other end. Opened anew, it could be written to; but nobody
     would ever read that."""
+    if MINIMAL:
+        raise Beyond("the loop polls it, and it is never writable")
     reader, writer = os.pipe()
     with Workplace() as place, Origin() as origin:
         report = place.join("report")
