@@ -47,6 +47,10 @@ struct fetch {
     struct worker *workers;  /* one a slot of the pool */
     _Atomic(void *) reserve; /* for when there is no memory; NULL: used */
     _Atomic(uint64_t) total; /* jobs, once all are there; 0: not yet */
+
+    /* The main thread's: */
+    uint64_t submitted; /* jobs */
+    uint64_t room;      /* the queue has, at least */
 };
 
 /* Threads are made until there is no memory for one more. What is freed then
@@ -166,6 +170,7 @@ static void work(struct pool_thread *thread, void *item, void *context)
     struct worker *w = &fetch->workers[thread->slot];
     struct job *job = item;
     bool again = false;
+    places_took_job(&fetch->places);
     trace_get(&w->blocking.lane, STEP_TAKE, PARCEL_JOB, job->id);
     run_started(fetch->run, job, (int)thread->slot);
     do {
@@ -206,6 +211,7 @@ static int step_start(struct fetch *fetch, struct run *run)
     error = idle_open(&fetch->idle, run->options->jobs, blocking_close_idle);
     if (error != 0)
         goto no_idle;
+    fetch->room = run->options->jobs;
     error = pool_open(&fetch->pool, run->options->jobs,
                       run->options->spawn_each, prepare, work, fetch);
     if (error == 0) {
@@ -264,6 +270,20 @@ static struct job *step_take(struct fetch *fetch)
     return NULL;
 }
 
+/* When the queue is full, waits until half of it has been taken. To be woken
+ * for each job would cost two switches a request (tests/bench/MEASURED.md).
+ * True if there is room. */
+static bool wait_for_room(struct fetch *fetch)
+{
+    const struct options *options = fetch->run->options;
+    if (fetch->room > 0 || options->spawn_each) /* which has no queue */
+        return true;
+    uint64_t taken = places_wait_taken(
+        &fetch->places, fetch->submitted - options->jobs / 2, RUN_TICK_MS);
+    fetch->room = options->jobs - (fetch->submitted - taken);
+    return fetch->room > 0;
+}
+
 /* Hands a job to the pool, waiting while its queue is full. False if the run
  * is to stop; then the job is back among the others. */
 static bool submit(struct fetch *fetch, struct job *job)
@@ -271,6 +291,10 @@ static bool submit(struct fetch *fetch, struct job *job)
     struct run *run = fetch->run;
     while (!run_stopping(run)) {
         bool short_of_threads;
+        if (!wait_for_room(fetch)) {
+            run_tick(run);
+            continue;
+        }
         int error =
             pool_submit(&fetch->pool, job, RUN_TICK_MS, &short_of_threads);
         if (short_of_threads)
@@ -278,8 +302,11 @@ static bool submit(struct fetch *fetch, struct job *job)
         if (short_of_threads)
             run_warn_shortage(run, "no more threads can be made",
                               pool_alive(&fetch->pool));
-        if (error == 0)
+        if (error == 0) {
+            fetch->submitted++;
+            fetch->room--;
             return true;
+        }
         if (error != -ETIMEDOUT)
             run_fail(run, "no worker can be made: %s", strerror(-error));
         run_tick(run);

@@ -23,19 +23,16 @@ int places_open(struct places *places, size_t limit)
     sigemptyset(&usr1);
     sigaddset(&usr1, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &usr1, NULL);
-    int error = pthread_cond_init(&places->moved, NULL);
-    if (error != 0)
-        return -error;
-    error = pthread_mutex_init(&places->lock, NULL);
-    if (error != 0)
-        (void)pthread_cond_destroy(&places->moved);
+    int error = pthread_mutex_init(&places->lock, NULL);
+    /* These fail only where conditions need resources, not on Linux. */
+    (void)pthread_cond_init(&places->moved, NULL);
+    (void)pthread_cond_init(&places->taken, NULL);
     return -error;
 }
 
 void place_add(struct places *places, struct place *place, atomic_int *told)
 {
     *place = (struct place){.places = places, .told = told};
-    /* It fails only where conditions need resources, not on Linux. */
     (void)pthread_cond_init(&place->wake, NULL);
     pthread_mutex_lock(&places->lock);
     place->next = places->all;
@@ -48,6 +45,7 @@ void places_close(struct places *places)
     for (struct place *at = places->all; at != NULL; at = at->next)
         (void)pthread_cond_destroy(&at->wake);
     (void)pthread_cond_destroy(&places->moved);
+    (void)pthread_cond_destroy(&places->taken);
     (void)pthread_mutex_destroy(&places->lock);
 }
 
@@ -99,6 +97,30 @@ void places_stop(struct places *places)
     for (struct place *at = places->all; at != NULL; at = at->next)
         tell_locked(at, TOLD_STOP);
     pthread_mutex_unlock(&places->lock);
+}
+
+/* --- Jobs --------------------------------------------------------------- */
+
+void places_took_job(struct places *places)
+{
+    pthread_mutex_lock(&places->lock);
+    if (++places->jobs_taken == places->jobs_awaited)
+        pthread_cond_signal(&places->taken);
+    pthread_mutex_unlock(&places->lock);
+}
+
+uint64_t places_wait_taken(struct places *places, uint64_t jobs, int ms)
+{
+    struct timespec until = clock_in_ms(ms);
+    int error = 0;
+    pthread_mutex_lock(&places->lock);
+    places->jobs_awaited = jobs;
+    while (places->jobs_taken < jobs && error == 0)
+        error = pthread_cond_clockwait(&places->taken, &places->lock,
+                                       CLOCK_MONOTONIC, &until);
+    uint64_t taken = places->jobs_taken;
+    pthread_mutex_unlock(&places->lock);
+    return taken;
 }
 
 /* --- Entering and leaving ----------------------------------------------- */

@@ -38,6 +38,9 @@ struct place {
 struct places {
     pthread_mutex_t lock; /* of all that follows */
     pthread_cond_t moved; /* the turn has */
+    pthread_cond_t taken; /* so many jobs are as are waited for */
+    uint64_t jobs_taken;
+    uint64_t jobs_awaited;
     struct flight flight;
     struct place *all;
     size_t waiting; /* in the state WAITING */
@@ -55,6 +58,13 @@ void place_add(struct places *places, struct place *place, atomic_int *told);
 /* Sleeps until there is a place for request `id`. False if the run is to stop;
  * the place is taken all the same. */
 bool place_enter(struct place *place, uint64_t id);
+
+/* A worker has taken a job. */
+void places_took_job(struct places *places);
+
+/* Sleeps at most `ms` milliseconds until `jobs` have been taken in all. Returns
+ * how many have. For the one thread that hands them out. */
+uint64_t places_wait_taken(struct places *places, uint64_t jobs, int ms);
 
 /* The request is finished, and the turn is now `turn`. */
 void place_leave(struct place *place, uint64_t turn);
