@@ -465,6 +465,14 @@ static struct channel *open_file(struct blocking *b)
 
 /* --- The steps ---------------------------------------------------------- */
 
+/* True if an idle connection may be used again. */
+static bool is_quiet(const struct channel *channel)
+{
+    bool was_empty = channel->drained && idle_is_fresh(&channel->node);
+    return (was_empty || net_is_quiet(channel->fd)) &&
+           tls_is_quiet(channel->tls);
+}
+
 /* Step connect: an idle connection if there is one, else a new one. */
 static struct channel *step_connect(struct blocking *b)
 {
@@ -475,7 +483,7 @@ static struct channel *step_connect(struct blocking *b)
         channel = (struct channel *)idle_take(b->idle, exchange_url(x));
         if (channel == NULL)
             break;
-        reused = net_is_quiet(channel->fd) && tls_is_quiet(channel->tls);
+        reused = is_quiet(channel);
         if (!reused) {
             channel_close(channel);
             channel = NULL;

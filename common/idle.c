@@ -1,6 +1,8 @@
 /* idle: connections kept open for the next request. See idle.h. */
 #include "idle.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,8 +82,17 @@ static struct idle_node *take_oldest_locked(struct idle *idle, size_t least)
     return node;
 }
 
+/* A worker that goes on at once is back sooner, unless the machine is busy. */
+#define FRESH_US 1000
+
+bool idle_is_fresh(const struct idle_node *node)
+{
+    return clock_us() - node->since_us < FRESH_US;
+}
+
 void idle_put(struct idle *idle, struct idle_node *node)
 {
+    node->since_us = clock_us();
     pthread_mutex_lock(&idle->lock);
     link_locked(idle, node);
     struct idle_node *surplus = take_oldest_locked(idle, idle->limit + 1);

@@ -3,7 +3,8 @@
  *
  * A model embeds a struct idle_node in its own kind of connection. The list
  * never looks at the connection itself. The model probes it when it takes it
- * out: the server may have closed it meanwhile, or sent bytes unasked.
+ * out, unless it is fresh: the server may have closed it meanwhile, or sent
+ * bytes unasked.
  *
  * Any thread may call; no function waits for anything but the lock.
  */
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct idle_node {
     struct idle_node *newer;
@@ -22,6 +24,7 @@ struct idle_node {
     enum scheme scheme; /* of the origin that it leads to */
     char *host;
     char port[6];
+    int64_t since_us; /* it is in the list, or was when it was taken */
 };
 
 struct idle {
@@ -47,6 +50,11 @@ void idle_unname(struct idle_node *node);
 /* Takes out the youngest connection to the URL's origin: the one that the
  * server is least likely to have closed. NULL if there is none. */
 struct idle_node *idle_take(struct idle *idle, const struct url *url);
+
+/* True if the connection was put in but a moment ago. If its socket was empty
+ * then, it need not be probed: a byte that comes now does the same harm as one
+ * that comes after the probe, and a probe is one call of five. */
+bool idle_is_fresh(const struct idle_node *node);
 
 /* Puts a connection in, at the cost of the oldest if the list is full. */
 void idle_put(struct idle *idle, struct idle_node *node);
