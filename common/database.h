@@ -37,6 +37,9 @@
  * them, and no longer than the program, which gives them a moment at its end
  * (database_settle).
  *
+ * When a send fails for want of the kernel's memory, libpq keeps that to itself
+ * and awaits an answer, which never comes: the limit ends it.
+ *
  * What the URL does not say, libpq takes from where psql would: PGUSER,
  * PGPASSWORD, ~/.pgpass, PGSSLMODE and so on. How the names of hosts are
  * looked up is the model's: only addresses come here.

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <libpq-fe.h>
+#include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -155,7 +156,9 @@ static int errno_in(const char *text)
         if (strstr(text, strerror(errors[i])) != NULL)
             return errors[i];
     }
-    return 0;
+    if (strstr(text, strerror(EAGAIN)) != NULL)
+        return EADDRNOTAVAIL; /* of connect: no local port is left */
+    return strstr(text, gai_strerror(EAI_MEMORY)) != NULL ? ENOMEM : 0;
 }
 
 /* A call of libpq has failed. A negative errno, perhaps with words. */

@@ -27,15 +27,17 @@ import struct
 import subprocess
 import sys
 import traceback
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../contract"))
 
 from authority import Authority, TlsServer
-from harness import (MODELS, PATIENCE, Failure, Origin, Workplace, check,
+from harness import (MODELS, PATIENCE, Failure, Origin, Skip, Workplace, check,
                      check_clean, content, equal, free_port, kill_session,
                      look_inside, preloaded, program, read_files, read_report,
                      session, wait_for)
 from looking import SANITIZED
+from postgres import Postgres
 
 SHIM = preloaded("faults-shim.so")
 
@@ -49,6 +51,10 @@ PARALLEL = 6
 SAMPLES = 2
 # And this play alone, where a run takes three times as long.
 SANITIZED_PLAYS = ("order",)
+# And of a database what a request can fail of, where its library is called,
+# in one model of each kind.
+DATABASE_POINTS = ("alloc", "recv", "send", "connect", "getaddrinfo.number")
+DATABASE_MODELS = ("threads", "evloop")
 
 # What can go wrong where, and the results that a request may have instead of
 # its own. None of them: the fault must not be seen at all.
@@ -100,6 +106,7 @@ FAULTS = [
     ("getsockopt", "ENOBUFS", SHORT_OF),
     ("getaddrinfo", "EAI_MEMORY", SHORT_OF),
     ("getaddrinfo", "EAI_AGAIN EAI_NONAME", "dns"),
+    ("getaddrinfo.number", "EAI_MEMORY", SHORT_OF),
     ("poll", "EINTR ENOMEM", ""),
     ("ppoll", "EINTR ENOMEM", ""),
     ("epoll_create", "EMFILE ENOMEM", ""),
@@ -198,6 +205,21 @@ def plays(origin, secure, place, refused):
              shapes={"evloop": ["--loops", "2"]}),
         Play("overtaken", ["-j", "3", *[url for url, _ in three]], three),
     ]
+
+
+def database_play(server):
+    """Two queries in order, of which the second is wrong, and a third after
+    them. They log in without a password: libpq's own means are tried."""
+    def url(query):
+        return (f"postgresql://trusted@127.0.0.1:{server.port}/postgres?query="
+                + urllib.parse.quote(query))
+    rows = "SELECT i, repeat('x', 50) FROM generate_series(1, {}) i"
+    requests = [(url(rows.format(n)),
+                 b"".join(b"%d\t%s\n" % (i, 50 * b"x")
+                          for i in range(1, n + 1))) for n in (200, 300)]
+    requests.insert(1, (url("SELECT nothing"), None))
+    return Play("database", ["-j", "2", "-t", "20", "--connect-timeout", "20",
+                             *[u for u, _ in requests]], requests)
 
 
 class Fault:
@@ -436,8 +458,19 @@ def faults(base, full):
     if base.play.name == "overtaken":
         yield from no_more_memory(base, full)
         return
+    database = base.play.name == "database"
+    if database and not full and base.model not in DATABASE_MODELS:
+        return
     for point, hows, words in FAULTS:
+        if database and not full and (words == "" or
+                                      point not in DATABASE_POINTS):
+            continue
         for how in hows.split():
+            if database and (point, how) == ("send", "ENOBUFS"):
+                # libpq keeps it to itself, and awaits an answer.
+                if not full:
+                    continue
+                words = f"{words} connect-timeout timeout"
             way = 2 if how == "short" else 1 if how == "EAGAIN" and \
                 point.startswith(("read", "write", "recv", "send")) else 0
             for number in numbers(base.calls[point][way], full):
@@ -448,7 +481,8 @@ def faults(base, full):
 
 def environment_of_runs():
     options = os.environ.get("ASAN_OPTIONS", "")
-    return dict(os.environ, LD_PRELOAD=SHIM,
+    return dict(os.environ, LD_PRELOAD=SHIM, PGPASSFILE="/none",
+                PGSERVICEFILE="/dev/null",
                 ASAN_OPTIONS=f"{options}:verify_asan_link_order=0")
 
 
@@ -485,6 +519,10 @@ def main():
         all_plays = [play for play in plays(origin, secure, place, refused)
                      if full or texts or not SANITIZED
                      or play.name in SANITIZED_PLAYS]
+        if full or texts or not SANITIZED:
+            with contextlib.suppress(Skip):
+                server = stack.enter_context(Postgres())
+                all_plays.append(database_play(server))
         for model in MODELS:
             for play in all_plays:
                 base = undisturbed(model, play, environment)

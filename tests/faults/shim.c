@@ -13,7 +13,8 @@
  *
  * A fault must be one that can happen. So calls that transfer bytes are
  * counted by what the descriptor is - file, pipe, socket; others, such as an
- * eventfd, do not fail - and apart from that:
+ * eventfd, do not fail - and those of getaddrinfo by whether anybody is asked,
+ * or it reads a number. Apart from that:
  *
  *     short     by those that could take less: not of datagrams, not of one
  *               byte
@@ -84,6 +85,7 @@ enum point {
     CONNECT,
     GETSOCKOPT,
     GETADDRINFO,
+    GETADDRINFO_NUMBER,
     POLL,
     PPOLL,
     EPOLL_CREATE,
@@ -128,6 +130,7 @@ static const char *const names[POINTS] = {
     [CONNECT] = "connect",
     [GETSOCKOPT] = "getsockopt",
     [GETADDRINFO] = "getaddrinfo",
+    [GETADDRINFO_NUMBER] = "getaddrinfo.number",
     [POLL] = "poll",
     [PPOLL] = "ppoll",
     [EPOLL_CREATE] = "epoll_create",
@@ -161,7 +164,7 @@ static struct {
     enum way way;
     uint64_t number;
     uint64_t second; /* another call that goes wrong; 0: none */
-    bool stays; /* all calls after that one as well */
+    bool stays;      /* all calls after that one as well */
     int error;
 } wanted = {.point = POINTS};
 
@@ -535,7 +538,8 @@ int getaddrinfo(const char *restrict host, const char *restrict service,
                 const struct addrinfo *restrict hints,
                 struct addrinfo **restrict addresses)
 {
-    if (goes_wrong(GETADDRINFO, WAY_ERROR))
+    bool is_number = hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0;
+    if (goes_wrong(is_number ? GETADDRINFO_NUMBER : GETADDRINFO, WAY_ERROR))
         return wanted.error;
     in_glibc = true;
     int error = next.getaddrinfo(host, service, hints, addresses);
