@@ -264,7 +264,7 @@ def a_server_that_repeats_the_password(model):
 @case
 def a_query_that_takes_too_long(model):
     """It is over on the server, too."""
-    r = run(model, "-t", "0.5", "-j", "3",
+    r = run(model, "-t", "2", "-j", "3",
             *[url(f"SELECT pg_sleep(1000) /* late {model} */")] * 3,
             url("SELECT 1"))
     wait_for(lambda: active(f"late {model}") == 0, "the queries are gone")
