@@ -6,18 +6,21 @@
 //     {{pair LABEL | FILE NAME /re/[../re/] | FILE NAME /re/[../re/] ...}}
 //     {{figure WORKLOAD[@JOBS] PROGRAM COLUMN}}
 //     {{bars WORKLOAD[@JOBS] COLUMN PROGRAM...}}
+//     {{price WAY}}                     of a hand-over, and its spread: a row
+//                                       of `triptych-bench switch`
+//     {{price-date}}                    when that was measured
 //     {{workload NAME FIELD}}           what the bench's table says
 //     {{svg NAME}}                      lecture/pictures/NAME.svg, inline
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { workload } from '../lib/check.mjs';
-import { figure, results } from '../lib/figures.mjs';
+import { figure, price, prices, results } from '../lib/figures.mjs';
 import { code, escape } from '../lib/highlight.mjs';
 import { idOf } from '../lib/names.mjs';
 import { Missing, definition, read } from '../lib/source.mjs';
 import { excerpt, picked } from './excerpt.mjs';
 
-export const MARKER = /\{\{(\w+)\s+(.*?)\}\}(?!\})/g;
+export const MARKER = /\{\{([\w-]+)\s*(.*?)\}\}(?!\})/g;
 
 // --- Words -----------------------------------------------------------------
 
@@ -202,6 +205,13 @@ export function marker(site, up, kind, text) {
         return number(site, parse(text));
     case 'bars':
         return bars(site, parse(text));
+    case 'price': {
+        const { text: middle, spread } = price(text.trim(), site.root);
+        return `<span class="figure" title="median">${middle}</span> <span
+class="spread">${spread}</span>`;
+    }
+    case 'price-date':
+        return prices(site.root).date;
     case 'workload':
         return workload(...parse(text).plain, site.root);
     case 'svg':

@@ -8,9 +8,15 @@
 // several numbers of jobs is named with one of them: latency@100. Failed runs
 // are left out, as the benchmark leaves them out. What is not there is an
 // error.
+//
+//     price('threads: a condition')
+//         -> {median, least, most, text, spread}, of `triptych-bench switch`
+//
+// is of build/bench/switch.txt, or else of slides/data/switch.txt: what that
+// command has printed.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { Missing, ROOT } from './source.mjs';
+import { Missing, ROOT, read } from './source.mjs';
 
 // Names for columns, and how their values are said.
 const ALIASES = { rate: 'requests_s', memory: 'pss', calls: 'calls_a_request',
@@ -134,4 +140,35 @@ export function ratio(workload, program, other, name, root = ROOT) {
         Math.max(...values)];
     return { median: middle, least, most, rounds: values.length,
         text: say(middle), spread: `${say(least)}–${say(most)}` };
+}
+
+// --- The price of waiting --------------------------------------------------
+
+export function priceFile(root = ROOT) {
+    const fresh = path.join(root, 'build/bench/switch.txt');
+    return existsSync(fresh) ? fresh : path.join(root, 'slides/data/switch.txt');
+}
+
+// {date: '2026-11-26', rows: [{way, median, least, most}] in ns}
+export function prices(root = ROOT) {
+    const text = readFileSync(priceFile(root), 'utf8');
+    return { date: text.match(/^# triptych-bench \S+ (\S+)/m)?.[1],
+        rows: [...text.matchAll(/^ {2}(\w+: .*?) +([\d.]+) +([\d.]+) +([\d.]+)$/gm)]
+            .map(([, way, ...figures]) => {
+                const [middle, least, most] = figures.map(Number);
+                return { way, median: middle, least, most };
+            }) };
+}
+
+export function price(way, root = ROOT) {
+    const code = read('tests/bench/switch.c', root).text;
+    const found = prices(root).rows.find((row) => row.way === way);
+    if (!code.includes(`{"${way}",`))
+        throw new Missing(`tests/bench/switch.c does not measure ${way}`);
+    if (found === undefined)
+        throw new Missing(`${path.relative(root, priceFile(root))} has no ${way}`);
+    const [unit, factor] = found.median < 100 ? ['ns', 1] : ['µs', 1e-3];
+    const [middle, least, most] = [found.median, found.least, found.most]
+        .map((value) => (value * factor).toPrecision(2));
+    return { ...found, text: `${middle} ${unit}`, spread: `${least}–${most}` };
 }

@@ -10,6 +10,7 @@
  */
 #include "beside.h"
 #include "contestant.h"
+#include "machine.h"
 #include "page.h"
 #include "results.h"
 #include "session.h"
@@ -310,8 +311,11 @@ static int read_options(int argc, char **argv, struct session *session)
 static int measure_switches(const char *text)
 {
     unsigned rounds = 99;
+    char machine[600];
     if (text != NULL && !read_number(text, 1000, &rounds))
         return refuse("not a number of rounds:", text);
+    machine_describe_shortly(machine, sizeof machine);
+    printf("%s", machine);
     int error = switch_run(stdout, rounds);
     if (error != 0)
         fprintf(stderr, "triptych-bench: %s\n", strerror(-error));

@@ -121,6 +121,29 @@ static void add_model_of_cpu(char *out, size_t size)
         (void)fclose(file);
 }
 
+static void add_version_and_date(char *out, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm day;
+    char date[40] = "";
+    if (gmtime_r(&now, &day) != NULL)
+        (void)strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &day);
+    add(out, size, "# triptych-bench %s, %s\n", TRIPTYCH_VERSION, date);
+}
+
+static void add_load(char *out, size_t size)
+{
+    add_line(out, size, "load before", fopen("/proc/loadavg", "re"), false);
+}
+
+void machine_describe_shortly(char *out, size_t size)
+{
+    out[0] = '\0';
+    add_version_and_date(out, size);
+    add_model_of_cpu(out, size);
+    add_load(out, size);
+}
+
 void machine_describe(char *out, size_t size, int own_network,
                       const struct cores *cores)
 {
@@ -137,13 +160,8 @@ void machine_describe(char *out, size_t size, int own_network,
     };
     struct utsname name;
     struct rlimit limit;
-    time_t now = time(NULL);
-    struct tm day;
-    char date[40] = "";
     out[0] = '\0';
-    if (gmtime_r(&now, &day) != NULL)
-        (void)strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", &day);
-    add(out, size, "# triptych-bench %s, %s\n", TRIPTYCH_VERSION, date);
+    add_version_and_date(out, size);
     add(out, size, "# cores: %ld", sysconf(_SC_NPROCESSORS_ONLN));
     if (cores->client_count > 0)
         add(out, size, ", %u for the client, %u for the server",
@@ -163,7 +181,7 @@ void machine_describe(char *out, size_t size, int own_network,
                     : "the system's loopback");
     add_line(out, size, "congestion control",
              fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re"), false);
-    add_line(out, size, "load before", fopen("/proc/loadavg", "re"), false);
+    add_load(out, size);
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
         add_line(out, size, versions[i][0], popen(versions[i][1], "re"), true);
 }

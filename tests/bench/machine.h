@@ -26,4 +26,7 @@ struct cores machine_cores(void);
 void machine_describe(char *out, size_t size, int own_network,
                       const struct cores *cores);
 
+/* The same, only when and on what: for what needs no server. */
+void machine_describe_shortly(char *out, size_t size);
+
 #endif

@@ -2,8 +2,8 @@
  * switch: the price of waiting, for `triptych-bench switch`.
  *
  * Two that take turns: one hands over and waits until the other has handed
- * back. What a hand-over takes is what each model pays whenever one of its
- * requests has to wait.
+ * back. What a hand-over takes of a processor is what each model pays whenever
+ * one of its requests has to wait.
  */
 #ifndef TRIPTYCH_SWITCH_H
 #define TRIPTYCH_SWITCH_H
