@@ -9,7 +9,7 @@ import { escape } from '../lib/highlight.mjs';
 const CAST = 'slides/data/race.cast';
 
 export const section = { title: 'Race', href: 'race.html',
-    says: 'the three at once, a recording of the terminal', order: 70 };
+    says: 'the four at once, a recording of the terminal', order: 70 };
 
 export function wanted(site) {
     if (existsSync(path.join(site.root, CAST)))
@@ -51,7 +51,7 @@ export async function make(site) {
         styles: ['style/asciinema-player.css'],
         scripts: ['script/asciinema-player.js', 'script/race.js'], body: `
 <h1>The race</h1>
-<p class="lead">Three lanes, the three models with the same requests; each cell
+<p class="lead">Four lanes, the four models with the same requests; each cell
 is a request and changes colour by step. <code>./run race</code> shows it live,
 of your machine; this is a recording of the workload <code>${escape(
             cast.about.title.replace(/^triptych-race: /, ''))}</code>.</p>
