@@ -33,21 +33,32 @@ void upload_close(struct options *options)
     options->upload_fd = -1;
 }
 
+ssize_t upload_read_at(const struct options *options, uint64_t offset,
+                       char *buffer, size_t size)
+{
+    ssize_t n;
+    do
+        n = pread(options->upload_fd, buffer, size, (off_t)offset);
+    while (n == -1 && errno == EINTR);
+    return n == -1 ? -errno : n;
+}
+
+void upload_failed(struct exchange *x, ssize_t n)
+{
+    exchange_failed(x, RESULT_FILE_ERROR,
+                    n == 0 ? "the file has become shorter" : strerror((int)-n),
+                    clock_us());
+}
+
 size_t upload_read(const struct options *options, struct exchange *x,
                    char *buffer, size_t size)
 {
     uint64_t offset;
     uint64_t left = exchange_upload(x, &offset);
-    ssize_t n;
     if (left < size)
         size = (size_t)left;
-    do
-        n = pread(options->upload_fd, buffer, size, (off_t)offset);
-    while (n == -1 && errno == EINTR);
+    ssize_t n = upload_read_at(options, offset, buffer, size);
     if (n <= 0)
-        exchange_failed(x, RESULT_FILE_ERROR,
-                        n == 0 ? "the file has become shorter"
-                               : strerror(errno),
-                        clock_us());
+        upload_failed(x, n);
     return n > 0 ? (size_t)n : 0;
 }

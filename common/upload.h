@@ -11,6 +11,8 @@
 #include "exchange.h"
 #include "options.h"
 
+#include <sys/types.h>
+
 /* Opens the file, if there is to be one, and fills its descriptor and size
  * into the options. 0 or a negative errno as of regular_open: the size is
  * announced before the first byte, and each request reads the file anew. */
@@ -23,5 +25,14 @@ void upload_close(struct options *options);
  * many; 0 when that failed, of which the exchange is told. Any thread. */
 size_t upload_read(const struct options *options, struct exchange *x,
                    char *buffer, size_t size);
+
+/* The same in two parts, for who has another thread read, which may not touch
+ * the exchange: reads from the offset, and returns how many bytes, or a
+ * negative errno; */
+ssize_t upload_read_at(const struct options *options, uint64_t offset,
+                       char *buffer, size_t size);
+
+/* ... and tells the exchange of what that returned, which is not positive. */
+void upload_failed(struct exchange *x, ssize_t n);
 
 #endif

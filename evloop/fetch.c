@@ -8,11 +8,11 @@
  * happened into a step, and touch nothing after it.
  *
  * Nothing waits for the network, or for the reader of what we write. A disk
- * cannot be asked whether it is ready: so bodies from and into files are read
- * and written by helper threads (helper.h), and names looked up by others
- * (lookup.h). These still wait for a disk, and all requests with them: a piece
- * of an upload (request.c); a list that is a file, a message or a row into one
- * (here); the first use of OpenSSL or libpq (secure.c, query.c).
+ * cannot be asked whether it is ready: so bodies from and into files, and what
+ * is uploaded, are read and written by helper threads (helper.h), and names
+ * looked up by others (lookup.h). These still wait for a disk, and all requests
+ * with them: a list that is a file, a message or a row into one (here); the
+ * first use of OpenSSL or libpq (secure.c, query.c).
  */
 #include "fetch.h"
 

@@ -11,6 +11,7 @@
  *     a connection          on_connected, on_failed
  *     bytes from the peer   on_readable, on_ended
  *     a limit, a retry      on_timer
+ *     a piece to upload     piece_is_read
  *     room for an upload    on_sendable
  *     a slow consumer       on_drained
  *     its turn, its end     on_flushed
@@ -50,11 +51,20 @@ struct request_owner {
 };
 
 /* What only a request that uploads needs: apart, because thousands of others
- * may be waiting for their answers. */
+ * may be waiting for their answers, and because the thread may be at it when
+ * the request has ended. */
 struct upload {
-    size_t piece;                 /* being sent */
-    struct stream_waiter sending; /* for its drain */
-    struct event again;           /* it goes on after the others */
+    struct request *request; /* NULL: it has ended */
+    struct errand errand;    /* reads a piece, by the loop's helper */
+    struct event again;      /* ... or the loop does, if there is no helper */
+    bool reads;              /* the next four are the thread's */
+    const struct options *options;
+    uint64_t offset;
+    size_t size;                  /* at most to be read */
+    ssize_t got;                  /* as of upload_read_at */
+    char *piece;                  /* NULL: none */
+    bool stale;                   /* what is being read is of no use */
+    struct stream_waiter sending; /* for the drain of the piece */
 };
 
 struct request {

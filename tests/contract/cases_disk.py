@@ -12,6 +12,7 @@ from harness import (Running, Server, Workplace, case, check, equal, main,
 
 SHIM = harness.preloaded("held-shim.so")
 BIG = b"big" * 10000000
+FILE = bytes(range(250)) * 1000
 
 
 class Held:
@@ -22,6 +23,9 @@ class Held:
         self.place = Workplace()
         self.gate = self.place.join("gate")
         self.folder = self.place.join("d")
+        self.file = self.place.join("file")  # to be uploaded
+        with open(self.file, "wb") as file:
+            file.write(FILE)
         os.mkdir(self.folder)  # with --sync, making it is synced, too
         self.sent = 0
         self.env = dict(os.environ, LD_PRELOAD=SHIM, TRIPTYCH_HELD=call,
@@ -108,6 +112,75 @@ def others_go_on_while_standard_output_is_held(model):
             out.seek(0)
             equal(out.read(), b"small", "standard output")
     equal(r.words, ["ok"] + ["http-error"] * 20, r.err)
+
+
+def read_head(c):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += c.read(1)
+    c.server.requests.append(head)
+    return head
+
+
+@case
+def others_go_on_while_an_upload_is_held(model):
+    """A file that is uploaded is on a disk, too. The others are answered
+    before they have sent all."""
+    def script(c):
+        if read_head(c).startswith(b"PUT /held "):
+            server.bodies.append(c.read(len(FILE)))
+            c.ok(b"held")
+        else:
+            c.send(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n"
+                   b"Connection: close\r\n\r\n")
+            c.read_all()
+    with Held("pread") as disk, Server(script) as server:
+        urls = [server.http + path for path in ["/held"] + ["/none"] * 20]
+        with disk.run(model, "-T", disk.file, "-j", "2", *urls) as running:
+            disk.wait()
+            wait_for(lambda: len(server.requests) == 21, "the others")
+            disk.open()
+            r = running.finish()
+        equal(server.bodies, [FILE], "what was uploaded")
+        equal(read_files(disk.folder), {"held": b"held"}, "files")
+    equal(r.words, ["ok"] + ["http-error"] * 20, r.err)
+    return r.words
+
+
+@case
+def interrupted_while_an_upload_is_held(model):
+    with Held("pread") as disk:
+        with disk.run(model, "-T", disk.file, "-j", "2",
+                      *[disk.server.http + "/small"] * 3) as running:
+            disk.wait()
+            running.signal(signal.SIGINT)
+            time.sleep(0.05)
+            disk.open()
+            r = running.finish()
+    equal(r.status, 130, r.err)
+    equal(len(r.words), 3, "rows")
+
+
+@case
+def a_new_try_while_an_upload_is_held(model):
+    """What is read for the first is of no use to the second."""
+    def script(c):
+        if c.number == 1:
+            disk.wait()
+            c.reset()
+            return
+        c.request()
+        c.ok(b"second")
+    with Held("pread") as disk, Server(script) as server:
+        with disk.run(model, "-T", disk.file, "--retries", "1",
+                      server.http + "/name") as running:
+            disk.wait()
+            threading.Timer(0.5, disk.open).start()
+            r = running.finish()
+        equal(read_files(disk.folder), {"name": b"second"}, "files")
+        equal(server.bodies, [FILE], "what was uploaded")
+    equal(r.column("attempts"), ["2"], "attempts")
+    equal(r.words, ["ok"], r.err)
 
 
 def stands_still(disk):

@@ -10,12 +10,46 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An upload is read and written in pieces of this size, and so many of them
- * in a row. */
+/* An upload is read and written in pieces of this size. */
 #define UPLOAD_PIECE ((size_t)64 * 1024)
-#define UPLOAD_SHARE 4
 
 static void set_timer(struct request *r);
+
+/* --- The upload ---------------------------------------------------------- */
+
+static void drop_piece(struct upload *upload)
+{
+    free(upload->piece);
+    upload->piece = NULL;
+}
+
+static void free_upload(struct upload *upload)
+{
+    free(upload->piece);
+    free(upload);
+}
+
+/* What is being read, if anything is, is of no use any more. */
+static void leave_piece(struct upload *upload)
+{
+    if (evtimer_pending(&upload->again, NULL)) {
+        event_del(&upload->again);
+        drop_piece(upload);
+        upload->reads = false;
+    }
+    upload->stale = upload->reads;
+}
+
+/* Nothing for NULL. */
+static void leave_upload(struct upload *upload)
+{
+    if (upload == NULL)
+        return;
+    leave_piece(upload);
+    upload->request = NULL;
+    if (!upload->reads)
+        free_upload(upload); /* else piece_is_read does */
+}
 
 /* --- Steps receive (its reading is the connection's) and deliver --------- */
 
@@ -122,11 +156,11 @@ static void step_connect(struct request *r)
 
 /* --- Steps send, expire, retry ------------------------------------------ */
 
-/* An upload waits for its drain, or for its turn. */
+/* A piece of the upload is being read, perhaps still for the last attempt, or
+ * waits for its drain. */
 static bool is_sending(const struct request *r)
 {
-    return r->upload != NULL && (r->upload->sending.waits ||
-                                 evtimer_pending(&r->upload->again, NULL));
+    return r->upload != NULL && (r->upload->sending.waits || r->upload->reads);
 }
 
 /* The peer takes no more. It may have answered before that, which the reading
@@ -147,7 +181,7 @@ static void piece_is_sent(struct request *r, int error)
     if (exchange_want(r->x) != WANT_SEND)
         return; /* it has heard enough */
     if (error == 0)
-        exchange_sent(r->x, r->upload->piece);
+        exchange_sent(r->x, (size_t)r->upload->got);
     else
         not_sent(r, error);
 }
@@ -159,31 +193,25 @@ static void on_sendable(void *arg, int error)
     request_advance(r);
 }
 
-static void on_again(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    request_advance(arg);
-}
-
-/* One piece of the file: read, write, drain. What drain says, or, for the last
- * piece, when nothing of it is stashed: sent means with the kernel. */
+/* The piece: written, drained. What drain says, or, for the last piece, when
+ * nothing of it is stashed: sent means with the kernel. */
 static int send_piece(struct request *r)
 {
     const struct options *options = r->run->options;
     struct stream *out = r->connection->stream;
     struct upload *upload = r->upload;
-    char piece[UPLOAD_PIECE];
     uint64_t offset;
-    uint64_t left = exchange_upload(r->x, &offset);
-    upload->piece = upload_read(options, r->x, piece, sizeof piece);
-    if (upload->piece == 0)
-        return -EIO; /* the exchange has failed */
-    bool last = upload->piece == left;
+    if (upload->got <= 0) {
+        upload_failed(r->x, upload->got);
+        return -EIO;
+    }
+    size_t n = (size_t)upload->got;
+    bool last = n == exchange_upload(r->x, &offset);
     int error = stream_set_limits(out, last ? 0 : (int64_t)options->high_water,
                                   last ? 0 : (int64_t)options->low_water);
     if (error == 0)
-        error = stream_write(out, piece, upload->piece);
+        error = stream_write(out, upload->piece, n);
+    drop_piece(upload); /* now it is stashed: not to hold it twice */
     if (error != 0) {
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
                         clock_us());
@@ -193,25 +221,76 @@ static int send_piece(struct request *r)
     return stream_drain(out, &upload->sending);
 }
 
-/* The file goes out piece by piece, each when drain says so. A server that
- * takes everything at once would keep the loop to itself, so after some pieces
- * the rest waits: behind a timer, because an event made active here would run
- * before the loop looks at the other connections. (Reading the file may wait
- * for the disk, and the loop with it.) */
-static void send_upload(struct request *r)
+/* In the helper's thread: it touches nothing of the request. */
+static void read_piece(void *arg)
 {
-    static const struct timeval at_once = {0, 0};
-    for (int i = 0; i < UPLOAD_SHARE; i++) {
+    struct upload *upload = arg;
+    upload->got = upload_read_at(upload->options, upload->offset,
+                                 upload->piece, upload->size);
+}
+
+static void piece_is_read(void *arg, bool was_run)
+{
+    struct upload *upload = arg;
+    struct request *r = upload->request;
+    bool stale = upload->stale;
+    upload->reads = false;
+    upload->stale = false;
+    if (r == NULL)
+        free_upload(upload);
+    if (r == NULL || !was_run)
+        return;
+    bool wanted = exchange_want(r->x) == WANT_SEND;
+    if (wanted && !stale) {
         int error = send_piece(r);
         if (error == STREAM_WAITS)
-            return;
+            return; /* on_sendable goes on */
         piece_is_sent(r, error);
-        if (exchange_want(r->x) != WANT_SEND)
-            return;
+    } else {
+        drop_piece(upload);
     }
-    if (event_add(&r->upload->again, &at_once) != 0)
+    if (wanted)
+        request_advance(r);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    read_piece(arg);
+    piece_is_read(arg, true);
+}
+
+static struct upload *new_upload(struct request *r, uint64_t id)
+{
+    struct upload *upload = calloc(1, sizeof *upload);
+    if (upload == NULL)
+        return NULL;
+    upload->request = r;
+    upload->options = r->run->options;
+    upload->errand = (struct errand){
+        .run = read_piece, .done = piece_is_read, .arg = upload, .id = id};
+    evtimer_assign(&upload->again, r->loop->base, on_again, upload);
+    return upload;
+}
+
+/* Has the next piece read: by the helper, for the loop waits for no disk. So
+ * the others have their turn between two pieces, even if the server takes
+ * everything at once. */
+static void send_upload(struct request *r)
+{
+    struct upload *upload = r->upload;
+    uint64_t left = exchange_upload(r->x, &upload->offset);
+    upload->size = left < UPLOAD_PIECE ? (size_t)left : UPLOAD_PIECE;
+    upload->piece = malloc(upload->size);
+    if (upload->piece == NULL) {
         exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(ENOMEM),
                         clock_us());
+        return;
+    }
+    upload->reads = true;
+    if (helper_do(&r->loop->reader, &upload->errand) != 0)
+        base_next_turn(&upload->again); /* the loop reads it itself */
 }
 
 static void send_datagram(struct request *r, const char *p, size_t n)
@@ -345,7 +424,7 @@ static void leave_connection(struct request *r)
     if (r->upload != NULL) {
         if (r->connection->stream != NULL)
             stream_cancel(r->connection->stream, &r->upload->sending);
-        event_del(&r->upload->again);
+        leave_piece(r->upload);
     }
     if (exchange_reusable(r->x))
         connection_keep(r->connection);
@@ -449,10 +528,10 @@ int request_open(struct request *r, struct job *job)
     const struct options *options = r->run->options;
     bool uploads = options->upload != NULL;
     r->x = exchange_new(options, job->url, job->url_length, clock_us());
-    r->upload = uploads ? calloc(1, sizeof *r->upload) : NULL;
+    r->upload = uploads ? new_upload(r, job->id) : NULL;
     if (r->x == NULL || (uploads && r->upload == NULL)) {
         exchange_free(r->x);
-        free(r->upload);
+        leave_upload(r->upload);
         return -ENOMEM;
     }
     r->job = job;
@@ -465,8 +544,6 @@ int request_open(struct request *r, struct job *job)
                                        .arg = r});
     r->paused_us = -1;
     evtimer_assign(&r->timer, r->loop->base, on_timer, r);
-    if (r->upload != NULL)
-        evtimer_assign(&r->upload->again, r->loop->base, on_again, r);
     return 0;
 }
 
@@ -479,13 +556,11 @@ struct job *request_close(struct request *r)
 {
     trace_return(&r->lane);
     event_del(&r->timer);
-    if (r->upload != NULL)
-        event_del(&r->upload->again);
     body_close(&r->body);
     if (r->connection != NULL)
         connection_close(r->connection);
     exchange_free(r->x);
-    free(r->upload);
+    leave_upload(r->upload);
     return r->job;
 }
 
