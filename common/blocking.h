@@ -2,9 +2,10 @@
  * blocking: one request at a time, waiting for each step.
  *
  * This is what a worker does, be it a thread, a process or a coroutine: it
- * drives an exchange to its end, and sleeps in one place only, blocking_wait.
- * Straight from top to bottom - no callbacks, no states but those of the
- * exchange.
+ * drives an exchange to its end, and for the network it sleeps in one place
+ * only, blocking_wait. (Besides, it may sleep in the model's `deliver`, for its
+ * turn or in a full pipe, and in blocking_call, for a disk.) Straight from top
+ * to bottom - no callbacks, no states but those of the exchange.
  *
  * The five steps that these models share are here, under the names that the
  * event loop has them under too: connect, send, receive, expire, retry. What

@@ -69,8 +69,8 @@ bool flight_pass_turn(struct flight *flight, uint64_t turn);
 
 /* `starved` has met a shortage, with nothing written. NULL: it is the only one
  * in flight, and there is nothing to wait for. Else it must leave; and the
- * model takes everything from the one that is returned, the newest, too, which
- * may be the same. */
+ * model takes everything from the one that is returned, too: the newest, or
+ * (while one gives way already) `starved` itself. */
 struct flier *flight_give_way(struct flight *flight, struct flier *starved);
 
 /* The same for a request that met a shortage before it was in flight, while

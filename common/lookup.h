@@ -6,7 +6,7 @@
  * as it likes, and nothing stops it. So it is called in a helper thread, and a
  * look-up is for all others a descriptor that becomes readable: a worker
  * polls it along with its limit, an event loop along with everything else.
- * (asyncio and libuv do the same.) This is why one module of common/ makes
+ * (asyncio and libuv do the same.) This is why this module of common/ makes
  * threads: no model may wait for getaddrinfo without a limit.
  *
  *     lookup_begin --> queue --> a thread: getaddrinfo --> done

@@ -1,6 +1,7 @@
 /*
- * main: the command line in, the exit status out. Linked three times, each
- * time with one model; nothing else prints to standard output or exits.
+ * main: the command line in, the exit status out. Linked four times, each
+ * time with one model; nothing else prints to standard output, and nothing but
+ * a worker process exits.
  */
 #include "clock.h"
 #include "model.h"

@@ -55,7 +55,7 @@ struct outcome {
 /* The result's word, as in the report: "ok", "http-error", ... */
 const char *result_word(enum result result);
 
-/* True if a new try may mend it (the contract's list for --retries). */
+/* True if a new try may mend it (the man page lists them: --retries). */
 bool result_mendable(enum result result, int status);
 
 /* What it means when a body could not be handed on, says a negative errno.

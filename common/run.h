@@ -5,6 +5,10 @@
  * below lock what they touch: any thread of that process may call them. In
  * the processes model only the parent does.
  *
+ * SIGINT, SIGTERM and SIGHUP end a run: the handler, here, notes the signal and
+ * writes to `stop_fd`, which every wait looks at; the model's step_stop ends
+ * what is in flight.
+ *
  * Nothing here waits for the network, nor for the reader of standard error or
  * of the report: what is not taken at once is kept, and written later (see
  * spool.h). When too much is kept, no further request begins. run_close alone

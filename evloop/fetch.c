@@ -12,7 +12,9 @@
  * is uploaded, are read and written by helper threads (helper.h), and names
  * looked up by others (lookup.h). These still wait for a disk, and all requests
  * with them: a list that is a file, a message or a row into one (here); the
- * first use of OpenSSL or libpq (secure.c, query.c).
+ * first use of OpenSSL or libpq (secure.c, query.c); a file that is given up
+ * while the helper writes to it, and the end (writer.c); everything of a disk
+ * if no helper thread can be made.
  */
 #include "fetch.h"
 

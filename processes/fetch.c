@@ -4,7 +4,7 @@
  * The parent reads the URLs and sends each idle worker one job; the worker
  * (worker.c) drives it from connect to finish and sends the result back. The
  * parent never blocks on one child: it waits, by epoll, for all pipes that it
- * is willing to read.
+ * is willing to read, and for the news that a child has died (pool_reap).
  *
  * Bodies for standard output come up the pipe as well, and keep their order
  * by what the parent is willing to read: only the pipe of the request whose

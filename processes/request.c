@@ -201,7 +201,7 @@ static enum served starve(struct request *r, int error)
 
 /* --- What comes up the pipe --------------------------------------------- */
 
-/* A result has come: the whole body is at its destination. */
+/* A result has come: if it is ok, the whole body is at its destination. */
 static void take_result(struct request *r, const struct frame *frame)
 {
     struct outcome outcome;

@@ -11,8 +11,8 @@
  * until the worker ahead passes the turn on. It does not read meanwhile, so
  * the kernel's buffers fill and the server stops: back-pressure.
  *
- * What the workers share - the turn, and who gives way in a shortage - is in
- * places.c, behind one lock. SIGUSR1, let in by blocking_wait alone, is how
+ * What the workers share - the turn, and who gives way in a shortage - is said
+ * by common/flight.c, and told to sleepers by places.c, behind one lock. SIGUSR1, let in by blocking_wait alone, is how
  * one is woken from its I/O.
  */
 #include "clock.h"

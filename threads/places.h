@@ -52,7 +52,8 @@ struct places {
  * on. 0 or a negative errno. */
 int places_open(struct places *places, size_t limit);
 
-/* Adds the calling thread's place. `told` must live as long. */
+/* Adds the place of a worker, before its thread begins. `told` must live as
+ * long. */
 void place_add(struct places *places, struct place *place, atomic_int *told);
 
 /* Sleeps until there is a place for request `id`. False if the run is to stop;

@@ -7,7 +7,7 @@
  * ends with it: simple, and what making a thread costs is paid every time. The
  * pool knows nothing of what the work is.
  *
- * pool_submit, pool_stop and pool_free are for the one thread that owns the
+ * pool_submit, pool_finish, pool_wait and pool_free are for the one thread that owns the
  * pool.
  */
 #ifndef TRIPTYCH_POOL_H
