@@ -31,8 +31,12 @@ static ssize_t take(void *context, const struct iovec *parts, int n)
     size_t taken = 0;
     (void)context;
     receiver.sends++;
-    if (receiver.room == 0)
-        return receiver.error;
+    if (receiver.room == 0) {
+        int error = receiver.error;
+        if (error == -EINTR) /* who tries again at once is interrupted once */
+            receiver.error = -EAGAIN;
+        return error;
+    }
     for (int i = 0; i < n; i++) {
         const char *p = parts[i].iov_base;
         for (size_t at = 0; at < parts[i].iov_len && receiver.room > 0; at++) {

@@ -211,6 +211,7 @@ static void a_cr_is_no_line_end(void)
         {FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\rLocation: /x\r\n"
                     "\r\n")},
         {FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\r\n\r\n")},
+        {FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\r\n\n")},
     };
     feed_control(FEED_BYTES("HTTP/1.1 204 No Content\r\nX: y\r\n\r\n"),
                  "line_complete");
