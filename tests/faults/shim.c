@@ -209,6 +209,7 @@ static struct {
     int (*pthread_create)(pthread_t *, const pthread_attr_t *,
                           void *(*)(void *), void *);
     __typeof__(pthread_getattr_np) *pthread_getattr_np;
+    __typeof__(dlopen) *dlopen;
     __typeof__(_exit) *_exit;
 } next;
 
@@ -250,12 +251,13 @@ static void find_all(void)
     next.fcntl = dlsym(RTLD_NEXT, "fcntl");
     next.pthread_create = dlsym(RTLD_NEXT, "pthread_create");
     next.pthread_getattr_np = dlsym(RTLD_NEXT, "pthread_getattr_np");
+    next.dlopen = dlsym(RTLD_NEXT, "dlopen");
     next._exit = dlsym(RTLD_NEXT, "_exit");
 }
 
 /* --- The fault ---------------------------------------------------------- */
 
-/* What is called in these two functions of glibc is not counted. */
+/* What is called in these functions of glibc is not counted. */
 static _Thread_local bool in_glibc;
 
 /* To stop at in gdb: here is the fault. */
@@ -545,6 +547,18 @@ int getaddrinfo(const char *restrict host, const char *restrict service,
     int error = next.getaddrinfo(host, service, hints, addresses);
     in_glibc = false;
     return error;
+}
+
+/* Without memory for its own message about that, dlopen of glibc 2.36 keeps the
+ * loader's lock, which exit then waits for. */
+void *dlopen(const char *path, int flags)
+{
+    if (next.dlopen == NULL)
+        find_all();
+    in_glibc = wanted.stays;
+    void *module = next.dlopen(path, flags);
+    in_glibc = false;
+    return module;
 }
 
 /* --- Waiting ------------------------------------------------------------ */
