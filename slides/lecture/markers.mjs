@@ -151,6 +151,9 @@ const MODELS = { threads: 'threads', processes: 'processes', evloop: 'evloop',
     'py-threading': 'threads', 'py-multiprocessing': 'processes',
     'py-asyncio': 'evloop', 'py-aiohttp': 'evloop' };
 
+// What a reader is shown for a program's name.
+const LABELS = { floor: 'a minimal client' };
+
 function bars(site, { plain: [workload, column, ...programs] }) {
     check(workload, programs, column, site.root);
     const all = programs.map((program) => ({ program,
@@ -161,14 +164,15 @@ function bars(site, { plain: [workload, column, ...programs] }) {
         const long = (found?.median ?? 0) / most * (width - left - 180);
         const y = i * row;
         return `<text x="${left - 14}" y="${y + 24}" text-anchor="end">${
-            program}</text><rect class="${MODELS[program] ?? 'other'}" x="${
+            LABELS[program] ?? program}</text><rect class="${MODELS[program] ?? 'other'}" x="${
             left}" y="${y + 6}" width="${Math.max(long, 2).toFixed(1)
         }" height="${row - 10}" rx="3"/><text class="value" x="${
             (left + long + 12).toFixed(1)}" y="${y + 24}">${
             found ? said(found, column) : 'not in this run'}</text>`;
     });
     const words = all.map(({ program, found }) =>
-        `${program} ${found ? said(found, column) : 'not measured'}`).join(', ');
+        `${LABELS[program] ?? program} ${
+            found ? said(found, column) : 'not measured'}`).join(', ');
     return `<svg class="bars" viewBox="0 0 ${width} ${row * all.length
     }" role="img" aria-label="${escape(`${workload}: ${words}`)}">${
         drawn.join('')}</svg>`;

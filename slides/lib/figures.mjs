@@ -24,7 +24,7 @@ const ALIASES = { rate: 'requests_s', memory: 'pss', calls: 'calls_a_request',
 
 const UNITS = {
     requests_s: ['requests/s', 1], mb_s: ['MB/s', 1], wall_s: ['s', 1],
-    user_s: ['s', 1], system_s: ['s', 1], ideal_s: ['s', 1],
+    user_s: ['s', 1], system_s: ['s', 1], cpu_s: ['s', 1], ideal_s: ['s', 1],
     p50_us: ['ms', 1e-3], p90_us: ['ms', 1e-3], p99_us: ['ms', 1e-3],
     p99_9_us: ['ms', 1e-3], max_us: ['ms', 1e-3],
     pss: ['MiB', 1 / (1 << 20)],
@@ -52,11 +52,16 @@ export function results(root = ROOT) {
     const rows = body.map((cells) => Object.fromEntries(head.map((name, i) =>
         [name, ['workload', 'program'].includes(name) ? cells[i]
             : cells[i] === '-' ? null : Number(cells[i])])));
-    // By Little's law, with the median for the mean: what was really in flight.
-    for (const row of rows)
-        row.in_flight = row.requests_s === null || row.p50_us === null ? null
-            : row.requests_s * row.p50_us * 1e-6;
-    const all = { rows, notes, columns: [...head, 'in_flight'] };
+    // By Little's law, with the median where there is no mean: what was really
+    // in flight. And the processor's time, of user and system.
+    for (const row of rows) {
+        const each = row.mean_us ?? row.p50_us;
+        row.in_flight = row.requests_s === null || each === null ? null
+            : row.requests_s * each * 1e-6;
+        row.cpu_s ??= row.user_s + row.system_s;
+    }
+    const all = { rows, notes,
+        columns: [...new Set([...head, 'in_flight', 'cpu_s'])] };
     cache.set(file, all);
     return all;
 }
@@ -171,4 +176,26 @@ export function price(way, root = ROOT) {
     const [middle, least, most] = [found.median, found.least, found.most]
         .map((value) => (value * factor).toPrecision(2));
     return { ...found, text: `${middle} ${unit}`, spread: `${least}–${most}` };
+}
+
+// Which of the programs needs least of a measure, or has most of a rate: with
+// the others' ratios, as the benchmark says it; those that differ in every
+// round, and by two decimals.
+export function verdict(workload, programs, name, root = ROOT) {
+    const more = ['requests_s', 'mb_s'].includes(columnOf(name, root));
+    const sign = more ? -1 : 1;
+    const [best, ...rest] = [...programs].sort((a, b) => sign * (
+        figure(workload, a, name, root).median -
+        figure(workload, b, name, root).median));
+    const said = rest.map((program) => {
+        const { median: middle, least, most, rounds } =
+            ratio(workload, program, best, name, root);
+        const differs = rounds > 1 && (middle < 0.995 || middle >= 1.005) &&
+            (least > 1 || most < 1);
+        return { program, differs, text: differs
+            ? `${program} ${say(middle)} times` : `${program}: no difference` };
+    });
+    return said.some((one) => one.differs)
+        ? `${best} ${more ? 'most' : 'least'}; ${
+            said.map((one) => one.text).join('; ')}` : 'no difference';
 }

@@ -1,7 +1,7 @@
 // index: the front page.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { figure, results, resultsFile } from '../lib/figures.mjs';
+import { figure, results, resultsFile, verdict } from '../lib/figures.mjs';
 import { escape } from '../lib/highlight.mjs';
 import { lanes } from '../lib/lanes.mjs';
 import { markdown } from '../lib/markdown.mjs';
@@ -24,11 +24,11 @@ function table(site) {
         what} <small>${workload}</small></th>${MODELS.map((model) => {
         const { text, spread } = figure(workload, model, column, site.root);
         return `<td class="figure">${text}<small>${spread}</small></td>`;
-    }).join('')}</tr>`);
+    }).join('')}<td>${verdict(workload, MODELS, column, site.root)}</td></tr>`);
     return `<div class="table"><table class="figures"><thead><tr>
 <th scope="col">workload</th>${MODELS.map((m) =>
         `<th scope="col"><b class="tag ${m}">${m}</b></th>`).join('')
-    }</tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
+    }<th scope="col">verdict</th></tr></thead><tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
 export async function make(site) {
