@@ -1,6 +1,7 @@
 """What tests in Python share: a finding, and the running of cases."""
 
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -39,10 +40,15 @@ def processor_time():
 def run_cases(names):
     """Runs each case_... of a module's names, in the order of their writing,
     with an empty directory of its own; or those alone whose names hold an
-    argument. The exit status: a run without a case has failed, too."""
+    argument; of them, with an argument "I/N", the I-th and each N-th after it.
+    The exit status: a run without a case has failed, too."""
+    wanted = [a for a in sys.argv[1:] if not re.fullmatch(r"\d+/\d+", a)]
     cases = [(name, value) for name, value in names.items()
              if name.startswith("case_")
-             and (not sys.argv[1:] or any(a in name for a in sys.argv[1:]))]
+             and (not wanted or any(a in name for a in wanted))]
+    for part in set(sys.argv[1:]) - set(wanted):
+        first, step = map(int, part.split("/"))
+        cases = cases[first - 1::step]
     failed = 0
     for name, case in cases:
         begun, used = time.monotonic(), processor_time()

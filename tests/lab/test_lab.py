@@ -2,7 +2,7 @@
 """triptych-lab itself: what it makes, what it says, and that no student's code
 gets the better of it. The graders of the labs are proven by `matrix`.
 
-Use: test_lab.py [--whole] [PART OF A NAME]...
+Use: test_lab.py [--whole] [I/N] [PART OF A NAME]...
 
 With --whole, as ./run labs does it, the packages that are run are of large
 labs, which are built anew there."""
