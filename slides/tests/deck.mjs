@@ -424,7 +424,8 @@ function run(commands, port, times) {
         .replace(/^.*triptych-origin.*\n/m, '')
         .replaceAll(':8080', `:${port}`)
         .replaceAll('/tmp/', `${scratch}/`)
-        .replaceAll('build/release', BIN) // which may itself be below /tmp
+        // This may itself be below /tmp, and may have a space in it.
+        .replaceAll('build/release', BIN.replace(/[^\w./-]/g, '\\$&'))
         .replace(/\b(sleep )(\d+)/g, (_, word, n) => word + n * times)
         .replace(/\b(delay=)(\d{4})/g, (_, word, n) => word + n * times);
     return new Promise((resolve) => {
