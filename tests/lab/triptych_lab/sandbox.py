@@ -177,16 +177,17 @@ class Keeper:
 
 
 def kept_waiting(pids):
-    """For how long the threads of these processes have stood in line for a
-    processor, all together, in seconds."""
-    waited = 0
+    """For how long the threads of these processes have had a processor, and
+    for how long they have stood in line for one, all together, in seconds."""
+    used = waited = 0
     for pid in pids:
         for told in Path(f"/proc/{pid}/task").glob("*/schedstat"):
             try:
-                waited += int(told.read_text().split()[1])
-            except (OSError, IndexError):
+                had, stood = told.read_text().split()[:2]
+                used, waited = used + int(had), waited + int(stood)
+            except (OSError, ValueError):
                 continue  # it has ended, or the kernel does not count
-    return waited / 1e9
+    return used / 1e9, waited / 1e9
 
 
 def crowded():
@@ -257,11 +258,13 @@ class Run:
     def in_time(self, limit):
         """True if it has ended within the limit. What it has stood in line
         for a processor does not count: who is graded on a busy machine is not
-        late for that. Somebody who sleeps for ever stands in no line."""
+        late for that. Somebody who sleeps for ever stands in no line, and who
+        has had a processor for so long has had the time."""
         end, most, given = time.monotonic() + limit, limit * BUSY, 0
         while not self.until_ended(end):
-            late = min(kept_waiting(self.processes()), most) - given
-            if self.too_much or late < limit / 10:
+            used, waited = kept_waiting(self.processes())
+            late = min(waited - given, most - given, limit)
+            if self.too_much or used >= limit or late < limit / 10:
                 return False
             end, given = time.monotonic() + late, given + late
         return True
