@@ -354,7 +354,7 @@ def case_killed_grader(_):
 
 
 def case_a_busy_machine(_):
-    """What a test has stood in line for a processor does not count; whoever
+    """What a test has stood in line for a processor does not count; who
     sleeps, or has had the time, is late all the same."""
     was = sandbox.kept_waiting
     environment = {"PATH": os.defpath}
