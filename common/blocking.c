@@ -30,6 +30,7 @@ struct channel {
     struct database *database; /* ... whose the socket then is */
     bool drained;  /* the last read left nothing: wait before the next */
     short events;  /* ... for these */
+    bool reset;    /* by the peer, as sending has met */
     int64_t grace; /* bytes that had arrived when the limit passed, and that
                      * may still be read; -1: it has not passed */
 };
@@ -190,10 +191,13 @@ static ssize_t channel_read(struct blocking *b, struct channel *channel,
     }
     got = read(channel->fd, p, n);
     channel->drained = got < (ssize_t)n;
+    if (got == 0 && channel->reset)
+        return -ECONNRESET;
     return got >= 0 ? got : -errno;
 }
 
-/* Like send, but errors are negative. */
+/* Like send, but errors are negative. The kernel tells an error only once:
+ * after a reset that sending has met, reading finds a plain end. */
 static ssize_t channel_send(struct channel *channel, const char *p, size_t n)
 {
     short events; /* without renegotiation, writing needs no reading */
@@ -204,6 +208,7 @@ static ssize_t channel_send(struct channel *channel, const char *p, size_t n)
     if (channel->tls != NULL)
         return tls_write(channel->tls, p, n, &events);
     ssize_t sent = send(channel->fd, p, n, MSG_NOSIGNAL);
+    channel->reset = sent == -1 && errno == ECONNRESET;
     return sent >= 0 ? sent : -errno;
 }
 

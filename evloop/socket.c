@@ -74,6 +74,16 @@ void connection_hand_on_input(struct connection *c)
     }
 }
 
+/* What ends the reading. The kernel tells an error only once: after a reset
+ * that sending has met, reading finds a plain end. (TLS has an end of its own,
+ * that was sent before the reset.) */
+static int end_of_reading(const struct connection *c, int error)
+{
+    if (error == 0 && c->tls == NULL && stream_loss(c->stream) == -ECONNRESET)
+        return -ECONNRESET;
+    return error;
+}
+
 /* Tells the owner of the end: now, or, while it is paused, as soon as it reads
  * on. Until then the end is latched: an error would be forgotten, for the
  * socket's next read finds an orderly end. */
@@ -162,7 +172,7 @@ void connection_read_arrived_bufferevent(struct connection *c)
         if (n > 0)
             c->owner->readable(c->arg, c->loop->chunk, (size_t)n);
         else
-            c->owner->ended(c->arg, (int)n);
+            c->owner->ended(c->arg, end_of_reading(c, (int)n));
         left -= n > 0 ? (size_t)n : left;
     }
 }
@@ -224,7 +234,8 @@ void connection_ended(struct connection *c, bool writing, int error)
         return;
     }
     connection_hand_on_input(c);
-    tell_end(c, error);
+    if (c->state == OPEN)
+        tell_end(c, end_of_reading(c, error));
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)

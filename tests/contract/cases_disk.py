@@ -183,6 +183,23 @@ def a_new_try_while_an_upload_is_held(model):
     equal(r.words, ["ok"], r.err)
 
 
+@case
+def a_reset_that_is_met_in_sending(model):
+    """... and not in reading, which finds a plain end after it. An answer that
+    has no other end is not whole."""
+    def script(c):
+        read_head(c)
+        disk.wait()
+        c.send(b"HTTP/1.0 200 OK\r\n\r\nhalf")
+        c.reset()
+        disk.open()
+    with Held("pread") as disk, Server(script) as server:
+        with disk.run(model, "-T", disk.file, server.http + "/") as running:
+            r = running.finish()
+        equal(read_files(disk.folder), {}, "files")
+    equal(r.words, ["reset"], r.err)
+
+
 def stands_still(disk):
     """When nothing more has been sent for a while; how much that was."""
     sent = -1

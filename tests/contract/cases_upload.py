@@ -187,6 +187,17 @@ def a_server_that_resets(model):
 
 
 @case
+def a_server_that_resets_within_its_answer(model):
+    """Whether sending meets that, which waits for room, or reading: an answer
+    that ends with the connection is not whole."""
+    def after(c):
+        time.sleep(0.5)
+        c.send(b"HTTP/1.0 200 OK\r\n\r\nhalf")
+        c.reset()
+    return early_failure(model, after, "reset")
+
+
+@case
 def a_server_that_hangs_up(model):
     return early_failure(model, lambda c: c.close(), "reset")
 
