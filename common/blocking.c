@@ -595,7 +595,7 @@ static void step_receive(struct blocking *b, struct channel *channel)
         exchange_eof(x, clock_us());
     else if (n == -EAGAIN && late)
         step_expire(b);
-    else if (n != -EAGAIN && n != -EINTR)
+    else if (n != -EINTR && (n != -EAGAIN || channel->is_file))
         broken(b, channel, (int)n);
     waits(b)->put_buffer(b, buffer);
 }

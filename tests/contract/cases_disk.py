@@ -200,6 +200,15 @@ def a_reset_that_is_met_in_sending(model):
     equal(r.words, ["reset"], r.err)
 
 
+@case
+def a_file_that_has_nothing_now(model):
+    """A file is not waited for: nothing tells when there is more."""
+    with Held("again") as disk:
+        with disk.run(model, "file://" + disk.file) as running:
+            r = running.finish()
+    equal(r.words, ["file-error"], r.err)
+
+
 def stands_still(disk):
     """When nothing more has been sent for a while; how much that was."""
     sent = -1
