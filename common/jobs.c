@@ -8,6 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A byte order mark, as some systems write it before a list. */
+#define MARK "\xef\xbb\xbf"
+
+/* The end of a longer line is not awaited: without a mark and a CR it is still
+ * too long for a URL, whatever comes. */
+#define LINE_LIMIT (URL_LIMIT + sizeof MARK "\r" - 1)
+
 /* --- File names --------------------------------------------------------- */
 
 /* The last segment of the URL's path, as it is written. */
@@ -157,7 +164,7 @@ static bool next_line(struct jobs *jobs, char **line, size_t *n, size_t *used)
     }
     jobs->searched = jobs->text.length;
     *n = *used = left;
-    if (left > URL_LIMIT) {
+    if (left > LINE_LIMIT) {
         jobs->skipping = !jobs->ended;
         return true;
     }
@@ -168,9 +175,8 @@ static bool next_line(struct jobs *jobs, char **line, size_t *n, size_t *used)
  * byte order mark before the first, and a CR before each LF. */
 static void strip(const struct jobs *jobs, char **line, size_t *n)
 {
-    static const char mark[] = "\xef\xbb\xbf";
-    size_t length = sizeof mark - 1;
-    if (!jobs->begun && *n >= length && memcmp(*line, mark, length) == 0) {
+    size_t length = sizeof MARK - 1;
+    if (!jobs->begun && *n >= length && memcmp(*line, MARK, length) == 0) {
         *line += length;
         *n -= length;
     }
@@ -178,10 +184,13 @@ static void strip(const struct jobs *jobs, char **line, size_t *n)
         --*n;
 }
 
+/* (Of an overlong line only the start counts: the rest may not be here.) */
 static bool is_comment(const char *line, size_t n)
 {
     if (n > 0 && line[0] == '#')
         return true;
+    if (n > URL_LIMIT)
+        n = URL_LIMIT;
     for (size_t i = 0; i < n; i++) {
         if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r')
             return false;

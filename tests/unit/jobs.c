@@ -199,6 +199,50 @@ START_TEST(overlong_lines)
 }
 END_TEST
 
+/* Whether a line is too long, or a comment, does not depend on how much of it
+ * comes at once. The first one here is just a URL, with a mark and a CR. */
+START_TEST(overlong_lines_in_two)
+{
+    static char text[URL_LIMIT + 100];
+    static const struct {
+        const char *start;
+        char filling;
+        size_t length; /* of the line */
+        size_t url;    /* what remains of it; 0: it is a comment */
+    } lines[] = {{"\xef\xbb\xbf", 'x', URL_LIMIT + 3, URL_LIMIT - 1},
+                 {"\xef\xbb\xbf", 'x', URL_LIMIT + 50, URL_LIMIT},
+                 {"", 'x', URL_LIMIT + 50, URL_LIMIT},
+                 {"", ' ', URL_LIMIT + 50, 0}};
+    struct options options = {.input = "-"};
+    struct job *job;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        size_t n = lines[i].length;
+        memset(text, lines[i].filling, n);
+        memcpy(text, lines[i].start, strlen(lines[i].start));
+        memcpy(text + n - 1, i == 0 ? "\r\n" : "x\n", 2);
+        for (size_t at = URL_LIMIT - 2; at <= n + 1; at++) {
+            struct jobs jobs = fresh(&options);
+            size_t url = 0;
+            ck_assert_int_eq(jobs_feed(&jobs, text, at, 0), 0);
+            if (jobs_next(&jobs, &job) == 1) {
+                url = job->url_length;
+                job_free(job);
+            }
+            ck_assert_int_eq(jobs_feed(&jobs, text + at, n + 1 - at, 0), 0);
+            jobs_end(&jobs);
+            if (jobs_next(&jobs, &job) == 1) {
+                ck_assert_uint_eq(url, 0);
+                url = job->url_length;
+                job_free(job);
+            }
+            ck_assert_uint_eq(url, lines[i].url);
+            ck_assert(jobs_done(&jobs));
+            jobs_free(&jobs);
+        }
+    }
+}
+END_TEST
+
 static void add_cases(TCase *tc)
 {
     tcase_add_test(tc, lines_at_every_split);
@@ -208,6 +252,7 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, names);
     tcase_add_test(tc, given_back_come_first);
     tcase_add_test(tc, overlong_lines);
+    tcase_add_test(tc, overlong_lines_in_two);
 }
 
 UNIT_MAIN("jobs", add_cases)
