@@ -81,6 +81,7 @@ struct connection {
     const struct lane *lane;   /* ... for whom it is read */
     bool held;                 /* a chunk of it waits until we are resumed */
     bool paused;
+    bool drained;       /* the last read left nothing in the socket */
     bool has_end;       /* the end has come, perhaps while paused ... */
     int end;            /* ... and was this: 0 or an error, as of `ended` */
     struct event event; /* the name is looked up; or the limit on connecting

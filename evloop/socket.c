@@ -122,6 +122,7 @@ static void read_on(struct connection *c, size_t have)
         ssize_t n =
             read_past_libevent(c, c->loop->chunk + have, LOOP_CHUNK - have);
         size_t length = have + (n > 0 ? (size_t)n : 0);
+        c->drained = length < LOOP_CHUNK;
         if (length > 0)
             c->owner->readable(c->arg, c->loop->chunk, length);
         /* The end is left to libevent, which reads it again and tells
@@ -140,6 +141,7 @@ static void step_receive(struct connection *c)
 {
     struct evbuffer *input = bufferevent_get_input(c->bev);
     size_t length = evbuffer_get_length(input);
+    c->drained = c->tls == NULL && length < LIBEVENT_READ;
     if (c->tls != NULL || length < LIBEVENT_READ || length >= LOOP_CHUNK ||
         !connection_is_readable(c)) {
         connection_hand_on_input(c);
@@ -214,7 +216,9 @@ bool connection_keep_bufferevent(struct connection *c)
 
 bool connection_is_quiet_bufferevent(struct connection *c)
 {
-    return net_is_quiet(bufferevent_getfd(c->bev)) && tls_is_quiet(c->tls);
+    bool was_empty = c->drained && idle_is_fresh(&c->node);
+    return (was_empty || net_is_quiet(bufferevent_getfd(c->bev))) &&
+           tls_is_quiet(c->tls);
 }
 
 /* --- The end ------------------------------------------------------------ */

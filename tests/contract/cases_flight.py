@@ -97,6 +97,31 @@ def idle_connections_go_when_the_list_has_ended(model):
     check(server.connections >= 5, f"{server.connections} connections")
 
 
+def sleeps(pid):
+    """How often the main thread has given the processor away by itself."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("voluntary_ctxt_switches:"):
+                return int(line.split()[1])
+    return None
+
+
+@case(models=("threads",))
+def handed_over_by_half_a_queue(model):
+    """The main thread is not woken for each job that is taken. (Beside that it
+    wakes five times a second.)"""
+    with Holding("/last") as server:
+        with Running(model, "-n", "-j20", "-t", PATIENT,
+                     *[f"{server.http}/{i}" for i in range(800)],
+                     server.http + "/last") as running:
+            wait_for(lambda: len(server.requests) == 801, "the last request")
+            slept = sleeps(running.pid)
+            server.go.set()
+            r = running.finish()
+    equal(r.words, ["ok"] * 801, r.err)
+    check(slept < 400, f"the main thread slept {slept} times")
+
+
 @case(models=("processes",))
 def workers_leave_before_the_last_answer(model):
     with Holding("/last") as server:
