@@ -12,6 +12,24 @@
  */
 #define OUT_SHARE ((size_t)1024 * 1024)
 
+/* A new attempt begins. */
+static void restart(struct blocking *blocking)
+{
+    outlet_forget((struct outlet *)blocking);
+}
+
+void outlet_prepare(struct outlet *o, struct run *run, struct idle *idle,
+                    int (*deliver)(struct blocking *blocking, const char *p,
+                                   size_t n))
+{
+    o->run = run;
+    o->blocking.options = run->options;
+    o->blocking.idle = idle;
+    o->blocking.tls = &run->tls;
+    o->blocking.deliver = deliver;
+    o->blocking.restart = restart;
+}
+
 void outlet_open(struct outlet *o, struct job *job)
 {
     o->job = job;
@@ -26,19 +44,18 @@ bool outlet_is_ordered(const struct outlet *o)
     return options_ordered(o->run->options);
 }
 
-/* So many body bytes are in hand. */
-static void in_hand(struct outlet *o, size_t n)
+void outlet_in_hand(struct outlet *o, size_t n)
 {
     if (o->peak < n)
         o->peak = n;
-    trace_buffered(&o->blocking->lane, n);
+    trace_buffered(&o->blocking.lane, n);
 }
 
 void outlet_forget(struct outlet *o)
 {
     sink_abort(&o->run->sink, &o->file, o->job);
     bytes_free(&o->held);
-    in_hand(o, 0);
+    outlet_in_hand(o, 0);
 }
 
 /* --- To a file ---------------------------------------------------------- */
@@ -74,15 +91,15 @@ static int call(struct outlet *o, void (*f)(void *arg), const char *p,
         if (o->run->options->directory == NULL) /* then there is no disk */
             f(&storing);
         else
-            blocking_call(o->blocking, f, &storing);
+            blocking_call(&o->blocking, f, &storing);
     } while ((storing.error == -EMFILE || storing.error == -ENFILE) &&
-             idle_drop(o->blocking->idle));
+             idle_drop(o->blocking.idle));
     return storing.error;
 }
 
 int outlet_store(struct outlet *o, const char *p, size_t n)
 {
-    in_hand(o, n);
+    outlet_in_hand(o, n);
     int error = call(o, store, p, n);
     if (error == 0)
         run_count(o->run, n);
@@ -98,7 +115,7 @@ bool outlet_has_room(const struct outlet *o, size_t n)
 
 int outlet_hold(struct outlet *o, const char *p, size_t n)
 {
-    in_hand(o, o->held.length + n);
+    outlet_in_hand(o, o->held.length + n);
     return bytes_append(&o->held, p, n);
 }
 
@@ -119,7 +136,7 @@ static ssize_t send_some(struct outlet *o, const char *p, size_t n)
 {
     struct portion portion = {&o->run->output, {(void *)p, n}, 0};
     if (o->run->output.saves) /* then there is a disk */
-        blocking_call(o->blocking, send_portion, &portion);
+        blocking_call(&o->blocking, send_portion, &portion);
     else
         send_portion(&portion);
     return portion.sent;
@@ -135,7 +152,7 @@ static int write_out(struct outlet *o, const char *p, size_t n)
             return -ECANCELED;
         ssize_t sent = send_some(o, p, n < share ? n : share);
         if (sent == -EAGAIN) {
-            ready = blocking_wait(o->blocking, run->output.fd, POLLOUT,
+            ready = blocking_wait(&o->blocking, run->output.fd, POLLOUT,
                                   CLOCK_NEVER);
         } else if (sent < 0) {
             run_fail(run, "standard output: %s", strerror((int)-sent));
@@ -146,10 +163,10 @@ static int write_out(struct outlet *o, const char *p, size_t n)
             p += sent;
             n -= (size_t)sent;
             share -= (size_t)sent;
-            in_hand(o, n);
+            outlet_in_hand(o, n);
         }
         if (share == 0) {
-            ready = blocking_is_told(o->blocking) ? -ECANCELED : 1;
+            ready = blocking_is_told(&o->blocking) ? -ECANCELED : 1;
             share = OUT_SHARE;
         }
         if (ready < 0)
@@ -160,7 +177,7 @@ static int write_out(struct outlet *o, const char *p, size_t n)
 
 int outlet_write(struct outlet *o, const char *p, size_t n)
 {
-    in_hand(o, o->held.length + n);
+    outlet_in_hand(o, o->held.length + n);
     int error = write_out(o, o->held.data, o->held.length);
     bytes_free(&o->held);
     return error == 0 ? write_out(o, p, n) : error;
@@ -168,17 +185,27 @@ int outlet_write(struct outlet *o, const char *p, size_t n)
 
 /* --- The end ------------------------------------------------------------ */
 
+enum shortage outlet_shortage(const struct outlet *o)
+{
+    enum result result = o->job->outcome.result;
+    if (o->written > 0)
+        return SHORTAGE_NONE;
+    if (result == RESULT_CANCELLED && !run_stopping(o->run))
+        return SHORTAGE_ELSE;
+    return result == RESULT_NO_RESOURCES ? SHORTAGE_MET : SHORTAGE_NONE;
+}
+
 void outlet_complete(struct outlet *o, int error)
 {
     struct outcome *outcome = &o->job->outcome;
     bool ordered = outlet_is_ordered(o);
-    trace_step(&o->blocking->lane, STEP_DELIVER);
+    trace_step(&o->blocking.lane, STEP_DELIVER);
     if (outcome->result == RESULT_OK) {
         if (error == 0)
             error =
                 ordered ? outlet_write(o, NULL, 0) : call(o, commit, NULL, 0);
         if (error == -ECANCELED)
-            outcome_set(outcome, RESULT_CANCELLED, "the run ended first");
+            outcome_cancel(outcome);
         else if (error != 0)
             outcome_set(outcome, result_of_writing(error), "%s",
                         strerror(-error));

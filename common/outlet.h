@@ -17,7 +17,7 @@
 #include "run.h"
 
 struct outlet {
-    struct blocking *blocking;
+    struct blocking blocking; /* first: deliver is handed a pointer to it */
     struct run *run;
     struct job *job;
 
@@ -27,9 +27,18 @@ struct outlet {
     size_t peak;       /* most body bytes in hand */
 };
 
+/* Sets what a worker needs for good, in an outlet of zeroes. What is left for
+ * the model: where it reads into, and how it waits. */
+void outlet_prepare(struct outlet *outlet, struct run *run, struct idle *idle,
+                    int (*deliver)(struct blocking *blocking, const char *p,
+                                   size_t n));
+
 /* Begins with the body of the job, whose outcome is empty. The one before is
  * complete, or forgotten. */
 void outlet_open(struct outlet *outlet, struct job *job);
+
+/* Body bytes that are in hand now. */
+void outlet_in_hand(struct outlet *outlet, size_t n);
 
 /* True if the body goes to standard output. */
 bool outlet_is_ordered(const struct outlet *outlet);
@@ -48,6 +57,15 @@ int outlet_write(struct outlet *outlet, const char *p, size_t n);
 
 /* Forgets the body, but not what standard output has taken. */
 void outlet_forget(struct outlet *outlet);
+
+/* Whether the request, whose exchange is over, may start over with nothing
+ * counted. Only if no byte of it is out. */
+enum shortage {
+    SHORTAGE_NONE, /* it has a result */
+    SHORTAGE_MET,  /* memory, descriptors or ports had run out */
+    SHORTAGE_ELSE  /* another met that: this one was told to give way */
+};
+enum shortage outlet_shortage(const struct outlet *outlet);
 
 /* The exchange is over, and the outcome is the job's. If that is RESULT_OK,
  * brings the rest of the body to its destination, in its turn, which waiting

@@ -73,3 +73,8 @@ enum result result_of_writing(int error)
         return RESULT_WRITE_FAILED;
     }
 }
+
+void outcome_cancel(struct outcome *outcome)
+{
+    outcome_set(outcome, RESULT_CANCELLED, "the run ended first");
+}

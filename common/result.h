@@ -67,4 +67,7 @@ void outcome_set(struct outcome *outcome, enum result result,
                  const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The run ended first. */
+void outcome_cancel(struct outcome *outcome);
+
 #endif

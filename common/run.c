@@ -382,7 +382,7 @@ static void cancel_rest(struct run *run)
     /* However many rows wait: this is the end. */
     while ((got = next_locked(run, &job)) == 1) {
         job->outcome = OUTCOME_NONE;
-        outcome_set(&job->outcome, RESULT_CANCELLED, "the run ended first");
+        outcome_cancel(&job->outcome);
         (void)run_finish(run, job);
     }
     if (got < 0)
@@ -420,7 +420,7 @@ static void close_report(struct run *run)
 {
     const char *file = run->options->report;
     if (!write_rest(run, run->report.spool.output.fd, flush_all_rows))
-        run_fail(run, "%s: whoever reads it has stalled", file);
+        run_fail(run, "%s: its reader has stalled", file);
     int error = report_close(&run->report);
     if (error != 0)
         run_fail(run, "%s: %s", file, strerror(-error));

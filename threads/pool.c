@@ -25,27 +25,18 @@ int pool_open(struct pool *pool, size_t limit, bool each,
     pool->threads = calloc(limit, sizeof *pool->threads);
     if (pool->threads == NULL)
         return -ENOMEM;
-    int error = -pthread_mutex_init(&pool->lock, NULL);
-    if (error != 0)
-        goto no_lock;
-    error = -pthread_condattr_init(&monotonic);
-    if (error != 0)
-        goto no_condition;
+    int error = queue_open(&pool->queue, limit);
+    if (error != 0) {
+        free(pool->threads);
+        return error;
+    }
+    /* On Linux none of these fails. */
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    (void)pthread_condattr_init(&monotonic);
     (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    error = -pthread_cond_init(&pool->one_ended, &monotonic);
+    (void)pthread_cond_init(&pool->one_ended, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
-    if (error != 0)
-        goto no_condition;
-    error = queue_open(&pool->queue, limit);
-    if (error == 0)
-        return 0;
-
-    (void)pthread_cond_destroy(&pool->one_ended);
-no_condition:
-    (void)pthread_mutex_destroy(&pool->lock);
-no_lock:
-    free(pool->threads);
-    return error;
+    return 0;
 }
 
 static void *thread_main(void *argument)
@@ -135,15 +126,15 @@ static int submit_each(struct pool *pool, void *item, int ms,
     int error = get_slot(pool, ms, &slot);
     if (error == 0)
         error = make_thread(pool, slot, item);
-    if (error == 0 || error == -ETIMEDOUT || pool_alive(pool) == 0)
+    if (error == 0 || error == -ETIMEDOUT)
         return error;
-    *short_of_threads = true;
     struct timespec until = clock_in_ms(ms);
     pthread_mutex_lock(&pool->lock);
-    if (pool->alive > 0) /* when one ends there may be room */
+    *short_of_threads = pool->alive > 0;
+    if (*short_of_threads) /* when one ends there may be room */
         (void)pthread_cond_timedwait(&pool->one_ended, &pool->lock, &until);
     pthread_mutex_unlock(&pool->lock);
-    return -ETIMEDOUT;
+    return *short_of_threads ? -ETIMEDOUT : error;
 }
 
 int pool_submit(struct pool *pool, void *item, int ms, bool *short_of_threads)

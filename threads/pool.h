@@ -7,8 +7,7 @@
  * ends with it: simple, and what making a thread costs is paid every time. The
  * pool knows nothing of what the work is.
  *
- * pool_submit, pool_finish, pool_wait and pool_free are for the one thread that owns the
- * pool.
+ * All but pool_alive are for the one thread that owns the pool.
  */
 #ifndef TRIPTYCH_POOL_H
 #define TRIPTYCH_POOL_H
@@ -18,8 +17,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-struct pool;
 
 /* Of a slot: no thread; one that runs; one that has ended, to be joined. */
 enum pool_state { POOL_VACANT, POOL_RUNS, POOL_ENDED };

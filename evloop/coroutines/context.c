@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* --- Those that look on ------------------------------------------------- */
+/* --- Tools that look on ------------------------------------------------- */
 
 #ifdef __SANITIZE_ADDRESS__ /* gcc says so in this way, clang in the other */
 #define FOR_ADDRESSES
@@ -38,7 +38,7 @@
 #define VALGRIND_STACK_DEREGISTER(id)       (void)(id)
 #endif
 
-/* A stack has come. */
+/* A stack was made. */
 static void tell_made(struct context *c)
 {
 #ifdef FOR_THREADS
@@ -47,8 +47,8 @@ static void tell_made(struct context *c)
     c->id = VALGRIND_STACK_REGISTER(c->bottom, c->stack + c->size);
 }
 
-/* It goes, or begins anew: the functions whose frames were marked on it are
- * not returned to any more. */
+/* A stack goes, or begins anew: the functions whose frames were marked on it
+ * are not returned to any more. */
 static void tell_forgotten(struct context *c)
 {
 #ifdef FOR_ADDRESSES
@@ -82,8 +82,8 @@ static void *tell_leaving(struct context *to, bool for_good)
     return frames;
 }
 
-/* It has been made. Of the stack that was left we learn where it is, which for
- * a thread's own is not known before. */
+/* A switch has been made. Only now we learn where the stack that was left is,
+ * if it is a thread's own. */
 static void tell_arrived(void *frames, struct context *from)
 {
 #ifdef FOR_ADDRESSES

@@ -3,10 +3,10 @@
  *
  * A function that waits keeps what it knows on its stack. To have many
  * functions wait at once in one thread, each is given a stack, and the thread
- * goes from one to the other. To go is to do what every call does anyway: the
- * registers that a function may not change are saved, here on the stack that
- * is left; then the stack pointer is another one, and the same registers come
- * back from there. The function that was left sees a call that took long.
+ * goes from one to the other. A switch does what every call does anyway: it
+ * saves the registers that a function may not change, here on the stack that
+ * is left. Then it takes another stack pointer, and gets the same registers
+ * back from there. To the function that was left it was a call that took long.
  *
  *     context_open(&c, size);            a stack
  *     context_begin(&c, f, arg);         f(arg) will run on it
@@ -60,13 +60,13 @@ struct context {
     size_t size; /* of it */
     void (*f)(void *arg);
     void *arg;
-    struct context *from; /* who switched to it last */
+    struct context *from; /* which context switched to it last */
 #ifdef CONTEXT_PORTABLE
     ucontext_t saved;
 #else
     void *saved; /* the stack pointer, while it does not run */
 #endif
-    /* For those that look on: */
+    /* For the tools that look on: */
     const void *bottom; /* the stack's lowest address, and ... */
     size_t height;      /* ... how far it reaches up from there */
     void *fiber;        /* the thread sanitizer's name for it */

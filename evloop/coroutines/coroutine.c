@@ -1,9 +1,9 @@
 /*
  * coroutine: functions that wait in a loop's thread. See coroutine.h.
  *
- * Who runs is decided in one place, run_ready, on the loop's own stack: a
- * coroutine switches to the loop only, never to another coroutine. Hence the
- * states:
+ * Which coroutine runs next is decided in one place, run_ready, on the loop's
+ * own stack: a coroutine switches to the loop only, never to another. Hence
+ * the states:
  *
  *     coroutine_start --> READY --> RUNNING --> ENDED
  *                           ^          |
@@ -29,7 +29,8 @@
 
 #define SECOND INT64_C(1000000)
 
-/* So many that are ready run before the loop looks at its descriptors again. */
+/* So many ready coroutines run before the loop looks at its descriptors again.
+ */
 #define READY_SHARE 64
 
 enum state { READY, RUNNING, WAITING, ENDED };
@@ -73,7 +74,7 @@ struct coroutines {
     size_t kept;
 };
 
-/* The one that coroutines_run runs in this thread. */
+/* What coroutines_run runs in this thread. */
 static _Thread_local struct coroutines *here;
 
 int64_t coroutine_now(void)
@@ -167,8 +168,8 @@ static void set_turn(struct coroutines *all)
     (void)event_base_loopcontinue(all->base);
 }
 
-/* Ends the await of one that waits; the first that does so decides what it
- * returns. */
+/* Ends the coroutine's await, if it is in one. The first to do so decides what
+ * the await returns. */
 static void wake(struct coroutine *c, int answer)
 {
     if (c->state != WAITING)
@@ -188,8 +189,8 @@ static void free_coroutine(struct coroutine *c)
         free(c);
 }
 
-/* On the loop's stack: switches to the coroutine, until that waits or ends.
- * Only here can its stack be given back: it does not stand on it any more. */
+/* On the loop's stack: switches to the coroutine, until it waits or ends. Only
+ * here can its stack be given back: nothing runs on it any more. */
 static void resume(struct coroutine *c)
 {
     struct coroutines *all = c->all;

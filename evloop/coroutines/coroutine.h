@@ -23,37 +23,38 @@
  *
  * A coroutine is a function with a stack of its own. Where a thread sleeps in
  * the kernel, a coroutine tells libevent's loop what it waits for and switches
- * to the loop's stack; when that has come, the loop switches back. So the code
- * reads straight down as a thread's does, its state is on its stack, and who
- * waits is the loop alone, for all of them.
+ * to the loop's stack; when it has come, the loop switches back. So the code
+ * reads straight down as a thread's does, and its state is on its stack. Only
+ * the loop waits, for all of them.
  *
  * WHAT MAY SWITCH: a function whose name begins with await_, and nothing else.
  * Between two awaits no other coroutine runs, so what they share needs no
  * lock, and no wake-up is lost between a look and the await after it. After an
- * await everything shared may have changed. To start, wake or cancel one
- * never switches: it runs when the loop comes to it, in that order. A
- * coroutine that does not await keeps all others waiting; await_others is for
- * those that are long at work.
+ * await everything shared may have changed. Starting, waking and cancelling a
+ * coroutine never switch: it runs when the loop comes to it, in that order. A
+ * coroutine that does not await keeps all others waiting; if it is long at
+ * work, it calls await_others now and then.
  *
- * DEADLINES are microseconds of coroutine_now, COROUTINE_NEVER for none. One
- * that has passed gives the loop a turn all the same, and what is ready then
- * counts more than the deadline.
+ * DEADLINES are microseconds of coroutine_now, COROUTINE_NEVER for none. An
+ * await whose deadline has passed gives the loop a turn all the same. If what
+ * it waits for is ready then, that counts more than the deadline.
  *
  * CANCELLATION comes out of an await as -ECANCELED, and it stays: every
- * further await returns it as well, at once, for an error that no code has
- * looked at must not be lost. (asyncio throws once.) What has to wait while it cleans
- * up shields itself meanwhile. What had come before the cancelling counts:
- * that await returns it, the next is cancelled. A coroutine that has not begun
- * begins all the same, since its argument is its own to free.
+ * further await returns it too, at once. So it is not lost where code does not
+ * look at the error. (asyncio throws once.) A coroutine that has to wait while
+ * it cleans up shields itself meanwhile. What came before the cancelling
+ * counts: that await returns it, and the next is cancelled. A coroutine that
+ * has not begun begins all the same, since it must free its argument.
  *
- * ERRORS: each function of a coroutine returns 0 or a negative errno, which
+ * ERRORS: a coroutine's function returns 0 or a negative errno, which
  * await_end hands over. Nothing is printed.
  *
  * STACKS are COROUTINE_STACK bytes of address space, of which the touched
- * pages take memory: one to three, mostly. (ulimit -s does not matter.) Those
- * of ended coroutines are kept for the next, STACKS_KEPT at most. A guard page
- * ends a program that needs more. Linux allows some 65,000 mappings, two for
- * each stack: so beyond 32,000 coroutines starting one fails with -ENOMEM.
+ * pages take memory: one to three, mostly. (ulimit -s does not matter.) Stacks
+ * of ended coroutines are kept for later ones, STACKS_KEPT at most. Below each
+ * is a guard page: a coroutine that runs out of stack ends the program. Linux
+ * allows some 65,000 mappings, and a stack takes two: beyond 32,000 coroutines
+ * none can be started.
  *
  * A struct coroutines and all of it belong to the thread that runs it.
  */
@@ -72,8 +73,8 @@ struct event_base;
 #define COROUTINE_NEVER INT64_MAX
 #define STACKS_KEPT     ((size_t)64)
 
-/* Who waits for something to become so, in the order of their coming. A struct
- * of zeroes: none. */
+/* The coroutines that wait for something to become true, first come first. A
+ * struct of zeroes: none. */
 struct condition {
     struct coroutine *first;
     struct coroutine *last;
@@ -85,10 +86,10 @@ struct condition {
  * -ENOMEM. */
 int coroutines_open(struct coroutines **coroutines, struct event_base *base);
 
-/* Runs the loop until f(arg), as a coroutine, and all that it started have
- * ended: when it returns, those that are left are cancelled. Returns what f
- * returned; -ENOMEM if it could not be started; -EIO if the loop failed. Not
- * to be called by a coroutine. */
+/* Runs f(arg) as a coroutine, and the loop until it and all coroutines that it
+ * started have ended. When f returns, those that are left are cancelled.
+ * Returns what f returned; -ENOMEM if it could not be started; -EIO if the
+ * loop failed. Not to be called by a coroutine. */
 int coroutines_run(struct coroutines *coroutines, int (*f)(void *arg),
                    void *arg);
 
@@ -111,7 +112,7 @@ struct coroutine *coroutine_start(int (*f)(void *arg), void *arg);
 /* Its end will not be awaited. */
 void coroutine_detach(struct coroutine *coroutine);
 
-/* The one that runs; NULL in a callback of the loop. */
+/* The coroutine that runs; NULL in a callback of the loop. */
 struct coroutine *coroutine_self(void);
 
 /* Has the coroutine's awaits return -ECANCELED from now on; until
@@ -125,8 +126,8 @@ void coroutine_unshield(void);
 
 /* --- Waiting ------------------------------------------------------------ */
 
-/* Each is for a coroutine to call, may switch, and returns -ECANCELED if that
- * is cancelled. */
+/* Each is for a coroutine to call, may switch, and returns -ECANCELED if the
+ * coroutine is cancelled. */
 
 /* Until the deadline. 0. */
 int await_time(int64_t deadline);
@@ -147,10 +148,11 @@ int await_fd(int fd, short events, int64_t deadline);
 int await_condition(struct condition *condition, int64_t deadline);
 
 /* Until the coroutine has ended: 0, its result is in *result and the handle
- * is void. -ETIMEDOUT, with the handle as it was. One may wait. */
+ * is void. -ETIMEDOUT, with the handle as it was. Only one coroutine may wait
+ * for it. */
 int await_end(struct coroutine *coroutine, int64_t deadline, int *result);
 
-/* Wakes the first who waits, or all. */
+/* Wakes the first coroutine that waits, or all. */
 void condition_wake(struct condition *condition);
 void condition_wake_all(struct condition *condition);
 

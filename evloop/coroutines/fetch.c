@@ -3,18 +3,19 @@
  *
  * A coroutine for each request drives it from connect to finish, straight
  * down, by the very function that threads and processes run: blocking_fetch.
- * What it waits for, it awaits; who waits is one libevent loop, in one thread.
- * So nothing here has a lock, and a coroutine costs so little that there is no
- * pool of them: one is made for each request, in the places that are free.
+ * What a coroutine waits for, it awaits: one libevent loop waits for all, in
+ * one thread. So nothing here has a lock. A coroutine costs so little that
+ * there is no pool of them: one is made for each request, as places are free.
  *
- * The first coroutine takes the jobs. Beside it are one that reads --input,
- * one that waits for the end of the run, and one for messages: what are events
- * in the loop's model are coroutines here, all in one group.
+ * The first coroutine takes the jobs. Beside it are three more: one reads
+ * --input, one waits for the end of the run, one shows the progress. What are
+ * events in the loop's model are coroutines here, all in one group.
  *
- * Bodies for standard output keep their order as with threads: a request whose
- * turn it is writes through; any other holds up to the high-watermark and then
- * awaits its turn. It does not read meanwhile, so the server stops. That, and
- * what one request does from connect to its body's end, is in worker.c.
+ * Bodies for standard output keep their order as with threads. A request whose
+ * turn it is writes through. Any other holds up to the high-watermark, and
+ * then awaits its turn; it does not read meanwhile, so the server stops. This,
+ * and all that one request does from connect to its body's end, is in
+ * worker.c.
  */
 #include "base.h"
 #include "clock.h"
@@ -30,8 +31,8 @@
 
 const char model_name[] = "coroutines";
 
-/* So many requests are begun in one turn of the loop; then those that are
- * connected may send, or the first would send when the last is connected. */
+/* So many requests are begun in one turn of the loop. Then those that are
+ * connected may send: else the first would send when the last is connected. */
 #define TAKE_SHARE 64
 
 struct fetch {
@@ -60,13 +61,14 @@ static struct worker *worker_of(struct flier *flier)
 /* Tells a request something, wherever it waits. */
 static void tell(struct worker *w, enum told what)
 {
-    atomic_store(&w->blocking.told, what);
+    atomic_store(&w->outlet.blocking.told, what);
     if (w->self != NULL)
         coroutine_cancel(w->self);
 }
 
-/* The turn may have come to the first in flight. What that was told a moment
- * before is void, or a body would be cut in its midst. */
+/* The turn may have come to the first in flight. From then on nothing tells it
+ * to give way; what it was told a moment before is void, or its body would be
+ * cut in its midst. */
 static void pass_turn(struct fetch *fetch, uint64_t turn)
 {
     (void)flight_pass_turn(&fetch->ground.flight, turn);
@@ -74,8 +76,8 @@ static void pass_turn(struct fetch *fetch, uint64_t turn)
     if (first == NULL || !flight_has_turn(&fetch->ground.flight, first->id))
         return;
     struct worker *w = worker_of(first);
-    if (atomic_load(&w->blocking.told) == TOLD_GIVE_WAY) {
-        atomic_store(&w->blocking.told, TOLD_NOTHING);
+    if (atomic_load(&w->outlet.blocking.told) == TOLD_GIVE_WAY) {
+        atomic_store(&w->outlet.blocking.told, TOLD_NOTHING);
         if (w->self != NULL)
             coroutine_uncancel(w->self);
     }
@@ -95,10 +97,10 @@ static void leave(struct worker *w)
 /* Step finish: records the result and passes the turn on. */
 static void step_finish(struct worker *w)
 {
-    trace_step(&w->blocking.lane, STEP_FINISH);
-    trace_finish(&w->blocking.lane, w->outlet.job);
+    trace_step(&w->outlet.blocking.lane, STEP_FINISH);
+    trace_finish(&w->outlet.blocking.lane, w->outlet.job);
     uint64_t turn = run_finish(w->fetch->run, w->outlet.job);
-    trace_step(&w->blocking.lane, STEP_NONE);
+    trace_step(&w->outlet.blocking.lane, STEP_NONE);
     leave(w);
     pass_turn(w->fetch, turn);
 }
@@ -109,24 +111,21 @@ static void step_finish(struct worker *w)
 static bool starts_over(struct worker *w)
 {
     struct fetch *fetch = w->fetch;
-    struct outcome *outcome = &w->outlet.job->outcome;
-    bool given =
-        outcome->result == RESULT_CANCELLED && !run_stopping(fetch->run);
-    if ((outcome->result != RESULT_NO_RESOURCES && !given) ||
-        w->outlet.written > 0)
+    enum shortage shortage = outlet_shortage(&w->outlet);
+    if (shortage == SHORTAGE_NONE)
         return false;
-    if (!given) {
+    if (shortage == SHORTAGE_MET) {
         bool trimmed = coroutines_trim(fetch->coroutines);
         struct flier *newest =
             flight_give_way(&fetch->ground.flight, &w->flier);
         if (newest == NULL && !trimmed)
             return false; /* the only one has no other to wait for */
-        run_warn_shortage(fetch->run, outcome->cause,
+        run_warn_shortage(fetch->run, w->outlet.job->outcome.cause,
                           fetch->ground.flight.limit);
         if (newest != NULL && newest != &w->flier)
             tell(worker_of(newest), TOLD_GIVE_WAY);
     }
-    trace_step(&w->blocking.lane, STEP_NONE);
+    trace_step(&w->outlet.blocking.lane, STEP_NONE);
     run_given_back(fetch->run, w->outlet.job);
     jobs_give_back(&fetch->run->jobs, w->outlet.job);
     leave(w);
@@ -140,9 +139,9 @@ static int work(void *arg)
 {
     struct worker *w = arg;
     w->self = coroutine_self();
-    trace_step(&w->blocking.lane, STEP_TAKE);
-    trace_about(&w->blocking.lane, w->outlet.job->id);
-    trace_take_over(&w->blocking.lane, PARCEL_JOB, w->outlet.job->id);
+    trace_step(&w->outlet.blocking.lane, STEP_TAKE);
+    trace_about(&w->outlet.blocking.lane, w->outlet.job->id);
+    trace_take_over(&w->outlet.blocking.lane, PARCEL_JOB, w->outlet.job->id);
     worker_await(w);
     w->self = NULL;
     if (!starts_over(w))
@@ -164,7 +163,7 @@ static struct worker *take_slot(struct fetch *fetch)
     size_t slot = fetch->used++;
     w = &fetch->workers[slot];
     worker_open(w, &fetch->ground);
-    trace_name(&fetch->run->trace, &w->blocking.lane, (int)slot + 1,
+    trace_name(&fetch->run->trace, &w->outlet.blocking.lane, (int)slot + 1,
                "coroutine %zu", slot);
     w->fetch = fetch;
     return w;
@@ -271,7 +270,7 @@ static int read_input(void *arg)
     return 0;
 }
 
-/* Waits for the end of the run, and tells all who are in flight. */
+/* Waits for the end of the run, and tells all requests in flight. */
 static int await_stop(void *arg)
 {
     struct fetch *fetch = arg;
@@ -325,7 +324,7 @@ static int run_all(void *arg)
         }
     }
     trace_step(&fetch->lane, STEP_STOP);
-    /* Those beside it. Requests are left only when the run is to stop. */
+    /* The three beside it. Requests are left only if the run is to stop. */
     group_end(&fetch->group, -ECANCELED);
     (void)await_group(&fetch->group, COROUTINE_NEVER);
     trace_step(&fetch->lane, STEP_NONE);

@@ -28,7 +28,7 @@ void group_end(struct coroutine_group *group, int error)
     condition_wake_all(&group->left);
 }
 
-/* The last that a member does. */
+/* A member's last act. */
 static void leave(struct member *m, int result)
 {
     struct coroutine_group *group = m->group;
@@ -61,7 +61,7 @@ int group_start(struct coroutine_group *group, int (*f)(void *arg), void *arg)
         free(m);
         return -ENOMEM;
     }
-    coroutine_detach(m->coroutine); /* it is this group that knows its end */
+    coroutine_detach(m->coroutine); /* the group hears of its end by leave */
     m->next = group->first;
     if (m->next != NULL)
         m->next->previous = m;
@@ -78,7 +78,7 @@ int await_group(struct coroutine_group *group, int64_t deadline)
         if (error != 0)
             group_end(group, error);
     }
-    /* They are to end; this is waited for whatever comes. */
+    /* All are to end, and that is waited for whatever comes. */
     coroutine_shield();
     while (group->first != NULL)
         (void)await_condition(&group->left, COROUTINE_NEVER);

@@ -14,14 +14,15 @@
  * - The first that fails - returns a negative errno - ends the group: the
  *   others are cancelled, and its error comes out of await_group, when they
  *   have cleaned up. (asyncio.gather leaves the others running.)
- * - So does the deadline, with -ETIMEDOUT, and the cancelling of the one who
- *   awaits, with -ECANCELED. What came first counts.
+ * - So does the deadline, with -ETIMEDOUT; and the cancelling of the coroutine
+ *   that awaits the group, with -ECANCELED. What came first counts.
  * - A member that was cancelled by itself, and says so by -ECANCELED, is no
  *   failure.
- * - A member may start further members, also while the group is awaited. Of a
- *   group that has been ended, they are cancelled from the start.
- * - A group within a group: a member has a group of its own. To cancel the
- *   outer cancels the member, which awaits the inner, which so ends first.
+ * - A member may start further members, also while the group is awaited. If
+ *   the group has been ended, they are cancelled from the start.
+ * - A group within a group: a member has a group of its own. Cancelling the
+ *   outer group cancels the member, and the inner group, which it awaits, ends
+ *   first.
  *
  * A struct coroutine_group is the caller's memory: it lives on the stack of
  * the block that it stands for, and must be awaited before that returns.

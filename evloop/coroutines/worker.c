@@ -36,10 +36,10 @@ static void call_aside(struct blocking *b, void (*f)(void *arg), void *arg)
     await_call(&w->ground->aside, f, arg);
 }
 
-/* Only who reads just now needs a buffer. One is enough, unless bytes have to
- * stay in theirs: while their coroutine awaits its turn, or a disk. One more is
- * kept for the request that has the turn: a body that is partly out cannot
- * start over when there is no memory. */
+/* Only a worker that reads just now needs a buffer. One is enough for all,
+ * unless bytes have to stay in it: while their coroutine awaits its turn, or a
+ * disk. One more is kept for the request that has the turn: a body that is
+ * partly out cannot start over when there is no memory. */
 static char *take_buffer(struct blocking *b)
 {
     struct worker *w = (struct worker *)b;
@@ -92,37 +92,26 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
     return error == 0 ? outlet_write(&w->outlet, p, n) : error;
 }
 
-static void restart(struct blocking *blocking)
-{
-    outlet_forget(&((struct worker *)blocking)->outlet);
-}
-
 /* --- From connect to finish --------------------------------------------- */
 
 void worker_open(struct worker *w, struct ground *ground)
 {
     w->ground = ground;
-    w->blocking.waits = &waits;
-    w->blocking.options = ground->run->options;
-    w->blocking.idle = &ground->idle;
-    w->blocking.tls = &ground->run->tls;
-    w->blocking.deliver = step_deliver;
-    w->blocking.restart = restart;
-    w->outlet.blocking = &w->blocking;
-    w->outlet.run = ground->run;
+    w->outlet.blocking.waits = &waits;
+    outlet_prepare(&w->outlet, ground->run, &ground->idle, step_deliver);
 }
 
 void worker_take(struct worker *w, struct job *job)
 {
     outlet_open(&w->outlet, job);
-    atomic_store(&w->blocking.told, TOLD_NOTHING);
+    atomic_store(&w->outlet.blocking.told, TOLD_NOTHING);
 }
 
 void worker_await(struct worker *w)
 {
     struct job *job = w->outlet.job;
     int error = 0;
-    blocking_fetch_job(&w->blocking, job);
+    blocking_fetch_job(&w->outlet.blocking, job);
     if (job->outcome.result == RESULT_OK && outlet_is_ordered(&w->outlet))
         error = await_turn(w);
     outlet_complete(&w->outlet, error);

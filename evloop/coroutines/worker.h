@@ -24,11 +24,11 @@ struct ground {
 };
 
 struct worker {
-    struct blocking blocking; /* first: deliver is handed a pointer to it */
-    struct flier flier;       /* what flight knows of it */
+    struct outlet outlet; /* first: deliver is handed a pointer to it; it knows
+                           * the job, too */
+    struct flier flier;   /* what flight knows of it */
     struct ground *ground;
     struct coroutine *self; /* NULL: it has not begun */
-    struct outlet outlet;   /* knows the job, too */
     struct condition turn;  /* woken when it is this one's */
     struct fetch *fetch;    /* the owner's, and ... */
     struct worker *next;    /* ... of the free ones */

@@ -277,7 +277,7 @@ REFUSED = [
     ("the server switched protocols unasked",
      "9110, 7.8: not without an Upgrade from us, and we send none",
      rb"HTTP/1\.\d 101"),
-    ("a transfer coding that nobody asked for",
+    ("a transfer coding that was not asked for",
      "9112, 6.1 and 7.4: none but chunked, unless we had sent TE",
      rb"(?i)\ntransfer-encoding:(?! ?chunked\r)|"
      rb"\ntransfer-encoding:[\0-\xff]*\ntransfer-encoding:"),

@@ -65,7 +65,7 @@ START_TEST(two_places_for_two_who_wait)
     for (int round = 0; round < ROUNDS; round++) {
         static struct guest guests[4];
         struct places places;
-        ck_assert_int_eq(places_open(&places, 2), 0);
+        places_open(&places, 2);
         for (unsigned i = 0; i < 4; i++) {
             guests[i] = (struct guest){.id = i + 1, .places = &places};
             if (i < 2)
@@ -97,7 +97,7 @@ START_TEST(who_enters_first)
     static struct guest guests[4];
     static const uint64_t ids[4] = {7, 9, 8, 3};
     struct places places;
-    ck_assert_int_eq(places_open(&places, 1), 0);
+    places_open(&places, 1);
     places.flight.turn = 3;
     for (unsigned i = 0; i < 4; i++) {
         guests[i] = (struct guest){.id = ids[i], .places = &places};

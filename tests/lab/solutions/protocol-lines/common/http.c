@@ -262,7 +262,7 @@ static void end_of_fields(struct http *http)
         http->left = 0;
     }
     if (http->other_coding) {
-        broken(http, "a transfer coding that nobody asked for");
+        broken(http, "a transfer coding that was not asked for");
         return;
     }
     if (http->bad_length) {
