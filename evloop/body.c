@@ -13,7 +13,7 @@
  * file. */
 #define SAVED_PIECE ((size_t)64 * 1024)
 
-/* What `n` bytes may take in an evbuffer, which rounds up to a power of two. */
+/* What `n` bytes may take in an evbuffer: it rounds up to a power of two. */
 #define STASHED(n) (2 * (n) + 1024)
 
 static bool is_ordered(const struct body *b)

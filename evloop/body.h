@@ -5,11 +5,11 @@
  * when it is the body's turn - before, every send is told "not now" - so it
  * fills up to the high-watermark, and then body_write says that its source is
  * to pause until the stash has sunk. No thread sleeps; the kernel's buffers
- * fill, and the server stops. Bodies for files go to a helper thread (writer.h),
- * and their source pauses above the high-watermark, too, but is resumed as soon
- * as less is held: a disk that is behind stops their servers, and no other. So
- * do bodies for a standard output that is a file. Bodies that are
- * not kept are counted at once.
+ * fill, and the server stops. Bodies for files go to a helper thread
+ * (writer.h), and so do those for a standard output that is a file. Their
+ * source pauses above the high-watermark, too, but is resumed as soon as less
+ * is held: a disk that is behind stops their servers, and no other. Bodies
+ * that are not kept are counted at once.
  *
  * For the loop's thread.
  */
@@ -33,8 +33,8 @@ struct body_owner {
      * True if some was given back. */
     bool (*make_room)(void *arg);
     /* After body_write said STREAM_WAITS: the stash has sunk, for a stream to
-     * the low mark, for a file below the high one. Or (a negative errno), also if it did not say so: the destination is
-     * broken. */
+     * the low mark, for a file below the high one. Or, also if it did not say
+     * so: the destination is broken (a negative errno). */
     void (*drained)(void *arg, int error);
     /* After complete_body said so: all of it is at its destination, or will
      * never be. */

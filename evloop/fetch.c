@@ -10,11 +10,11 @@
  * Nothing waits for the network, or for the reader of what we write. A disk
  * cannot be asked whether it is ready: so bodies from and into files, and what
  * is uploaded, are read and written by helper threads (helper.h), and names
- * looked up by others (lookup.h). These still wait for a disk, and all requests
- * with them: a list that is a file, a message or a row into one (here); the
- * first use of OpenSSL or libpq (secure.c, query.c); a file that is given up
- * while the helper writes to it, and the end (writer.c); everything of a disk
- * if no helper thread can be made.
+ * looked up by others (lookup.h). These still wait for a disk, and all
+ * requests with them: a list that is a file, a message or a row into one
+ * (here); the first use of OpenSSL or libpq (secure.c, query.c); a file that
+ * is given up while the helper writes to it, and the end (writer.c); all that
+ * is about a disk if no helper thread can be made.
  */
 #include "fetch.h"
 
