@@ -264,10 +264,7 @@ static void on_event(struct fetch *fetch, uint64_t about)
 static void run_worker(void *context, int slot, int jobs_fd, int results_fd)
 {
     struct fetch *fetch = context;
-    struct worker_setting setting = {.options = fetch->shared.run->options,
-                                     .sink = &fetch->shared.run->sink,
-                                     .tls = &fetch->shared.run->tls,
-                                     .trace = &fetch->shared.run->trace,
+    struct worker_setting setting = {.run = fetch->shared.run,
                                      .slot = slot,
                                      .jobs_fd = jobs_fd,
                                      .results_fd = results_fd};

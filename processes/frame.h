@@ -29,7 +29,8 @@ enum frame_type {
     FRAME_BROKEN /* what was read is no frame; nothing can follow */
 };
 
-/* The fixed part of FRAME_JOB; URL and name follow, without NULs. */
+/* The fixed part of FRAME_JOB. URL and name follow, each with a NUL behind it
+ * that is not counted. */
 struct frame_job {
     uint64_t id;
     uint32_t url_length;

@@ -10,16 +10,10 @@
 #ifndef TRIPTYCH_WORKER_H
 #define TRIPTYCH_WORKER_H
 
-#include "options.h"
-#include "sink.h"
-#include "tls.h"
-#include "trace.h"
+#include "run.h"
 
 struct worker_setting {
-    const struct options *options;
-    struct sink *sink;
-    struct tls *tls;
-    struct trace *trace;
+    struct run *run; /* a copy of the parent's, made by the fork */
     int slot;
     int jobs_fd;    /* FRAME_JOBs come from here */
     int results_fd; /* FRAME_BODY and FRAME_RESULT go there */

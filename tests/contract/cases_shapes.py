@@ -416,9 +416,11 @@ def a_worker_without_memory(model):
     """For a long job it needs some, and has none left: that is a shortage, as
     it would be in the other models, and no crash."""
     listed, writer = os.pipe()
+    # The C library is to have none in store.
+    env = dict(os.environ, MALLOC_TOP_PAD_="0", MALLOC_TRIM_THRESHOLD_="0")
     with Server(lambda c: c.request() and c.ok(b"body")) as server:
         with Running(model, "-n", "-j", "1", "-i", "-",
-                     stdin=listed) as running:
+                     stdin=listed, env=env) as running:
             os.close(listed)
             os.write(writer, f"{server.http}/\n".encode())
             worker, = wait_for(running.workers, "a worker")

@@ -8,7 +8,6 @@
 #include "frame.h"
 #include "lab.h"
 #include "look.h"
-#include "options.h"
 #include "result.h"
 
 #include <errno.h>
@@ -50,9 +49,7 @@ struct worker {
 };
 
 static struct options options;
-static struct sink sink;
-static struct trace trace;
-static struct tls tls;
+static struct run run = {.options = &options};
 
 static void prepare(void)
 {
@@ -65,8 +62,8 @@ static void prepare(void)
     (void)signal(SIGPIPE, SIG_IGN);
     if (options_parse(&options, "processes", 4, words, message,
                       sizeof message) != 0 ||
-        sink_open(&sink, &options) != 0 ||
-        trace_open(&trace, NULL, "test", 1) != 0)
+        sink_open(&run.sink, &options) != 0 ||
+        trace_open(&run.trace, NULL, "test", 1) != 0)
         lab_broken("%s", message);
 }
 
@@ -83,10 +80,7 @@ static void start(struct worker *worker)
     if (worker->pid == 0) {
         (void)close(jobs[1]);
         (void)close(results[0]);
-        const struct worker_setting setting = {.options = &options,
-                                               .sink = &sink,
-                                               .tls = &tls,
-                                               .trace = &trace,
+        const struct worker_setting setting = {.run = &run,
                                                .jobs_fd = jobs[0],
                                                .results_fd = results[1]};
         worker_main(&setting);
@@ -99,8 +93,9 @@ static void make_job(struct bytes *frame, uint64_t id, const char *url)
 {
     struct frame_job fixed = {.id = id, .url_length = (uint32_t)strlen(url)};
     struct iovec parts[] = {{&fixed, sizeof fixed},
-                            {(void *)url, strlen(url)}};
-    int error = frame_append(frame, FRAME_JOB, parts, 2);
+                            {(void *)url, strlen(url) + 1},
+                            {(void *)"", 1}};
+    int error = frame_append(frame, FRAME_JOB, parts, 3);
     lab_check(error == 0, "the frames come first", "frame_append",
               "frame_append returned %d", error);
 }

@@ -13,27 +13,23 @@ void worker_main(const struct worker_setting *setting)
 {
     static struct worker w; /* the signal handler's, too */
     static char buffer[BLOCKING_CHUNK];
+    struct lane *lane = &w.outlet.blocking.lane;
     w.setting = setting;
-    w.blocking.buffer = buffer;
-    w.blocking.options = setting->options;
-    w.blocking.idle = &w.idle;
-    w.blocking.tls = setting->tls;
-    w.blocking.deliver = step_deliver;
-    w.blocking.restart = restart;
-    trace_name(setting->trace, &w.blocking.lane, setting->slot + 1,
-               "worker %d", setting->slot);
-    trace_step(&w.blocking.lane, STEP_TAKE);
+    w.outlet.blocking.buffer = buffer;
+    outlet_prepare(&w.outlet, setting->run, &w.idle, step_deliver);
+    trace_name(&setting->run->trace, lane, setting->slot + 1, "worker %d",
+               setting->slot);
+    trace_step(lane, STEP_TAKE);
     set_signals(&w);
     blocking_prepare();
     /* One for each worker makes no more than --jobs altogether. */
     if (idle_open(&w.idle, 1, blocking_close_idle) == 0) {
-        while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
+        while (atomic_load(&w.outlet.blocking.told) == TOLD_NOTHING &&
                step_take(&w) && go(&w))
             ;
         idle_close(&w.idle);
     }
-    trace_step(&w.blocking.lane, STEP_NONE);
+    trace_step(lane, STEP_NONE);
     frame_free(&w.reader);
-    free(w.strings);
     exit(EXIT_SUCCESS);
 }

@@ -38,8 +38,9 @@ int request_send(struct request *r, struct job *job)
                               .url_length = (uint32_t)job->url_length,
                               .name_length = (uint32_t)name};
     struct iovec parts[] = {{&fixed, sizeof fixed},
-                            {job->url, job->url_length},
-                            {job->name, name}};
+                            {job->url, job->url_length + 1},
+                            {job->name, name},
+                            {(void *)"", 1}};
     int error = 0;
     /* Before the worker can have begun. */
     run_started(r->shared->run, job, r->mailbox.worker->slot);
@@ -47,7 +48,7 @@ int request_send(struct request *r, struct job *job)
         error = mailbox_watch(&r->mailbox);
     if (error == 0) {
         trace_hand_over(&r->shared->lane, PARCEL_JOB, job->id);
-        error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 3);
+        error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 4);
     }
     if (error != 0) {
         mailbox_unwatch(&r->mailbox);

@@ -2,9 +2,8 @@
 /* worker: what a forked worker does. See worker.h. */
 #include "worker.h"
 
-#include "blocking.h"
-#include "clock.h"
 #include "frame.h"
+#include "outlet.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,15 +14,12 @@
 #include <unistd.h>
 
 struct worker {
-    struct blocking blocking; /* first: deliver is handed a pointer to it */
+    struct outlet outlet; /* first: deliver is handed a pointer to it */
     const struct worker_setting *setting;
     struct idle idle;
     struct frame_reader reader;
     struct job job; /* url and name point into the reader's message */
-    char *strings;  /* ... and this is their memory */
-    struct file file;
-    size_t peak;
-    bool has_sent; /* a part of the body, to the parent */
+    bool has_sent;  /* a part of the body, to the parent */
 };
 
 /* For the signal handler. */
@@ -32,7 +28,7 @@ static struct worker *the_worker;
 static void on_terminate(int number)
 {
     (void)number;
-    atomic_store(&the_worker->blocking.told, TOLD_STOP);
+    atomic_store(&the_worker->outlet.blocking.told, TOLD_STOP);
 }
 
 /* SIGINT and SIGHUP go to the whole foreground group; what to do about them is
@@ -52,13 +48,13 @@ static void set_signals(struct worker *w)
     /* A parent that is killed cannot tell us; the kernel does. If it died
      * before we asked for that, we have another parent by now. */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != w->setting->sink->owner)
-        atomic_store(&w->blocking.told, TOLD_STOP);
+    if (getppid() != w->setting->run->sink.owner)
+        atomic_store(&w->outlet.blocking.told, TOLD_STOP);
 
     /* Blocked but for the ppoll in blocking_wait: there it is never missed. */
     sigset_t mask;
     sigemptyset(&mask);
-    w->blocking.wait_mask = mask;
+    w->outlet.blocking.wait_mask = mask;
     sigaddset(&mask, SIGTERM);
     (void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
@@ -69,80 +65,45 @@ static void set_signals(struct worker *w)
 static void trace_pipe(struct worker *w)
 {
     int bytes = 0;
-    if (w->setting->trace->on &&
+    if (w->setting->run->trace.on &&
         ioctl(w->setting->results_fd, FIONREAD, &bytes) == 0)
-        trace_in_pipe(&w->blocking.lane, (size_t)bytes);
+        trace_in_pipe(&w->outlet.blocking.lane, (size_t)bytes);
 }
 
 static int step_deliver(struct blocking *blocking, const char *p, size_t n)
 {
     struct worker *w = (struct worker *)blocking;
-    const struct worker_setting *setting = w->setting;
-    if (w->peak < n)
-        w->peak = n;
-    if (!options_ordered(setting->options))
-        return sink_write(setting->sink, &w->file, &w->job, p, n);
+    if (!outlet_is_ordered(&w->outlet))
+        return outlet_store(&w->outlet, p, n);
     /* Sleeps here while the parent does not read. When it never will again -
      * it is stopping, or dead - there is nothing left to do. */
     if (!w->has_sent)
         trace_hand_over(&blocking->lane, PARCEL_BODY, w->job.id);
     w->has_sent = true;
-    trace_buffered(&blocking->lane, n);
-    int error = frame_write(setting->results_fd, FRAME_BODY, p, n);
-    trace_buffered(&blocking->lane, 0);
+    outlet_in_hand(&w->outlet, n);
+    int error = frame_write(w->setting->results_fd, FRAME_BODY, p, n);
+    outlet_in_hand(&w->outlet, 0);
     trace_pipe(w);
     return error == -EPIPE ? -ECANCELED : error;
 }
 
-static void restart(struct blocking *blocking)
-{
-    struct worker *w = (struct worker *)blocking;
-    sink_abort(w->setting->sink, &w->file, &w->job);
-}
-
-/* The exchange is over: gives the file its name, or removes it. */
-static void complete_body(struct worker *w, struct outcome *outcome)
-{
-    struct sink *sink = w->setting->sink;
-    trace_step(&w->blocking.lane, STEP_DELIVER);
-    outcome->bytes = w->file.bytes;
-    outcome->peak_buffered = w->peak;
-    if (outcome->result == RESULT_OK &&
-        !options_ordered(w->setting->options)) {
-        int error = sink_commit(sink, &w->file, &w->job);
-        if (error != 0)
-            outcome_set(outcome, result_of_writing(error), "%s", strerror(-error));
-    }
-    outcome->done_us = clock_us();
-    if (outcome->result != RESULT_OK)
-        sink_abort(sink, &w->file, &w->job);
-}
-
 /* --- One job after the other -------------------------------------------- */
 
-/* One job, from connect to finish. False if the parent cannot be told: it
- * would wait for ever, but it sees a worker that dies. */
+/* One job, from connect to finish. False if the result cannot be sent. Then
+ * the worker ends: for a result the parent would wait for ever, a death it
+ * sees. */
 static bool go(struct worker *w)
 {
-    struct outcome outcome = OUTCOME_NONE;
-    w->file = FILE_NONE;
-    w->peak = 0;
+    const struct outcome *outcome = &w->job.outcome;
+    struct lane *lane = &w->outlet.blocking.lane;
     w->has_sent = false;
-    struct exchange *x = exchange_new(w->setting->options, w->job.url,
-                                      w->job.url_length, clock_us());
-    if (x != NULL) {
-        blocking_fetch(&w->blocking, x);
-        outcome = *exchange_outcome(x);
-        exchange_free(x);
-        complete_body(w, &outcome);
-    } else {
-        outcome_set(&outcome, RESULT_NO_RESOURCES, "out of memory");
-    }
-    trace_step(&w->blocking.lane, STEP_FINISH);
-    trace_hand_over(&w->blocking.lane, PARCEL_RESULT, w->job.id);
-    int error = frame_write(w->setting->results_fd, FRAME_RESULT, &outcome,
-                            sizeof outcome);
-    trace_step(&w->blocking.lane, STEP_TAKE); /* until the next is here */
+    outlet_open(&w->outlet, &w->job);
+    blocking_fetch_job(&w->outlet.blocking, &w->job);
+    outlet_complete(&w->outlet, 0);
+    trace_put(lane, STEP_FINISH, PARCEL_RESULT, w->job.id);
+    int error = frame_write(w->setting->results_fd, FRAME_RESULT, outcome,
+                            sizeof *outcome);
+    trace_step(lane, STEP_TAKE); /* until the next is here */
     return error == 0;
 }
 
@@ -171,24 +132,15 @@ static bool step_take(struct worker *w)
         return false;
     memcpy(&fixed, frame.at, sizeof fixed);
     if (frame.length - sizeof fixed !=
-        (size_t)fixed.url_length + fixed.name_length)
+        (size_t)fixed.url_length + fixed.name_length + 2)
         return false;
-    const char *url = frame.at + sizeof fixed;
-    free(w->strings);
-    w->strings = malloc((size_t)fixed.url_length + fixed.name_length + 2);
-    if (w->strings == NULL)
-        return false; /* the parent sees a crash, and tries again */
-    char *name = w->strings + fixed.url_length + 1;
-    memcpy(w->strings, url, fixed.url_length);
-    w->strings[fixed.url_length] = '\0';
-    memcpy(name, url + fixed.url_length, fixed.name_length);
-    name[fixed.name_length] = '\0';
+    char *url = w->reader.message.data + sizeof fixed;
+    char *name = url + fixed.url_length + 1;
     w->job = (struct job){.id = fixed.id,
-                          .url = w->strings,
+                          .url = url,
                           .url_length = fixed.url_length,
                           .name = fixed.name_length > 0 ? name : NULL};
-    trace_about(&w->blocking.lane, fixed.id);
-    trace_take_over(&w->blocking.lane, PARCEL_JOB, fixed.id);
+    trace_get(&w->outlet.blocking.lane, STEP_TAKE, PARCEL_JOB, fixed.id);
     return true;
 }
 
@@ -198,28 +150,24 @@ void worker_main(const struct worker_setting *setting)
     /* Static: there is nothing to fail, and no page of it before it is read
      * into. */
     static char buffer[BLOCKING_CHUNK];
+    struct lane *lane = &w.outlet.blocking.lane;
     w.setting = setting;
-    w.blocking.buffer = buffer;
-    w.blocking.options = setting->options;
-    w.blocking.idle = &w.idle;
-    w.blocking.tls = setting->tls;
-    w.blocking.deliver = step_deliver;
-    w.blocking.restart = restart;
-    trace_name(setting->trace, &w.blocking.lane, setting->slot + 1,
-               "worker %d", setting->slot);
-    trace_step(&w.blocking.lane, STEP_TAKE);
+    w.outlet.blocking.buffer = buffer;
+    outlet_prepare(&w.outlet, setting->run, &w.idle, step_deliver);
+    trace_name(&setting->run->trace, lane, setting->slot + 1, "worker %d",
+               setting->slot);
+    trace_step(lane, STEP_TAKE);
     set_signals(&w);
     blocking_prepare();
     /* One for each worker makes no more than --jobs altogether. */
     if (idle_open(&w.idle, 1, blocking_close_idle) == 0) {
-        while (atomic_load(&w.blocking.told) == TOLD_NOTHING &&
+        while (atomic_load(&w.outlet.blocking.told) == TOLD_NOTHING &&
                step_take(&w) && go(&w))
             ;
         idle_close(&w.idle);
     }
-    trace_step(&w.blocking.lane, STEP_NONE);
+    trace_step(lane, STEP_NONE);
     frame_free(&w.reader);
-    free(w.strings);
     /* Not exit: what the parent had buffered, and its exit handlers, are not
      * ours to run a second time. */
     _exit(0);
