@@ -35,17 +35,20 @@ static bool is_saving(const struct body *b)
     return b->writing != NULL && writing_held(b->writing) > 0;
 }
 
-/* A piece is in the file that is standard output. */
+/* A piece is in the file that is standard output; or could not be written, and
+ * the body ends here, before the stop of the run makes it one of the rest. */
 static void on_saved(struct writing *w, int error, void *arg)
 {
     struct body *b = arg;
-    (void)w;
-    if (error != 0)
+    if (error != 0) {
         (void)out_failed(b, error);
+        b->written = w->bytes;
+        stream_cancel(b->out, &b->waiter);
+    }
     if (b->completes)
         b->owner->flushed(b->arg, error);
     else if (error != 0)
-        stream_lost(b->out, error); /* who waits for its drain is told */
+        b->owner->drained(b->arg, error);
     else
         body_may_write(b);
 }

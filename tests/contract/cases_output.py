@@ -269,6 +269,25 @@ def standard_output_is_full(model):
 
 
 @case
+def standard_output_is_a_file_that_is_full(model):
+    """It takes a part of the second body."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400000, 400000))
+    with Origin() as origin, Workplace() as place:
+        path = place.join("out")
+        r = run(model, *[f"{origin.http}/bytes/300000"] * 3, "-j1",
+                preexec_fn=limit,
+                wrap=["sh", "-c", f'exec "$0" "$@" >{path}'])
+        with open(path, "rb") as file:
+            check(file.read() == (content(300000) * 2)[:400000], "the file")
+    equal(r.status, 3, r.err)
+    equal(r.words, ["ok", "write-failed", "cancelled"], "results")
+    equal(r.column("bytes")[:2], ["300000", "100000"], "bytes")
+    check("standard output: File too large" in r.err, r.err)
+    return agree(r)
+
+
+@case
 def all_standard_descriptors_are_closed(model):
     """A socket must not become somebody's standard output."""
     if MINIMAL:
