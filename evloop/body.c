@@ -30,27 +30,31 @@ static int out_failed(struct body *b, int error)
     return error;
 }
 
+/* ... and the body ends here. Its owner is told at once: who has written less
+ * than the high mark waits for nothing that would tell. */
+static void end_unwritten(struct body *b, int error)
+{
+    stream_cancel(b->out, &b->waiter);
+    b->owner->drained(b->arg, out_failed(b, error));
+}
+
 static bool is_saving(const struct body *b)
 {
     return b->writing != NULL && writing_held(b->writing) > 0;
 }
 
-/* A piece is in the file that is standard output; or could not be written, and
- * the body ends here, before the stop of the run makes it one of the rest. */
+/* A piece is in the file that is standard output, or could not be written. */
 static void on_saved(struct writing *w, int error, void *arg)
 {
     struct body *b = arg;
     if (error != 0) {
-        (void)out_failed(b, error);
         b->written = w->bytes;
-        stream_cancel(b->out, &b->waiter);
-    }
-    if (b->completes)
-        b->owner->flushed(b->arg, error);
-    else if (error != 0)
-        b->owner->drained(b->arg, error);
-    else
+        end_unwritten(b, error);
+    } else if (b->completes) {
+        b->owner->flushed(b->arg, 0);
+    } else {
         body_may_write(b);
+    }
 }
 
 /* Into a file: one piece at a time, which is taken when the helper thread has
@@ -112,6 +116,8 @@ void body_may_write(struct body *b)
     b->from_stash = true;
     stream_writable(b->out);
     b->from_stash = false;
+    if (stream_loss(b->out) != 0)
+        end_unwritten(b, stream_loss(b->out));
 }
 
 /* --- Writing ------------------------------------------------------------ */

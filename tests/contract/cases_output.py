@@ -7,6 +7,7 @@ import pty
 import resource
 import socket
 import subprocess
+import sys
 import termios
 import time
 
@@ -97,6 +98,12 @@ def wanted():
 
 def flags(fd):
     return fcntl.fcntl(fd, fcntl.F_GETFL)
+
+
+def waiting(fd):
+    """So many bytes can be read there."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)),
+                          sys.byteorder)
 
 
 def run_into(model, fd, reader=None):
@@ -225,6 +232,27 @@ def reader_goes_away(model):
     equal(r.words, ["write-failed"] + ["cancelled"] * 5, "results")
     check("standard output: Broken pipe" in r.err, r.err)
     return r.words
+
+
+@case
+def reader_goes_away_while_the_server_is_silent(model):
+    """What waits for room is known to be in vain before more comes."""
+    def script(c):
+        c.request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n" +
+               b"x" * 20000)
+        c.hold()
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    with Server(script) as server:
+        with Running(model, "-j1", "-t10", *[server.http + "/"] * 2,
+                     stdout=writer) as running:
+            wait_for(lambda: waiting(reader) == 4096, "a full pipe")
+            os.close(reader)
+            os.close(writer)
+            r = running.finish()
+    equal(r.status, 3, r.err)
+    equal(r.words, ["write-failed", "cancelled"], "results")
 
 
 @case
