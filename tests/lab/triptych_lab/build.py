@@ -415,23 +415,23 @@ def needed(lab, tests):
     return wanted
 
 
-def make(tree, lab, tests=None, plain_too=True):
+def make(tree, lab, tests=None, trusted=False):
     """Builds what tests need with what is graded, within limits: a source can
-    ask a compiler for anything. What cannot be built is missing then; the
-    messages are returned. The plain objects, which before_main looks at, are
-    built as well, or not."""
+    ask a compiler for anything, unless it is `trusted`. What cannot be built
+    is missing then; the messages are returned. The plain objects, which
+    before_main looks at, are built as well for what is not trusted."""
     wanted = needed(lab, tests)
     graded = {f"obj/{one}/graded.o"
-              for one in {*wanted, *(["dev"] if plain_too else [])} if one}
+              for one in {*wanted, *([] if trusted else ["dev"])} if one}
     for old in (*tree.glob("bin/*"), *tree.glob("obj/*/graded.o*")):
         if f"obj/{old.parent.name}/graded.o" in graded or \
                 old.parent.name == "bin":
             old.unlink()  # built before, it is not this one
-    messages = ninja(tree, "work.ninja", sorted(graded))
+    messages = ninja(tree, "work.ninja", sorted(graded), trusted)
     built = [name for one, names in wanted.items() for name in names
              if not one or (tree / f"obj/{one}/graded.o").exists()]
     if built:
-        messages += ninja(tree, "link.ninja", sorted(built))
+        messages += ninja(tree, "link.ninja", sorted(built), trusted)
     return messages
 
 

@@ -145,15 +145,16 @@ class Bench:
     def put(self, files, tests=None, ours=False):
         """Takes in what is graded, for the rest what the bench was made with,
         and builds what the tests need, or all: what could not be built, as a
-        text. What is `ours` is not searched for code that runs before main,
-        which would take one more build."""
+        text. What is `ours` needs no sandbox for its compiler, and is not
+        searched for code that runs before main, which would take one more
+        build."""
         work = self.tree / "work"
         build.copy_changed({**self.rest, **files}, work)
         wrong = headers.looked_at(self.tree, self.lab, self.original)
         if wrong:
             build.forget_reference(self.tree)
             return wrong
-        messages = build.make(self.tree, self.lab, tests, not ours)
+        messages = build.make(self.tree, self.lab, tests, ours)
         return messages + ("" if ours else before_main(self.tree, self.lab))
 
     def run(self, test):

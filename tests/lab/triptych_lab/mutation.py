@@ -10,12 +10,12 @@ import os
 import queue
 import random
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import grade, labs, mutants, toml_reader
 
-LIKELY = 4  # tests that are tried first
 EQUIVALENT = "tests/lab/equivalent.toml"
 
 
@@ -69,43 +69,76 @@ class State:
 
 
 class Order:
-    """The tests in the order in which they are tried: what has caught most of
-    late first, for most mutants end there."""
+    """In which order the tests are tried. First comes what has caught others
+    in the same function, then what has caught any of late, and of two that
+    have caught as many the quicker one: most mutants end at the first test."""
 
     def __init__(self, tests):
         self.lock = threading.Lock()
-        self.caught = {t.name: 0.0 for t in tests}
         self.tests = tests
+        self.caught = {t.name: 0.0 for t in tests}
+        self.here = {}  # the same, of a function
+        self.seconds = {t.name: 1.0 for t in tests}
 
-    def now(self):
+    def worth(self, test, function):
+        """What a second of this test is worth, as far as is known."""
+        here = self.here.get(function, {}).get(test.name, 0.0)
+        return (0.05 + self.caught[test.name] + 10 * here) / \
+            (0.5 + self.seconds[test.name])
+
+    def now(self, function):
+        """Program by program, for each is built once: those first whose best
+        test is worth most."""
         with self.lock:
-            return sorted(self.tests, key=lambda t: -self.caught[t.name])
+            worth = {t.name: self.worth(t, function) for t in self.tests}
+        best = {}
+        for test in self.tests:
+            best[test.program] = max(best.get(test.program, 0),
+                                     worth[test.name])
+        return sorted(self.tests, key=lambda t: (
+            -best[t.program], t.program, -worth[t.name]))
 
-    def won(self, name):
+    def took(self, result):
         with self.lock:
-            for one in self.caught:
-                self.caught[one] *= 0.95
-            self.caught[name] += 1
+            old = self.seconds[result.name]
+            self.seconds[result.name] = (3 * old + result.seconds) / 4
+
+    def won(self, name, function):
+        with self.lock:
+            here = self.here.setdefault(function, {})
+            for all_of in (self.caught, here):
+                for one in all_of:
+                    all_of[one] *= 0.9
+                all_of[name] = all_of.get(name, 0.0) + 1
 
 
-def judge(bench, order, file, text):
+def judge(bench, order, file, text, function=""):
     """The first test that a version of a file fails: name and state; else
-    (None, "survived"). After the likeliest few the tests go program by
-    program: each is built once."""
-    tests = order.now()
-    rest = sorted(tests[LIKELY:], key=lambda test: test.program)
+    (None, "survived")."""
     built = None
-    for test in tests[:LIKELY] + rest:
+    for test in order.now(function):
         if test.program != built:
-            bench.put({file: text}, [test])
+            bench.put({file: text}, [test], ours=True)
             built = test.program
         result = bench.run(test)
         if result.state == "broken" or result.state == "not run":
             raise RuntimeError(f"{test.name}: {result.observed}")
+        order.took(result)
         if not result.passed:
-            order.won(test.name)
+            order.won(test.name, function)
             return test.name, result.state
     return None, "survived"
+
+
+def prove(lab, order, root, base):
+    """The reference is graded as a mutant is, and none of the tests may fail:
+    what fails for another reason, on this machine, would catch everything."""
+    file = lab.editable[0]
+    with bench_for(lab, root, base) as bench:
+        test, _ = judge(bench, order, file, (root / file).read_text())
+    if test is not None:
+        raise RuntimeError(f"{lab.name}: {test} fails with the reference: no "
+                           "mutant was graded")
 
 
 def bench_for(lab, root=labs.ROOT, base=None):
@@ -121,10 +154,13 @@ def work(lab, jobs, order, state, progress, root, base):
                 one, key, text = jobs.get_nowait()
             except queue.Empty:
                 return
-            test, how = judge(bench, order, one.file, one.applied(text))
+            began = time.monotonic()
+            test, how = judge(bench, order, one.file, one.applied(text),
+                              one.function)
             state.add({"key": key, "test": test, "how": how,
                        "function": one.function, "kind": one.kind,
-                       "line": one.line})
+                       "line": one.line,
+                       "seconds": round(time.monotonic() - began, 1)})
             progress(lab, one, test, jobs.qsize())
 
 
@@ -140,12 +176,13 @@ def chosen(lab, sample=None, seed=0, root=labs.ROOT, folder=None,
 
 
 def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
-           root=labs.ROOT, base=None, again=False):
+           root=labs.ROOT, base=None, again=False, proven=False):
     """Grades a lab's mutants, or a sample of them: a Score. `folder` holds what
-    is known already; that is not graded again. `base` is a
-    folder that `prepare` made. `again`: what has survived is graded once more,
-    as after tests were added. `progress` is called with the
-    lab, the mutant, the test that caught it or None, and how many are left."""
+    is known already; that is not graded again. `base` is a folder that
+    `prepare` made. `again`: what has survived is graded once more, as after
+    tests were added. `progress` is called with the lab, the mutant, the test
+    that caught it or None, and how many are left. The reference is graded
+    first, unless somebody else has `proven` that it gets full points."""
     kept = chosen(lab, sample, seed, root, folder, workers)
     texts = {m.file: (root / m.file).read_text() for m in kept}
     keyed = [(m, m.key(texts[m.file]), texts[m.file]) for m in kept]
@@ -156,6 +193,8 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
         if known is None or again and known["test"] is None:
             jobs.put(one)
     order = Order(lab.tests)
+    if not proven and not jobs.empty():
+        prove(lab, order, root, base)
     failures = []
 
     def worker():
