@@ -500,15 +500,22 @@ int __wrap_event_add(struct event *event, const struct timeval *timeout)
     return no_events ? -1 : __real_event_add(event, timeout);
 }
 
-/* It could not wait: then it stands nowhere, and who is woken is another. */
+static int fail_to_wait(void *condition)
+{
+    no_events = true;
+    int error = await_condition(condition, coroutine_now() + 1000 * MS);
+    no_events = false;
+    return error;
+}
+
+/* It could not wait, and ends: then it stands nowhere, and who is woken is
+ * another. */
 static int wait_in_vain(void *unused)
 {
     struct condition condition = {0};
     struct waiter other = on(&condition, "other");
     (void)unused;
-    no_events = true;
-    int error = await_condition(&condition, coroutine_now() + 1000 * MS);
-    no_events = false;
+    int error = end_of(start(fail_to_wait, &condition));
     check_is("await_condition, with a deadline and without memory,", error,
              -ENOMEM, "await_any: when the event cannot be set");
     start_and_forget(wait_and_tell, &other);

@@ -2,7 +2,7 @@
  * explorer: that it finds what is wrong, in the simplest form, again and
  * again; and that it finds nothing where nothing is wrong.
  *
- * WRONG_PROGRAM is the path of the program of wrong.c's scenarios.
+ * WRONG_PROGRAM is the program of wrong.c's scenarios, as a shell starts it.
  */
 #include "explore.h"
 #include "right.h"
@@ -314,9 +314,8 @@ END_TEST
 /* What a command prints, and its exit status. */
 static int command(const char *arguments, char *output, size_t size)
 {
-    char line[512];
-    (void)snprintf(line, sizeof line, "'%s' %s 2>&1", WRONG_PROGRAM,
-                   arguments);
+    char line[1024];
+    (void)snprintf(line, sizeof line, "%s %s 2>&1", WRONG_PROGRAM, arguments);
     FILE *pipe = popen(line, "r");
     ck_assert_ptr_nonnull(pipe);
     size_t length = fread(output, 1, size - 1, pipe);
