@@ -419,10 +419,74 @@ static void members_start_members(void)
     check_run(members_of_members);
 }
 
+/* --- Without memory ------------------------------------------------------ */
+
+static int granted = -1; /* so many allocations, then one is refused */
+static bool refused;
+
+static bool refuse(void)
+{
+    if (granted < 0)
+        return false;
+    if (granted-- > 0)
+        return false;
+    refused = true;
+    return true;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return refuse() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return refuse() ? NULL : __real_calloc(n, size);
+}
+
+static int be_called(void *arg)
+{
+    *(bool *)arg = true;
+    return 0;
+}
+
+/* Each allocation of group_start is refused once. */
+static int start_without_memory(void *unused)
+{
+    int result = -ENOMEM;
+    (void)unused;
+    for (int n = 0; n < 10 && result != 0; n++) {
+        struct coroutine_group group;
+        bool called = false;
+        group_open(&group);
+        refused = false;
+        granted = n;
+        result = group_start(&group, be_called, &called);
+        granted = -1;
+        check_is(refused ? "group_start, without memory," : "group_start",
+                 result, refused ? -ENOMEM : 0,
+                 "who asks for a member must learn that there is none",
+                 "group_start: what if there is no memory");
+        check_is("await_group", await_group(&group, COROUTINE_NEVER), 0,
+                 "a member that could not be started is none",
+                 "group_start: what if there is no memory");
+        lab_check(called != refused, "f is called if, and only if, it is 0",
+                  "group_start: what if there is no memory",
+                  "group_start gives %s, and f is%s called",
+                  lab_value(result), called ? "" : " not");
+    }
+    return 0;
+}
+
 static int all_of_it(void *unused)
 {
     return wait_for_all(unused) | one_fails(unused) |
-           members_of_members(unused);
+           members_of_members(unused) | start_without_memory(unused);
 }
 
 static void gives_its_memory_back(void)
