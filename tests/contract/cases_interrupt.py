@@ -19,8 +19,9 @@ import time
 import tty
 
 from authority import Authority, TlsServer
-from harness import (Failure, Origin, Running, Workplace, case, catches,
-                     check, content, equal, main, read_files, wait_for)
+from harness import (LIMIT_OF_ALL, Failure, Origin, Running, Workplace, case,
+                     catches, check, content, equal, main, read_files,
+                     wait_for)
 from looking import SANITIZED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -326,7 +327,7 @@ if __name__ == "__main__":
     print(f"seed {SEED} (TRIPTYCH_SEED), "
           f"{MOMENTS or 'a sample of'} moments", flush=True)
     try:
-        main()
+        main(limit=LIMIT_OF_ALL * max(1, MOMENTS))
     finally:
         for key in sorted(slowest) if MOMENTS else ():
             print(f"{key[0]} [{key[1]}]: at most {slowest[key]:.3f} s")

@@ -748,13 +748,13 @@ def case(function=None, *, models=MODELS):
     return add(function) if function else add
 
 
-def give_up(futures):
+def give_up(futures, limit):
     """Says which cases do not end, and where they are; ends this process and
     its descendants. For a thread cannot be ended from outside."""
     for future, (test, model) in futures.items():
         if future.running():
             print(f"FAILED  {test.__name__} [{model}]: it has not ended after "
-                  f"{LIMIT_OF_ALL:.0f} s", flush=True)
+                  f"{limit:.0f} s", flush=True)
     faulthandler.dump_traceback(sys.stdout)
     sys.stdout.flush()
     for pid in descendants(os.getpid()):
@@ -765,9 +765,9 @@ def give_up(futures):
     os._exit(1)
 
 
-def main(parallel=6):
+def main(parallel=6, limit=LIMIT_OF_ALL):
     """Runs the cases whose names contain one of the arguments; all, without
-    any. Ends the process."""
+    any, which may take so many seconds altogether. Ends the process."""
     wanted = sys.argv[1:]
     chosen = [(test, [m for m in models if m in CHOSEN and m not in SINGLE])
               for test, models in CASES
@@ -777,11 +777,10 @@ def main(parallel=6):
         futures = {pool.submit(test, model): (test, model)
                    for test, models in chosen for model in models}
         try:
-            for future in concurrent.futures.as_completed(futures,
-                                                          LIMIT_OF_ALL):
+            for future in concurrent.futures.as_completed(futures, limit):
                 outcomes[futures[future]] = future
         except concurrent.futures.TimeoutError:
-            give_up(futures)
+            give_up(futures, limit)
     failed = skipped = passed = beyond = 0
     for test, models in chosen:
         answers = {}
