@@ -27,6 +27,9 @@
 #ifdef FOR_ADDRESSES
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#define ON_THE_STACK __attribute__((no_sanitize_address))
+#else
+#define ON_THE_STACK
 #endif
 #ifdef FOR_THREADS
 #include <sanitizer/tsan_interface.h>
@@ -66,8 +69,11 @@ static void tell_unmade(struct context *c)
     VALGRIND_STACK_DEREGISTER(c->id);
 }
 
-/* A switch is about to be made. What is returned is for tell_arrived. */
-static void *tell_leaving(struct context *to, bool for_good)
+/* A switch is about to be made. What is returned is for tell_arrived.
+ * AddressSanitizer may keep variables on the heap, to find those that are used
+ * after their function's return. A stack that is left for good has that memory
+ * taken away in here: ours must lie on the stack. */
+ON_THE_STACK static void *tell_leaving(struct context *to, bool for_good)
 {
     void *frames = NULL;
 #ifdef FOR_ADDRESSES
@@ -257,7 +263,8 @@ static void change(struct context *from, struct context *to)
 
 #endif
 
-void context_switch(struct context *from, struct context *to, bool for_good)
+ON_THE_STACK void context_switch(struct context *from, struct context *to,
+                                 bool for_good)
 {
     to->from = from;
     void *frames = tell_leaving(to, for_good);
