@@ -3,22 +3,36 @@
 
 #include "family.h"
 #include "measure.h"
+#include "practice.h"
+#include "table.h"
 
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 /* So long all its requests may take to arrive. */
 #define PATIENCE_S 100
 
-/* So often the server is asked how many there are. */
+/* So often the server is asked how many there are ... */
 #define ASK_MS 20
 
-/* What a request asks for: a barrier of its own for each run. */
-static void make_path(char *path, size_t size, unsigned requests)
+/* ... and so often in a row no more may be there: then no more come. */
+#define IN_VAIN 500
+
+/* Descriptors that a program has beside those of its requests. */
+#define SPARE 100
+
+/* Of the requests so many can be held: processes need most descriptors, two
+ * for each worker's pipes, and all programs are asked the same. */
+static unsigned may_hold(unsigned requests)
 {
-    static unsigned key;
-    snprintf(path, size, "bytes/100?barrier=%u&key=%u&seed=", requests + 1,
-             key++);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < 2 * (rlim_t)requests + SPARE)
+        requests = limit.rlim_cur > SPARE
+                       ? (unsigned)(limit.rlim_cur - SPARE) / 2
+                       : 1;
+    return requests;
 }
 
 static void take(pid_t pid, struct row *row)
@@ -38,6 +52,20 @@ static void take(pid_t pid, struct row *row)
     v[C_SOCKETS] = each > 0 ? (double)weight.sockets * each : -1;
 }
 
+/* True once all are there. Ends the program when no more come. */
+static bool are_there(struct watch *watch, const struct task *task,
+                      const struct server *server, double *most,
+                      unsigned *in_vain)
+{
+    double there = server_in_flight(server);
+    *in_vain = there > *most ? 0 : *in_vain + 1;
+    if (there > *most)
+        *most = there;
+    if (*in_vain == IN_VAIN)
+        watch_kill(watch);
+    return there >= task->requests;
+}
+
 /* Runs it to its end; takes its figures on the way. */
 static void run(struct command *command, const struct task *task,
                 const struct surroundings *around, struct row *row)
@@ -52,6 +80,8 @@ static void run(struct command *command, const struct task *task,
     struct measure measured;
     struct watch watch;
     char path[100];
+    double most = 0;
+    unsigned in_vain = 0;
     bool taken = false;
     bool more = true;
     if (watch_begin(&watch, command->argv, &setting, &measured) != 0)
@@ -62,7 +92,7 @@ static void run(struct command *command, const struct task *task,
         if (poll(&poll_fd, 1, ASK_MS) > 0) {
             more = watch_read(&watch);
         } else if (!taken &&
-                   server_in_flight(around->server) >= task->requests) {
+                   are_there(&watch, task, around->server, &most, &in_vain)) {
             take(watch.pid, row);
             snprintf(path, sizeof path, "/%s", task->workload->path);
             server_ask(around->server, path);
@@ -70,12 +100,39 @@ static void run(struct command *command, const struct task *task,
         }
     }
     (void)watch_end(&watch);
+    if (!taken && !*around->stop)
+        progress_tell("%s: only %.0f of %u requests could be held",
+                      task->workload->name, most, task->requests);
+}
+
+/* By a server of its own: a request that waits at a barrier hears of nothing
+ * else, so those of a program that was ended would stay there, and take the
+ * server's descriptors from the next one. */
+static void run_apart(const struct contestant *c, const struct task *task,
+                      const struct surroundings *whole, struct row *row)
+{
+    static struct command command;
+    struct measure_setting setting = {.first_core = whole->cores.server_first,
+                                      .core_count = whole->cores.server_count,
+                                      .own_group = true};
+    struct server server = {0};
+    struct surroundings around = *whole;
+    around.server = &server;
+    if (practice_start(whole->origin, &setting, &server.pid, server.base,
+                       sizeof server.base) != 0)
+        return;
+    if (workload_write_list(task->workload, task->requests, server.base,
+                            around.scratch, task->list) == 0 &&
+        contestant_write_list(c, task) == 0) {
+        contestant_command(c, task, &command);
+        run(&command, task, &around, row);
+    }
+    server_stop(&server);
 }
 
 void held_weigh(const struct contestant *c, const struct task *whole,
                 const struct surroundings *around, struct row *row)
 {
-    static struct command command;
     static const enum column columns[] = {C_PSS, C_THREADS, C_PROCESSES,
                                           C_FDS};
     char path[100];
@@ -83,15 +140,12 @@ void held_weigh(const struct contestant *c, const struct task *whole,
     struct task task = *whole;
     if (task.requests > task.jobs)
         task.requests = task.jobs;
-    make_path(path, sizeof path, task.requests);
+    task.requests = may_hold(task.requests);
+    snprintf(path, sizeof path,
+             "bytes/100?barrier=%u&seed=", task.requests + 1);
     workload.path = path;
     task.workload = &workload;
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         row->values[columns[i]] = -1;
-    if (workload_write_list(&workload, task.requests, around->server->base,
-                            around->scratch, task.list) != 0 ||
-        contestant_write_list(c, &task) != 0)
-        return;
-    contestant_command(c, &task, &command);
-    run(&command, &task, around, row);
+    run_apart(c, &task, around, row);
 }

@@ -5,6 +5,9 @@
  * of processes those that are there just then. So the server holds all
  * requests, by a barrier for one more, until it has been looked at, once, with
  * all the time that takes; the last request is the benchmark's own.
+ *
+ * The server is one of its own. Where descriptors do not suffice for two a
+ * request, as processes need, fewer are held, of all programs alike.
  */
 #ifndef TRIPTYCH_HELD_H
 #define TRIPTYCH_HELD_H

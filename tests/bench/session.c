@@ -319,6 +319,7 @@ int session_begin(struct session *session)
     }
     int own_network = machine_prepare();
     session->around.cores = machine_cores();
+    session->around.origin = session->origin;
     session->around.scratch = session->scratch;
     session->around.stop = session->stop;
     machine_describe(machine, size, own_network, &session->around.cores);

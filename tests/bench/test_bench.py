@@ -8,6 +8,7 @@ TRIPTYCH_BIN is the build directory."""
 import html.parser
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -326,6 +327,21 @@ def case_memory_while_all_are_held(directory):
           done.stdout)
     check("a minimal client" in done.stdout, done.stdout)
     Page(out)
+
+
+def case_as_many_are_held_as_can_be(directory):
+    """Processes need two descriptors for each, so of all programs fewer are
+    held when there are too few. (Some of us may raise the limit again.)"""
+    out = os.path.join(directory, "out")
+    done = bench("-q", "-r1", "-n24", "--only=processes", "-o", out, "c10k",
+                 preexec_fn=lambda: resource.setrlimit(
+                     resource.RLIMIT_NOFILE, (140, 140)))
+    check(done.returncode == 0, f"{done}")
+    allowed = int(re.search("# descriptors allowed: (.*)", done.stdout)[1])
+    held = min(24, (allowed - 100) // 2)
+    rows = {row["program"]: row for row in Results(out).rows}
+    check(rows["processes"]["processes"] == str(held + 1), f"{rows}")
+    check(float(rows["floor"]["pss"]) > 0, f"{rows}")
 
 
 PEER = """#!/bin/sh

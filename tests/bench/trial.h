@@ -18,6 +18,7 @@
 struct surroundings {
     struct cores cores;
     const struct server *server;
+    const char *origin;                /* the practice server's program */
     const char *scratch;               /* directory for what is left over */
     const volatile sig_atomic_t *stop; /* set: it is to end at once */
 };
