@@ -3,7 +3,7 @@
  * an async function, and protothreads do. go_on returns where it waits, and
  * jumps back into its midst when it is called again. So what must outlast an
  * await is in struct request, not in a local variable. (In minimal.c the stack
- * remembers it all: two pages, not these 32 bytes.)
+ * remembers it all: two pages, not these 24 bytes.)
  *
  * What cannot be done in it: to await in a function that it calls. Connecting
  * and delivering sleep here, and all with them. A compiler would make a switch

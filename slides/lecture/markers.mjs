@@ -6,6 +6,13 @@
 //     {{pair LABEL | FILE NAME /re/[../re/] | FILE NAME /re/[../re/] ...}}
 //     {{figure WORKLOAD[@JOBS] PROGRAM COLUMN}}
 //     {{bars WORKLOAD[@JOBS] COLUMN PROGRAM...}}
+//     {{best ICON | WHAT | WORKLOAD[@JOBS] COLUMN}}    a row: who is best in it,
+//                                       or that there is no difference
+//     {{best ICON | WHAT | WORD, ...}}  the same in words; *WORD*: the best
+//     {{best}}                          above them: whose column it is
+//     {{ahead WORKLOAD[@JOBS] COLUMN}}  who of the three is ahead in every round,
+//                                       or not to be told from who is
+//     {{weighed WORKLOAD[@JOBS] PROGRAM...}}   memory, its own and the kernel's
 //     {{price WAY}}                     of a hand-over, and its spread: a row
 //                                       of `triptych-bench switch`
 //     {{price-date}}                    when that was measured
@@ -14,7 +21,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { workload } from '../lib/check.mjs';
-import { figure, price, prices, results } from '../lib/figures.mjs';
+import { compared, figure, price, prices, results } from '../lib/figures.mjs';
 import { code, escape } from '../lib/highlight.mjs';
 import { idOf } from '../lib/names.mjs';
 import { Missing, definition, read } from '../lib/source.mjs';
@@ -178,6 +185,113 @@ function bars(site, { plain: [workload, column, ...programs] }) {
         drawn.join('')}</svg>`;
 }
 
+// Memory in parts: the program's own, and what the kernel has for it.
+const PARTS = [['pss', 'its own', ''], ['kernel_stacks', 'kernel stacks', 'k1'],
+    ['page_tables', 'page tables', 'k2'], ['socket_memory', 'sockets', 'k3']];
+
+function weighed(site, { plain: [workload, ...programs] }) {
+    check(workload, programs, 'pss', site.root);
+    const known = PARTS.filter(([column]) =>
+        results(site.root).columns.includes(column));
+    const rows = programs.map((program) => ({ program, parts: known
+        .map(([column]) => measured(workload, program, column, site.root)?.median
+            ?? 0), all: measured(workload, program, 'whole', site.root) }));
+    const most = Math.max(...rows.map(({ parts }) =>
+        parts.reduce((a, b) => a + b, 0))) || 1;
+    const [row, width, left] = [40, 980, 200];
+    const drawn = rows.map(({ program, parts, all }, i) => {
+        let x = left;
+        const y = i * row;
+        const boxes = parts.map((value, k) => {
+            const long = value / most * (width - left - 140);
+            const box = `<rect class="${k === 0 ? MODELS[program] ?? 'other'
+                : known[k][2]}" x="${x.toFixed(1)}" y="${y + 6}" width="${
+                Math.max(long, 1).toFixed(1)}" height="${row - 12}"/>`;
+            x += long;
+            return box;
+        });
+        return `<text x="${left - 14}" y="${y + 27}" text-anchor="end">${
+            LABELS[program] ?? program}</text>${boxes.join('')}<text class="value"
+x="${(x + 12).toFixed(1)}" y="${y + 27}">${all ? said(all, 'whole')
+            : 'not in this run'}</text>`;
+    });
+    const key = known.map(([, words, kind], k) => `<rect class="${kind || 'threads'
+    }" x="${left + k * 190}" y="${rows.length * row + 10}" width="22" height="18"/><text
+class="tiny" x="${left + k * 190 + 32}" y="${rows.length * row + 25}">${words}</text>`);
+    const words = rows.map(({ program, parts, all }) => `${program} ${
+        all ? said(all, 'whole') : 'not measured'}: ${parts.map((value, k) =>
+        `${known[k][1]} ${Math.round(value * 10) / 10} MiB`).join(', ')}`).join('; ');
+    return `<svg class="bars" viewBox="0 0 ${width} ${row * rows.length + 34
+    }" role="img" aria-label="${escape(`${workload}: ${words}`)}">${
+        drawn.join('')}${key.join('')}</svg>`;
+}
+
+// Small pictures of what is compared.
+const ICONS = {
+    many: '<path d="M6 8h5v5H6zM17 8h5v5h-5zM28 8h5v5h-5zM6 18h5v5H6zM17 18h5v5' +
+        'h-5zM28 18h5v5h-5zM6 28h5v5H6zM17 28h5v5h-5zM28 28h5v5h-5z"/>',
+    large: '<path d="M6 6h28v28H6z"/>',
+    clock: '<path d="M20 4a16 16 0 1 0 .1 0zm-2 6h4v9l7 5-2.4 3.2L18 21z" ' +
+        'fill-rule="evenodd"/>',
+    memory: '<path d="M8 8h24v24H8zM3 12h5v3H3zM3 19h5v3H3zM3 26h5v3H3zM32 12' +
+        'h5v3h-5zM32 19h5v3h-5zM32 26h5v3h-5z"/>',
+    processor: '<path d="M11 11h18v18H11zM13 4h3v6h-3zM24 4h3v6h-3zM13 30h3v6' +
+        'h-3zM24 30h3v6h-3zM4 13h6v3H4zM4 24h6v3H4zM30 13h6v3h-6zM30 24h6v3h-6z"/>',
+    disk: '<path d="M5 10c0-8 30-8 30 0v20c0 8-30 8-30 0zm4 3c6 4 16 4 22 0v4' +
+        'c-6 4-16 4-22 0z" fill-rule="evenodd"/>',
+    crash: '<path d="M22 3L8 23h9l-3 14 17-21H21z"/>',
+    code: '<path d="M13 9L4 20l9 11 3-2.5L9 20l7-8.500zM27 9l9 11-9 11-3-2.5L31' +
+        ' 20l-7-8.500z"/>',
+};
+
+const THREE = ['threads', 'processes', 'evloop'];
+
+// Those that are behind the best in every round.
+const behind = (site, workload, column) =>
+    compared(workload, THREE, column, site.root).others
+        .filter((one) => one.differs).map((one) => one.program);
+
+function ahead(site, { plain: [workload, column] }) {
+    check(workload, THREE, column, site.root);
+    if (THREE.some((p) => measured(workload, p, column, site.root) === undefined))
+        return '–';
+    const worse = behind(site, workload, column);
+    return worse.length === 0 ? 'no difference'
+        : THREE.filter((p) => !worse.includes(p)).map((p) =>
+            p === 'evloop' ? 'event loop' : p).join(', ');
+}
+
+function bestRow(site, text) {
+    if (text.trim() === '')
+        return `<div class="best"><span></span><span></span>${THREE.map((p) =>
+            `<p class="model ${p}">${p === 'evloop' ? 'event loop' : p}</p>`)
+            .join('')}</div>`;
+    const [icon, what, words] = text.trim().split(/\s*\|\s*/);
+    if (ICONS[icon] === undefined)
+        throw new Missing(`there is no icon ${icon}`);
+    const row = (cells, more = '') => `<div class="best"><svg viewBox="0 0 40 40"
+aria-hidden="true">${ICONS[icon]}</svg><p class="what">${escape(what)}${more
+    }</p>${cells}</div>`;
+    if (words.includes(','))
+        return row(words.split(/\s*,\s*/).map((word, i) => {
+            const [, first] = word.match(/^\*(.*)\*$/) ?? [];
+            return `<p class="${first ? `is ${THREE[i]}` : 'plain'}">${
+                escape(first ?? word)}</p>`;
+        }).join(''));
+    const { plain: [workload, column] } = parse(words);
+    check(workload, THREE, column, site.root);
+    if (THREE.some((p) => measured(workload, p, column, site.root) === undefined))
+        return row('', ' <small>not in this run of the bench</small>');
+    const worse = behind(site, workload, column);
+    const cell = (program, kind) => `<p class="${kind} ${program}">${
+        number(site, { plain: [workload, program, column] })}</p>`;
+    if (worse.length === 0)
+        return row(THREE.map((p) => cell(p, 'same')).join(''),
+            ' <small>no difference</small>');
+    return row(THREE.map((p) => cell(p, worse.includes(p) ? 'plain'
+        : 'is')).join(''));
+}
+
 // --- Pictures --------------------------------------------------------------
 
 let drawn = 0;
@@ -209,6 +323,12 @@ export function marker(site, up, kind, text) {
         return number(site, parse(text));
     case 'bars':
         return bars(site, parse(text));
+    case 'weighed':
+        return weighed(site, parse(text));
+    case 'best':
+        return bestRow(site, text);
+    case 'ahead':
+        return ahead(site, parse(text));
     case 'price': {
         const { text: middle, spread } = price(text.trim(), site.root);
         return `<span class="figure" title="median">${middle}</span> <span

@@ -3,6 +3,7 @@
 // A chapter is a file; slides are parted by lines of `---`. Besides Markdown:
 //
 //     {{...}}                  see markers.mjs
+//     [text](site:PAGE)       a link to a page of the site
 //     ::: NAME ... :::         a box: ask, answer, lead, small, columns, column;
 //                              an answer is hidden until it is asked for
 //     ```demo REGEX            commands to be run in the lecture; what they
@@ -90,7 +91,7 @@ function render(site, up, text, where) {
         }
         return `<i data-held="${held.length - 1}"></i>`;
     });
-    return md.render(boxes(lean))
+    return md.render(boxes(lean.replaceAll('](site:', `](${up}`)))
         .replace(/<p>((?:\s*<i data-held="\d+"><\/i>)+)\s*<\/p>/g, '$1')
         .replace(/<i data-held="(\d+)"><\/i>/g, (_, n) => held[n]);
 }

@@ -12,7 +12,7 @@ function files(root) {
     const common = path.join(root, 'common/lab');
     return [...(existsSync(common) ? readdirSync(common).map((name) =>
         path.join(common, name)) : []),
-    ...['threads', 'processes', 'evloop'].map((model) =>
+    ...['threads', 'processes', 'evloop', 'evloop/coroutines'].map((model) =>
         path.join(root, model, 'lab'))]
         .map((folder) => path.join(folder, 'lab.toml')).filter(existsSync);
 }

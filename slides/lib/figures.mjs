@@ -27,7 +27,9 @@ const UNITS = {
     user_s: ['s', 1], system_s: ['s', 1], cpu_s: ['s', 1], ideal_s: ['s', 1],
     p50_us: ['ms', 1e-3], p90_us: ['ms', 1e-3], p99_us: ['ms', 1e-3],
     p99_9_us: ['ms', 1e-3], max_us: ['ms', 1e-3],
-    pss: ['MiB', 1 / (1 << 20)],
+    pss: ['MiB', 1 / (1 << 20)], kernel_stacks: ['MiB', 1 / (1 << 20)],
+    page_tables: ['MiB', 1 / (1 << 20)], socket_memory: ['MiB', 1 / (1 << 20)],
+    whole: ['MiB', 1 / (1 << 20)],
     in_flight: ['', 1],
 };
 
@@ -53,15 +55,19 @@ export function results(root = ROOT) {
         [name, ['workload', 'program'].includes(name) ? cells[i]
             : cells[i] === '-' ? null : Number(cells[i])])));
     // By Little's law, with the median where there is no mean: what was really
-    // in flight. And the processor's time, of user and system.
+    // in flight. And the processor's time, of user and system; and memory with
+    // what the kernel has for the program, where that was weighed.
     for (const row of rows) {
         const each = row.mean_us ?? row.p50_us;
         row.in_flight = row.requests_s === null || each === null ? null
             : row.requests_s * each * 1e-6;
         row.cpu_s ??= row.user_s + row.system_s;
+        row.whole = row.pss === null ? null : row.pss +
+            (row.kernel_stacks ?? 0) + (row.page_tables ?? 0) +
+            (row.socket_memory ?? 0);
     }
     const all = { rows, notes,
-        columns: [...new Set([...head, 'in_flight', 'cpu_s'])] };
+        columns: [...new Set([...head, 'in_flight', 'cpu_s', 'whole'])] };
     cache.set(file, all);
     return all;
 }
@@ -178,24 +184,28 @@ export function price(way, root = ROOT) {
     return { ...found, text: `${middle} ${unit}`, spread: `${least}–${most}` };
 }
 
-// Which of the programs needs least of a measure, or has most of a rate: with
-// the others' ratios, as the benchmark says it; those that differ in every
-// round, and by two decimals.
-export function verdict(workload, programs, name, root = ROOT) {
+// Which of the programs needs least of a measure, or has most of a rate:
+// {best, more, others: [{program, differs, times}]}. Those differ that do so in
+// every round, and by two decimals, as the benchmark says it.
+export function compared(workload, programs, name, root = ROOT) {
     const more = ['requests_s', 'mb_s'].includes(columnOf(name, root));
     const sign = more ? -1 : 1;
     const [best, ...rest] = [...programs].sort((a, b) => sign * (
         figure(workload, a, name, root).median -
         figure(workload, b, name, root).median));
-    const said = rest.map((program) => {
+    return { best, more, others: rest.map((program) => {
         const { median: middle, least, most, rounds } =
             ratio(workload, program, best, name, root);
-        const differs = rounds > 1 && (middle < 0.995 || middle >= 1.005) &&
-            (least > 1 || most < 1);
-        return { program, differs, text: differs
-            ? `${program} ${say(middle)} times` : `${program}: no difference` };
-    });
-    return said.some((one) => one.differs)
-        ? `${best} ${more ? 'most' : 'least'}; ${
-            said.map((one) => one.text).join('; ')}` : 'no difference';
+        return { program, times: say(middle), differs: rounds > 1 &&
+            (middle < 0.995 || middle >= 1.005) && (least > 1 || most < 1) };
+    }) };
+}
+
+// The same in words.
+export function verdict(workload, programs, name, root = ROOT) {
+    const { best, more, others } = compared(workload, programs, name, root);
+    return others.some((one) => one.differs)
+        ? `${best} ${more ? 'most' : 'least'}; ${others.map((one) =>
+            `${one.program}${one.differs ? ` ${one.times} times`
+                : ': no difference'}`).join('; ')}` : 'no difference';
 }

@@ -10,7 +10,7 @@ import { origin } from './trace.mjs';
 const LIMIT_MS = 30000;
 
 // [{us, thread, what, words}], times from the first on.
-async function record(bin, model, urls) {
+export async function record(bin, model, urls) {
     const program = path.join(bin, `tests/recorded-${model}`);
     if (!existsSync(program))
         throw new Missing(`there is no ${program}: ./run build makes it`);

@@ -314,7 +314,7 @@ export async function make(site) {
     if (!site.course) // then some stand in no column
         site.problems.push(...unused(site.root));
     const table = steps(site).map((step) => {
-        const names = MODELS.map((model) => `<td>${[...new Set(step.rows
+        const names = MODELS.map((model) => `<td data-of="${model}">${[...new Set(step.rows
             .flatMap((row) => row.cells[model].items ?? [])
             .map(({ file }) => file))]
             .map((file) => `<a href="../source/${file}.html"><code>${
@@ -329,7 +329,9 @@ export async function make(site) {
 names. Each page shows one step of all three side by side; what differs is how
 they wait. It begins with the minimal programs, and what production adds is folded
 below. A name leads to its definition, a caption to the whole file. <a
-href="minimal.html">The minimal programs, whole</a></p>
+href="minimal.html">The minimal programs, whole</a>; <a href="await.html">a thread
+without the kernel</a>: coroutines, line by line; <a href="stackless.html">what a
+compiler makes of await</a>.</p>
 <div class="table"><table class="overview"><thead><tr><th scope="col">step</th>
 ${MODELS.map((m) => `<th scope="col"><b class="tag ${m}">${m}</b></th>`).join('')
     }</tr></thead><tbody>${table.join('\n')}</tbody></table></div>` });

@@ -17,10 +17,12 @@ function code(file, root) {
 export async function make(site) {
     const up = site.up(PAGE);
     const lines = diff(code(OLD, site.root), code(NEW, site.root));
-    const drawn = lines.map(([sign, line]) => sign === ' '
-        ? `  ${escape(line)}`
-        : sign === '-' ? `<del>- ${escape(line)}</del>`
-            : `<ins>+ ${escape(line)}</ins>`).join('\n');
+    const drawn = lines.map(([sign, line]) => {
+        const name = { '-': 'del', '+': 'ins', ' ': 'span' }[sign];
+        const n = line.match(/^ */)[0].length;
+        return `<${name} class="dl" style="--n:${n}">${sign} ${
+            escape(line)}\n</${name}>`;
+    }).join('');
     const link = (file) => `<a href="${up}source/${file}.html">${file}</a>`;
     site.page({ page: PAGE, title: 'A thread without the kernel',
         kind: 'diff', body: `
@@ -32,7 +34,6 @@ are received, somebody has to say that they are awaited. The request itself -
 <code>work</code> - is the same.</p>
 <div class="scroll"><pre class="code" tabindex="0"><code>${drawn}</code></pre></div>
 <p class="aside">How a coroutine waits: <a href="${up
-        }source/evloop/coroutines/coroutine.h.html">coroutine.h</a>. What a
-compiler makes of it, without a stack: <a href="${up
-        }source/evloop/coroutines/stackless.c.html">stackless.c</a>.</p>` });
+        }source/evloop/coroutines/coroutine.h.html">coroutine.h</a>. And <a
+href="stackless.html">what a compiler makes of await</a>, without a stack.</p>` });
 }

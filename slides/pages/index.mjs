@@ -23,7 +23,8 @@ function table(site) {
     const rows = SHOWN.map(([workload, column, what]) => `<tr><th scope="row">${
         what} <small>${workload}</small></th>${MODELS.map((model) => {
         const { text, spread } = figure(workload, model, column, site.root);
-        return `<td class="figure">${text}<small>${spread}</small></td>`;
+        return `<td class="figure ${model}" data-of="${model}">${text}<small>${
+            spread}</small></td>`;
     }).join('')}<td>${verdict(workload, MODELS, column, site.root)}</td></tr>`);
     return `<div class="table"><table class="figures"><thead><tr>
 <th scope="col">workload</th>${MODELS.map((m) =>

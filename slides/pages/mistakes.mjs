@@ -2,9 +2,12 @@
 // folded, the diff that mends it.
 import { c, escape } from '../lib/highlight.mjs';
 import { diff, mistakes } from '../lib/mistakes.mjs';
+import { markdown } from '../lib/markdown.mjs';
+import { WHY, reasons, seen } from '../lib/seen.mjs';
 import { definition } from '../lib/source.mjs';
 import { sourceHref, resolve } from '../lib/names.mjs';
 import { stepsOf } from './columns.mjs';
+import { canExplore } from '../lib/schedules.mjs';
 import { scheduleOf, shortestOf } from './scheduler.mjs';
 
 const INDEX = 'mistakes/index.html';
@@ -82,9 +85,25 @@ fails</summary><p>${escape(says)}</p><ol>${steps.map((step) =>
         escape(end.message)}.</p></details>`;
 }
 
-// Where a schedule makes it fail, the reader can go through it.
+// What the labs' test has said of this code, in a run.
+function graded(site, m) {
+    const one = seen(site.root, m);
+    if (one === undefined) {
+        (site.unseen ??= []).push(m.number);
+        return '';
+    }
+    return `<details class="graded"><summary>What the labs’ test says of this
+code</summary><p><code>${escape(one.test)}</code>: ${inline(one.title)}</p>
+<dl class="facts"><dt>Observed</dt><dd><pre tabindex="0"><samp>${escape(one.observed)
+    }</samp></pre></dd><dt>It means</dt><dd>${inline(one.means)}</dd><dt>Look
+at</dt><dd>${inline(one.look)}</dd></dl></details>`;
+}
+
+// Where a schedule makes it fail, the reader can go through it. Else it is told
+// step by step.
 function why(site, m, up) {
     const schedule = scheduleOf(site, m.number);
+    const reason = reasons(site.root).get(m.number);
     const pages = [...SHOWN.filter(([numbers]) => numbers.includes(m.number))
         .map(([, ...page]) => page), ...[OF_LAB[m.lab]].filter(Boolean)];
     const links = pages.map(([to, text]) => `<p><a href="${up}${to}">${text}</a>.</p>`);
@@ -92,8 +111,14 @@ function why(site, m, up) {
         links.unshift(`<p><a href="${up}${schedule}">You are the scheduler</a>:
 make it fail yourself, or go through the shortest schedule that does.</p>
 ${told(shortestOf(site, m.number))}`);
-    return links.length === 0 ? '' : `<h2>Why it fails</h2>
+    else if (reason !== undefined)
+        links.unshift(`<details class="schedule"><summary>Step by step</summary>${
+            markdown(site, reason, { file: WHY, page: m.page })}</details>`);
+    else if (canExplore(site.bin))
+        site.problems.push(`${WHY} does not say why mistake ${m.number} fails`);
+    return `<h2>Why it fails</h2>
 ${links.join('\n')}
+${graded(site, m)}
 `;
 }
 
@@ -106,6 +131,10 @@ export function listed(site, list, up) {
 export async function make(site) {
     const all = mistakes(site.root);
     const up = '../';
+    for (const number of reasons(site.root).keys()) {
+        if (!all.some((m) => m.number === number))
+            site.problems.push(`${WHY}: there is no mistake ${number}`);
+    }
     all.forEach((m, i) => {
         const steps = stepsOf(site, m);
         const [before, after] = [all[i - 1], all[i + 1]];
@@ -130,6 +159,9 @@ ${diffed(site, m, up)}</details>`}
     after ? `<a rel="next" href="${up}${after.page}">Mistake ${
         after.number} ›</a>` : ''}</nav>` });
     });
+    if (site.unseen)
+        site.say(`What the test says of mistakes ${site.unseen.join(', ')} is ` +
+            'not known, or of other code: slides/data/seen.py');
     const labs = [...new Set(all.map((m) => m.lab))];
     site.page({ page: INDEX, title: 'Mistakes', body: `
 <h1>Mistakes, and how each shows</h1>

@@ -10,7 +10,7 @@ export const PAGE = 'reading.html';
 function pictures(site) {
     const css = readFileSync(path.join(site.tools, 'lecture/style.css'), 'utf8')
         .replace(/\/\*[^]*?\*\//g, '');
-    return (css.match(/^\.reveal (?:svg|\.picture|\.pair|\.gap)[^{]*\{[^}]*\}/gm) ?? [])
+    return (css.match(/^\.reveal (?:svg|\.picture|\.pair|\.gap|\.best)[^{]*\{[^}]*\}/gm) ?? [])
         .map((rule) => rule.replace(/^\.reveal/gm, '.reading')).join('\n');
 }
 

@@ -14,9 +14,10 @@ import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
 import { FOLDED, asked, fold } from '../lib/course.mjs';
 import { checkLinks } from '../lib/links.mjs';
-import { diff } from '../lib/mistakes.mjs';
 import { simulatorOf } from '../pages/backpressure.mjs';
 import { examples, parserOf } from '../pages/parser.mjs';
+import { printed as demonstrated, size } from '../pages/stackless.mjs';
+import { diff, mistakes } from '../lib/mistakes.mjs';
 import '../script/parser_core.js';
 import '../script/scheduler_core.js';
 import { panels, printed } from '../pages/start.mjs';
@@ -51,7 +52,7 @@ const exists = (name) => pages.includes(name);
 // One of each kind, for what takes long.
 const kinds = ['index.html', 'start.html', 'glossary.html',
     'columns/index.html', 'columns/minimal.html', 'columns/deliver.html',
-    'columns/take.html',
+    'columns/take.html', 'columns/await.html', 'columns/stackless.html',
     'source/index.html', 'source/threads/queue.c.html',
     'source/evloop/connection.h.html', 'timelines/index.html',
     'timelines/head.html', 'timelines/condition.html', 'labs/index.html',
@@ -881,6 +882,59 @@ test('each mistake has a schedule that fails, and the right code has none', () =
         [1, 2, 3, 4, 5, 6, 7, 8, 35, 36, 37, 38, 39]);
 });
 
+test('each mistake says why it fails, and what the labs\' test says', () => {
+    const all = mistakes(ROOT);
+    const known = all.filter((m) => {
+        const text = readFileSync(path.join(OUT, m.page), 'utf8');
+        const order = ['How it shows', 'A hint', 'The wrong code',
+            'Why it fails', 'Mended'].map((what) => text.indexOf(what));
+        assert.deepEqual([...order].sort((a, b) => a - b), order, m.page);
+        const [, steps] = text.match(/class="schedule">([^]*?)<\/ol>/) ?? [];
+        assert.ok(steps?.match(/<li>/g).length >= 2, m.page);
+        assert.ok(text.lastIndexOf('class="wrong"') > order[4] ||
+            text.lastIndexOf('class="right"') > order[4], m.page);
+        const said = text.match(/class="graded">([^]*?)<\/details>/)?.[1];
+        assert.ok(said === undefined || (said.includes(m.caughtBy[0]) &&
+            /Observed<[^]*It means<[^]*Look\s+at</.test(said)), m.page);
+        return said !== undefined;
+    });
+    // Whose code has changed since has to be graded again: seen.py.
+    assert.ok(known.length >= all.length * .75, `${known.length} are known`);
+});
+
+test('what a compiler makes of await: with a stack, without, and what fails',
+    () => {
+        assert.equal(demonstrated(BIN, 'called'),
+            'the answer is 0\nthe answer is 42\n');
+        assert.equal(demonstrated(BIN, 'local'), 'count is 0\ncount is 0\n');
+        assert.equal(demonstrated(BIN, 'inner'), 'kind 1 goes on\n');
+        const bytes = size(ROOT);
+        const text = readFileSync(path.join(OUT, 'columns/stackless.html'),
+            'utf8');
+        const code = text.replace(/<[^>]*>/g, '').replaceAll('&amp;', '&')
+            .replaceAll('&lt;', '<').replaceAll('&gt;', '>');
+        for (const [file, name] of [['stackless.c', 'go_on'],
+            ['stackless.c', 'request'], ['minimal.c', 'work'],
+            ['minimal.c', 'step_receive']])
+            assert.ok(code.includes(definition(`evloop/coroutines/${file}`,
+                name).code), name);
+        assert.match(code, new RegExp(`\\b${bytes} bytes`));
+        assert.match(readFileSync(path.join(SLIDES, 'lecture/07-asyncio.md'),
+            'utf8'), new RegExp(`in a struct: ${bytes} bytes`));
+        // At first one awaits bytes, and two their turn; the first is done first.
+        const rows = [...text.match(/class="remembers">([^]*?)<\/table>/)[1]
+            .matchAll(/<tr><th scope="row">([^]*?)<\/tr>/g)].map(([, row]) =>
+            [...row.matchAll(/<td[^>]*>([^<]*)/g)].map((m) => m[1]));
+        assert.deepEqual(rows[0], ['line 1, awaits POLLIN: bytes',
+            'line 1, awaits 0: the turn', 'line 1, awaits 0: the turn']);
+        assert.match(rows.at(-1)[0], /^free/);
+        for (const from of ['columns/await.html', 'columns/index.html',
+            'columns/minimal.html', 'start.html', 'lecture/index.html',
+            'reading.html'])
+            assert.match(readFileSync(path.join(OUT, from), 'utf8'),
+                /href="[^"]*stackless\.html"/, from);
+    });
+
 test('the reader makes the queue fail by clicking, and not the right one',
     () => withContext(WIDE, async (context) => {
         const { tab } = await open(context, 'scheduler.html');
@@ -994,6 +1048,7 @@ test('what is not so fails the build, which says what', () => {
             'See `queue_pop`, `threads/quue.c`, [a](../no.md), `./run sight`, ' +
             '`fetch-evloop --loop 2`, {{figure smal evloop rate}}: 10,000 ' +
             'requests/s.\n\n## The step, where jobs go to');
+        edit('slides/mistakes/why.md', '## 9\n', '## 999\n');
         edit('common/lab/broken/handout.md', '', '# A lab\n\n' +
             'Write `queue_tkae`; see [this](../../none.c).\n');
         const result = build(path.join(tree, 'site'), { TRIPTYCH_ROOT: tree });
@@ -1005,6 +1060,8 @@ test('what is not so fails the build, which says what', () => {
             /there is no file threads\/quue\.c/, /link to \.\.\/no\.md/,
             /run has no command sight/, /fetch-evloop has no option --loop/,
             /no workload smal/, /a figure is typed: "10,000 requests\/s"/,
+            /why\.md: there is no mistake 999/,
+            /why\.md does not say why mistake 9 fails/,
             /handout\.md:3: the source has no queue_tkae/,
             /handout\.md:3: the link to \.\.\/\.\.\/none\.c/])
             assert.match(result.stderr, what);

@@ -1,5 +1,6 @@
 /*
- * recorder: what a minimal program does, for the page "One turn of the loop".
+ * recorder: what a minimal program does, for the page "One turn of the loop",
+ * and one more.
  * The program's source is included in recorded_*.c, so that its own variables
  * can be looked at; what it calls is told by -finstrument-functions.
  *
@@ -63,8 +64,8 @@ recorder_say(int thread, const char *format, ...)
         (void)!write(recorder_fd, line, (size_t)n);
 }
 
-UNSEEN static const char *recorder_find(const struct recorder_name *names,
-                                        const void *function)
+UNSEEN static inline const char *
+recorder_find(const struct recorder_name *names, const void *function)
 {
     while (names->name != NULL && names->function != function)
         names++;

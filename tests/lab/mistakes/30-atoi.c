@@ -4,7 +4,7 @@
  * File: common/http.c
  * Caught by: lengths_that_are_none
  *
- * Symptom: a broken server says `Content-Length: 0x2000` or `1,024 bytes`.
+ * Symptom: a broken server says `Content-Length: 0x2000` or `1 024 bytes`.
  * The requests end as `ok`, with bodies of 0 bytes and of 1.
  */
 
