@@ -94,7 +94,8 @@ function graded(site, m) {
     }
     return `<details class="graded"><summary>What the labs’ test says of this
 code</summary><p><code>${escape(one.test)}</code>: ${inline(one.title)}</p>
-<dl class="facts"><dt>Observed</dt><dd><pre tabindex="0"><samp>${escape(one.observed)
+<dl class="facts"><dt>Observed</dt><dd><pre tabindex="0"${
+        one.observed.includes('\n') ? ' class="drawn"' : ''}><samp>${escape(one.observed)
     }</samp></pre></dd><dt>It means</dt><dd>${inline(one.means)}</dd><dt>Look
 at</dt><dd>${inline(one.look)}</dd></dl></details>`;
 }
