@@ -135,7 +135,7 @@ test('there are questions, and every question has an answer', () => {
 
 test('each chapter shows code of the source or figures of the bench', () => {
     for (const { file, slides } of ALL)
-        assert.ok(slides.some(({ text }) => /\{\{(code|figure|pair)/.test(text)),
+        assert.ok(slides.some(({ text }) => /\{\{(code|figure|pair|best)/.test(text)),
             file);
 });
 
