@@ -260,6 +260,19 @@ static int connect_socket(struct blocking *b, const struct addrinfo *address,
     return error;
 }
 
+/* Waits for what the peer has to say before there is a connection. 0 or a
+ * negative errno. What has come by the limit is looked at once: then no more,
+ * for a peer that never stops would gain time by that. */
+static int await_more(struct blocking *b, int fd, short events, int64_t limit,
+                      bool *late)
+{
+    if (*late)
+        return -ETIMEDOUT;
+    *late = clock_us() >= limit;
+    int ready = blocking_wait(b, fd, events, limit);
+    return ready == 0 ? -ETIMEDOUT : ready > 0 ? 0 : ready;
+}
+
 /* The first session loads OpenSSL and the certificates of the system. */
 static void begin_tls(void *arg)
 {
@@ -275,16 +288,14 @@ static int secure(struct blocking *b, struct channel *channel, int64_t limit)
     struct disk disk = {.blocking = b, .channel = channel};
     blocking_call(b, begin_tls, &disk);
     int error = (int)disk.got;
-    if (error != 0)
-        return error;
-    for (;;) {
+    bool late = false;
+    while (error == 0) {
         error = tls_handshake(channel->tls, &channel->events);
         if (error != -EAGAIN)
             return error;
-        int ready = blocking_wait(b, channel->fd, channel->events, limit);
-        if (ready <= 0)
-            return ready == 0 ? -ETIMEDOUT : ready;
+        error = await_more(b, channel->fd, channel->events, limit, &late);
     }
+    return error;
 }
 
 /* The first connection loads libpq. */
@@ -303,14 +314,14 @@ static int log_in(struct blocking *b, struct channel *channel,
     struct disk disk = {.blocking = b, .channel = channel, .address = address};
     blocking_call(b, begin_database, &disk);
     int error = (int)disk.got;
+    bool late = false;
     while (error == 0) {
         short events;
         error = database_connect(channel->database, &events);
         channel->fd = database_fd(channel->database);
         if (error != -EAGAIN)
             return error;
-        int ready = blocking_wait(b, channel->fd, events, limit);
-        error = ready == 0 ? -ETIMEDOUT : ready > 0 ? 0 : ready;
+        error = await_more(b, channel->fd, events, limit, &late);
     }
     return error;
 }

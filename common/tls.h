@@ -61,9 +61,9 @@ void tls_close(struct tls *tls);
  * loaded, tls_begin tells. */
 void tls_load(struct tls *tls);
 
-/* Begins a session with the named host on the socket `fd` (-1: the caller will
- * give OpenSSL one), in *session. One thread at a time may use it. 0 or a
- * negative errno: memory, or what else it takes to load OpenSSL, is short; or
+/* Begins a session with the named host on the socket `fd`, which stays the
+ * caller's, in *session. One thread at a time may use it. 0 or a negative
+ * errno: memory, or what else it takes to load OpenSSL, is short; or
  * TLS_NOT_THERE. */
 int tls_begin(struct tls *tls, const char *host, int fd,
               struct ssl_st **session);
@@ -75,7 +75,8 @@ void tls_shutdown(struct ssl_st *session);
 void tls_free(struct ssl_st *session);
 
 /* Goes on with the handshake. 0 when it is complete; -EAGAIN; or a negative
- * errno. */
+ * errno. A peer that sends without end keeps neither this nor tls_read: then,
+ * too, they return -EAGAIN now and then. */
 int tls_handshake(struct ssl_st *session, short *events);
 
 /* Like read and write: a count; 0 when the peer has closed in good order; or a
@@ -94,7 +95,7 @@ bool tls_is_quiet(const struct ssl_st *session);
 const char *tls_cause(const struct ssl_st *session, int error);
 
 /* For a caller that lets libevent make the calls: a bufferevent over the
- * connected socket `fd`, which begins with the handshake. NULL when memory is
+ * connected socket `fd`, the session's, which begins with the handshake. NULL when memory is
  * short. */
 struct bufferevent *tls_bufferevent(struct ssl_st *session,
                                     struct event_base *base, int fd);

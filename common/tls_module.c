@@ -9,13 +9,124 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* Offered by ALPN: a server of several protocols must not guess (RFC 7301). */
 static const unsigned char protocols[] = "\x08http/1.1";
 
 /* So many messages that are no content are read past at once. */
 #define RECORDS_SHARE 16
+
+/* More than that is not read at once for a message that there is none of. */
+#define WIRE_SHARE ((size_t)64 * 1024)
+
+static BIO_METHOD *wire_method; /* the sessions' sockets are of it */
+
+/* --- The socket, as OpenSSL sees it -------------------------------------- */
+
+/* OpenSSL reads until it has a message that matters; in a handshake it passes
+ * over any number of others (HelloRequest). A server that sends them without
+ * end would keep it for ever, deaf to limits and signals. So now and then this
+ * says that nothing is there, and the caller, who waits, finds that there is:
+ * but in between it may look around. */
+struct wire {
+    int fd;
+    size_t taken; /* since nothing was there, or the call began */
+    bool ended;
+};
+
+static int wire_read(BIO *bio, char *p, int n)
+{
+    struct wire *wire = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (wire->taken >= WIRE_SHARE) {
+        wire->taken = 0;
+        errno = EAGAIN;
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    ssize_t got = recv(wire->fd, p, (size_t)n, 0);
+    if (got > 0)
+        wire->taken += (size_t)got;
+    else if (got == 0)
+        wire->ended = true;
+    else if (BIO_sock_should_retry(-1))
+        BIO_set_retry_read(bio);
+    return (int)got;
+}
+
+static int wire_write(BIO *bio, const char *p, int n)
+{
+    const struct wire *wire = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t sent = send(wire->fd, p, (size_t)n, MSG_NOSIGNAL);
+    if (sent == -1 && BIO_sock_should_retry(-1))
+        BIO_set_retry_write(bio);
+    return (int)sent;
+}
+
+static long wire_control(BIO *bio, int command, long number, void *p)
+{
+    const struct wire *wire = BIO_get_data(bio);
+    (void)number;
+    switch (command) {
+    case BIO_C_GET_FD: /* libevent asks */
+        if (p != NULL)
+            memcpy(p, &wire->fd, sizeof wire->fd);
+        return wire->fd;
+    case BIO_CTRL_EOF:
+        return wire->ended;
+    case BIO_CTRL_FLUSH: /* nothing is kept here */
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+static int wire_free(BIO *bio)
+{
+    free(BIO_get_data(bio)); /* the socket is the caller's */
+    return 1;
+}
+
+static BIO_METHOD *new_wire_method(void)
+{
+    BIO_METHOD *method =
+        BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+    if (method != NULL && (BIO_meth_set_read(method, wire_read) != 1 ||
+                           BIO_meth_set_write(method, wire_write) != 1 ||
+                           BIO_meth_set_ctrl(method, wire_control) != 1 ||
+                           BIO_meth_set_destroy(method, wire_free) != 1)) {
+        BIO_meth_free(method);
+        method = NULL;
+    }
+    return method;
+}
+
+/* Gives the session the socket. False: memory is short. */
+static bool attach(SSL *session, int fd)
+{
+    struct wire *wire = calloc(1, sizeof *wire);
+    BIO *bio = wire != NULL ? BIO_new(wire_method) : NULL;
+    if (bio == NULL) {
+        free(wire);
+        return false;
+    }
+    wire->fd = fd;
+    BIO_set_data(bio, wire);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(session, bio, bio);
+    return true;
+}
+
+/* A call begins. (libevent makes calls of its own, which are not told.) */
+static void begin_call(const SSL *session)
+{
+    struct wire *wire = BIO_get_data(SSL_get_rbio(session));
+    wire->taken = 0;
+}
 
 /* --- What the sessions share -------------------------------------------- */
 
@@ -47,7 +158,9 @@ static int context_new(const struct options *options,
                        struct ssl_ctx_st **context, const char **cause)
 {
     ERR_clear_error();
-    *context = SSL_CTX_new(TLS_client_method());
+    if (wire_method == NULL)
+        wire_method = new_wire_method();
+    *context = wire_method != NULL ? SSL_CTX_new(TLS_client_method()) : NULL;
     int error = *context == NULL ? -ENOMEM : configure(*context, options);
     if (error != 0) {
         unsigned long reason = ERR_peek_error();
@@ -65,6 +178,8 @@ static int context_new(const struct options *options,
 static void context_free(struct ssl_ctx_st *context)
 {
     SSL_CTX_free(context);
+    BIO_meth_free(wire_method);
+    wire_method = NULL;
 }
 
 /* --- Sessions ----------------------------------------------------------- */
@@ -97,8 +212,8 @@ static struct ssl_st *begin_session(struct ssl_ctx_st *context,
                                     const char *host, int fd)
 {
     SSL *session = SSL_new(context);
-    if (session != NULL && (!expect_host(session, host) ||
-                            (fd != -1 && SSL_set_fd(session, fd) != 1))) {
+    if (session != NULL &&
+        (!expect_host(session, host) || !attach(session, fd))) {
         SSL_free(session);
         session = NULL;
     }
@@ -161,6 +276,7 @@ static int failure(SSL *session, int result, short *events)
 static int handshake(struct ssl_st *session, short *events)
 {
     errno = 0;
+    begin_call(session);
     int result = SSL_do_handshake(session);
     if (result == 1)
         return 0;
@@ -174,6 +290,7 @@ static ssize_t read_session(struct ssl_st *session, void *p, size_t n,
     for (int left = RECORDS_SHARE;; left--) {
         size_t got = 0;
         errno = 0;
+        begin_call(session);
         int result = SSL_read_ex(session, p, n, &got);
         if (result == 1)
             return (ssize_t)got;

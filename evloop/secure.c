@@ -30,7 +30,7 @@ static void begin(struct connection *c)
     c->state = SECURING;
     /* For the first of a run this loads OpenSSL and reads the certificates,
      * and the loop waits for the disk. */
-    int error = tls_begin(c->loop->tls, c->node.host, -1, &c->tls);
+    int error = tls_begin(c->loop->tls, c->node.host, fd, &c->tls);
     if (error == 0) {
         c->bev = tls_bufferevent(c->tls, c->loop->base, fd);
         /* libevent has enabled both already, but ignores a failure: then the

@@ -690,6 +690,22 @@ def a_server_that_never_comes_to_an_end(model):
                                  options=("-t", "1")), ["timeout"], b"")
 
 
+@case
+def a_login_that_never_comes_to_an_end(model):
+    """The server tells of its settings faster than they can be read."""
+    told = message(b"S", b"name\0value\0") * 1000
+
+    def talk(c):
+        startup(c)
+        c.send(message(b"R", bytes(4)))
+        while True:
+            c.send(told)
+    with Server(talk) as server:
+        r = run(model, "--connect-timeout", "0.5",
+                url("SELECT 1", host=f"127.0.0.1:{server.port}"))
+    return expect(r, ["connect-timeout"], b"")
+
+
 @full
 def a_server_that_notifies_without_end(model):
     """Nobody has asked it to, and nothing of it is kept."""

@@ -418,6 +418,26 @@ def a_handshake_that_is_no_handshake(model):
 
 
 @case
+def a_handshake_that_never_comes_to_an_end(model):
+    """Nothing but HelloRequests, which are passed over. Limits and signals are
+    heard all the same."""
+    flood = (b"\x16\x03\x03\x40\x00" + bytes(16384)) * 16
+
+    def without_end(c):
+        while True:
+            c.send(flood)
+    with Server(handshake_then(without_end)) as server:
+        url = server.http.replace("http:", "https:")
+        r = run(model, "--connect-timeout", "0.5", url)
+        answer = expect(r, ["connect-timeout"])
+        with Running(model, url) as running:
+            wait_for(lambda: server.connections == 2, "the handshake")
+            running.signal(signal.SIGINT)
+            equal(running.finish().status, 130, "status")
+    return answer
+
+
+@case
 def a_record_that_is_broken(model):
     """Somebody on the way changes a bit after the handshake."""
     def relay(c):
