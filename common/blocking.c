@@ -613,17 +613,19 @@ static void step_receive(struct blocking *b, struct channel *channel)
 
 /* Waits until the peer takes more or says something, which is then read.
  * A sender must also read, or two full buffers face each other; and a
- * server may answer before it has heard everything. True if it is time to
- * send. */
+ * server may answer before it has heard everything. One that takes all that it
+ * is offered gains no time by that. True if it is time to send. */
 static bool may_send(struct blocking *b, struct channel *channel)
 {
     int ready = blocking_wait(b, channel->fd, POLLIN | POLLOUT,
                               exchange_deadline(b->x));
+    bool sends = ready > 0 && (ready & POLLIN) == 0 &&
+                 clock_us() < exchange_deadline(b->x);
     if (ready == -ECANCELED)
         told(b);
-    else if (ready == 0 || (ready & POLLIN) != 0)
+    else if (ready >= 0 && !sends)
         step_receive(b, channel);
-    return ready > 0 && (ready & POLLIN) == 0;
+    return sends;
 }
 
 /* The peer takes no more. It may have answered before that, which the reading

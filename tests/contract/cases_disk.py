@@ -184,6 +184,22 @@ def a_new_try_while_an_upload_is_held(model):
 
 
 @case
+def a_limit_that_passes_while_an_upload_is_held(model):
+    """What follows is taken at once, and has been answered: too late."""
+    def script(c):
+        read_head(c)
+        c.ok(b"early")
+        c.read_all()
+    with Held("pread") as disk, Server(script) as server:
+        with disk.run(model, "-T", disk.file, "-t", "0.5",
+                      server.http + "/") as running:
+            disk.wait()
+            threading.Timer(1, disk.open).start()
+            r = running.finish()
+    equal(r.words, ["timeout"], r.err)
+
+
+@case
 def a_reset_that_is_met_in_sending(model):
     """... and not in reading, which finds a plain end after it. An answer that
     has no other end is not whole."""
