@@ -3,52 +3,12 @@
 
 #include "base.h"
 #include "clock.h"
-#include "upload.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An upload is read and written in pieces of this size. */
-#define UPLOAD_PIECE ((size_t)64 * 1024)
-
 static void set_timer(struct request *r);
-
-/* --- The upload ---------------------------------------------------------- */
-
-static void drop_piece(struct upload *upload)
-{
-    free(upload->piece);
-    upload->piece = NULL;
-}
-
-static void free_upload(struct upload *upload)
-{
-    free(upload->piece);
-    free(upload);
-}
-
-/* What is being read, if anything is, is of no use any more. */
-static void leave_piece(struct upload *upload)
-{
-    if (evtimer_pending(&upload->again, NULL)) {
-        event_del(&upload->again);
-        drop_piece(upload);
-        upload->reads = false;
-    }
-    upload->stale = upload->reads;
-}
-
-/* Nothing for NULL. */
-static void leave_upload(struct upload *upload)
-{
-    if (upload == NULL)
-        return;
-    leave_piece(upload);
-    upload->request = NULL;
-    if (!upload->reads)
-        free_upload(upload); /* else piece_is_read does */
-}
 
 /* --- Steps receive (its reading is the connection's) and deliver --------- */
 
@@ -157,143 +117,6 @@ static void step_connect(struct request *r)
 
 /* --- Steps send, expire, retry ------------------------------------------ */
 
-/* A piece of the upload is being read, perhaps still for the last attempt, or
- * waits for its drain. */
-static bool is_sending(const struct request *r)
-{
-    return r->upload != NULL && (r->upload->sending.waits || r->upload->reads);
-}
-
-/* The peer takes no more. What it answered before that, the reading side will
- * see. But when our own memory is short there is no answer, and the exchange
- * fails at once. */
-static void not_sent(struct request *r, int error)
-{
-    enum result result = net_result_of_transfer(-error, exchange_url(r->x));
-    if (result == RESULT_NO_RESOURCES)
-        exchange_failed(r->x, result, strerror(-error), clock_us());
-    else
-        exchange_unsendable(r->x);
-}
-
-/* The server has taken what was stashed of the piece, or takes no more. */
-static void piece_is_sent(struct request *r, int error)
-{
-    if (exchange_want(r->x) != WANT_SEND)
-        return; /* it has heard enough */
-    if (error == 0)
-        exchange_sent(r->x, (size_t)r->upload->got);
-    else
-        not_sent(r, error);
-}
-
-static void on_sendable(void *arg, int error)
-{
-    struct request *r = arg;
-    piece_is_sent(r, error);
-    request_advance(r);
-}
-
-/* The piece: written, drained. What drain says, or, for the last piece, when
- * nothing of it is stashed: sent means with the kernel. */
-static int send_piece(struct request *r)
-{
-    const struct options *options = r->run->options;
-    struct stream *out = r->connection->stream;
-    struct upload *upload = r->upload;
-    uint64_t offset;
-    if (upload->got <= 0) {
-        upload_failed(r->x, upload->got);
-        return -EIO;
-    }
-    size_t n = (size_t)upload->got;
-    bool last = n == exchange_upload(r->x, &offset);
-    int error = stream_set_limits(out, last ? 0 : (int64_t)options->high_water,
-                                  last ? 0 : (int64_t)options->low_water);
-    if (error == 0)
-        error = stream_write(out, upload->piece, n);
-    drop_piece(upload); /* now it is stashed: not to hold it twice */
-    if (error != 0) {
-        exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(-error),
-                        clock_us());
-        return error;
-    }
-    upload->sending = (struct stream_waiter){.done = on_sendable, .arg = r};
-    return stream_drain(out, &upload->sending);
-}
-
-/* In the helper's thread: it touches nothing of the request. */
-static void read_piece(void *arg)
-{
-    struct upload *upload = arg;
-    upload->got = upload_read_at(upload->options, upload->offset,
-                                 upload->piece, upload->size);
-}
-
-static void piece_is_read(void *arg, bool was_run)
-{
-    struct upload *upload = arg;
-    struct request *r = upload->request;
-    bool stale = upload->stale;
-    upload->reads = false;
-    upload->stale = false;
-    if (r == NULL)
-        free_upload(upload);
-    if (r == NULL || !was_run)
-        return;
-    bool wanted = exchange_want(r->x) == WANT_SEND;
-    if (wanted && !stale) {
-        int error = send_piece(r);
-        if (error == STREAM_WAITS)
-            return; /* on_sendable goes on */
-        piece_is_sent(r, error);
-    } else {
-        drop_piece(upload);
-    }
-    if (wanted)
-        request_advance(r);
-}
-
-static void on_again(evutil_socket_t fd, short what, void *arg)
-{
-    (void)fd;
-    (void)what;
-    read_piece(arg);
-    piece_is_read(arg, true);
-}
-
-static struct upload *new_upload(struct request *r, uint64_t id)
-{
-    struct upload *upload = calloc(1, sizeof *upload);
-    if (upload == NULL)
-        return NULL;
-    upload->request = r;
-    upload->options = r->run->options;
-    upload->errand = (struct errand){
-        .run = read_piece, .done = piece_is_read, .arg = upload, .id = id};
-    evtimer_assign(&upload->again, r->loop->base, on_again, upload);
-    return upload;
-}
-
-/* Has the next piece read: by the helper, for the loop waits for no disk. So
- * the others have their turn between two pieces, even if the server takes
- * everything at once. */
-static void send_upload(struct request *r)
-{
-    struct upload *upload = r->upload;
-    uint64_t left = exchange_upload(r->x, &upload->offset);
-    upload->size = left < UPLOAD_PIECE ? (size_t)left : UPLOAD_PIECE;
-    upload->piece = malloc(upload->size);
-    if (upload->piece == NULL) {
-        exchange_failed(r->x, RESULT_NO_RESOURCES, strerror(ENOMEM),
-                        clock_us());
-        return;
-    }
-    upload->reads = true;
-    if (helper_do(&r->loop->reader, &upload->errand) != 0)
-        base_next_turn(&upload->again); /* the loop reads it itself */
-}
-
 static void send_whole(struct request *r, const char *p, size_t n)
 {
     int error = connection_send(r->connection, p, n);
@@ -317,7 +140,7 @@ static void step_send(struct request *r)
         return;
     }
     if (n == 0) {
-        send_upload(r);
+        sending_go_on(r->sending, r->connection->stream);
         return;
     }
     error = stream_write(r->connection->stream, p, n);
@@ -326,7 +149,7 @@ static void step_send(struct request *r)
     if (error == 0)
         exchange_sent(r->x, n);
     else
-        not_sent(r, error);
+        sending_failed(r->x, error);
 }
 
 /* After a SIGCONT the time may be over, and the answer here. True if what had
@@ -420,11 +243,7 @@ static void on_flushed(void *arg, int error)
 /* The want has left the connection behind. */
 static void leave_connection(struct request *r)
 {
-    if (r->upload != NULL) {
-        if (r->connection->stream != NULL)
-            stream_cancel(r->connection->stream, &r->upload->sending);
-        leave_piece(r->upload);
-    }
+    sending_leave(r->sending);
     if (exchange_reusable(r->x))
         connection_keep(r->connection);
     else
@@ -448,8 +267,8 @@ void request_advance(struct request *r)
                 return; /* on_connected or on_failed goes on */
             break;
         case WANT_SEND:
-            if (is_sending(r))
-                return; /* piece_is_read or on_sendable goes on */
+            if (sending_is_busy(r->sending))
+                return; /* it advances when a piece is sent */
             step_send(r);
             break;
         case WANT_SHUT:
@@ -492,16 +311,24 @@ static const struct body_owner body_owner = {
     body_has_turn, body_watches_output, body_makes_room, on_drained,
     on_flushed};
 
+/* A piece of the upload. */
+static void on_sent(void *arg)
+{
+    request_advance(arg);
+}
+
 int request_open(struct request *r, struct job *job)
 {
     const struct options *options = r->run->options;
-    bool uploads = options->upload != NULL;
     r->x = exchange_new(options, job->url, job->url_length, clock_us());
-    r->upload = uploads ? new_upload(r, job->id) : NULL;
-    if (r->x == NULL || (uploads && r->upload == NULL)) {
-        exchange_free(r->x);
-        leave_upload(r->upload);
+    if (r->x == NULL)
         return -ENOMEM;
+    if (options->upload != NULL) {
+        r->sending = sending_new(r->loop, options, r->x, job->id, on_sent, r);
+        if (r->sending == NULL) {
+            exchange_free(r->x);
+            return -ENOMEM;
+        }
     }
     r->job = job;
     trace_lend(&r->run->trace, &r->lane, "place", job->id);
@@ -527,10 +354,10 @@ struct job *request_close(struct request *r)
     trace_return(&r->lane);
     event_del(&r->timer);
     body_close(&r->body);
+    sending_close(r->sending);
     if (r->connection != NULL)
         connection_close(r->connection);
     exchange_free(r->x);
-    leave_upload(r->upload);
     return r->job;
 }
 

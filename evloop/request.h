@@ -11,8 +11,7 @@
  *     a connection          on_connected, on_failed
  *     bytes from the peer   on_readable, on_ended
  *     a limit, a retry      on_timer
- *     a piece to upload     piece_is_read
- *     room for an upload    on_sendable
+ *     room for an upload    on_sent (sending.h)
  *     a slow consumer       on_drained
  *     its turn, its end     on_flushed
  *
@@ -28,6 +27,7 @@
 #include "connection.h"
 #include "exchange.h"
 #include "flight.h"
+#include "sending.h"
 
 #include <event2/event_struct.h>
 
@@ -50,23 +50,6 @@ struct request_owner {
     void (*finished)(struct request *r);
 };
 
-/* What only a request that uploads needs: apart, because thousands of others
- * may be waiting for their answers, and because the thread may be at it when
- * the request has ended. */
-struct upload {
-    struct request *request; /* NULL: it has ended */
-    struct errand errand;    /* reads a piece, by the loop's helper */
-    struct event again;      /* ... or the loop does, if there is no helper */
-    bool reads;              /* the next four are the thread's */
-    const struct options *options;
-    uint64_t offset;
-    size_t size;                  /* at most to be read */
-    ssize_t got;                  /* as of upload_read_at */
-    char *piece;                  /* NULL: none */
-    bool stale;                   /* what is being read is of no use */
-    struct stream_waiter sending; /* for the drain of the piece */
-};
-
 struct request {
     struct flier
         flier; /* first: flight knows the request by it; the owner's */
@@ -83,7 +66,7 @@ struct request {
     struct connection *connection; /* NULL: none */
     struct event timer;            /* for exchange_deadline */
     int64_t timer_us;              /* when it goes off */
-    struct upload *upload;         /* NULL: none */
+    struct sending *sending;       /* what it uploads; NULL: nothing */
     struct body body;
     int64_t paused_us;  /* since when; -1: not paused */
     int64_t deliver_us; /* when the chunk came that paused it */
