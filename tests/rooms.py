@@ -1,9 +1,11 @@
 """The picture of includes: no circle, and no arrow from a room up to another;
-one word for one thing; and comments that name the noun.
+one word for one thing; and words that name the noun.
 
 A part is a header with the source of the same name. Rooms stand on those that
 the table names, and on nothing else of the project; libevent is known to the
 loop's rooms alone. A struct's name stands for one thing in all of them.
+
+And no model is longer than it was when it was last made shorter.
 
     rooms.py            the test
     rooms.py --lines    how long the models are
@@ -35,9 +37,10 @@ SAME = {
 }
 STRUCT = re.compile(r"^(?:static )?struct (\w+) \{", re.M)
 
-# Comments name the noun instead.
+# Comments and messages name the noun instead.
 VAGUE = re.compile(r"\b(whoever|somebody|nobody|anybody|everybody)\b", re.I)
 COMMENT = re.compile(r"/\*.*?\*/", re.S)
+STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 # Of a model, what is no part of how it waits: a library of its own, or another
 # shape of it, which the main path does without.
@@ -49,9 +52,12 @@ ASIDE = {
         "loops": "several loops",
         "helper": "disks", "writer": "disks", "diskfile": "disks",
         "secure": "https", "secure_module": "https",
-        "query": "databases", "datagram": "datagrams",
+        "query": "databases", "datagram": "datagrams", "sending": "uploads",
     },
 }
+# The most lines that a model has without these. (The goal of processes is
+# 1,700; what it has is held.)
+MOST = {"threads": 1000, "processes": 1980, "evloop": 2700}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(event2/[^>]+)>)', re.M)
 
 
@@ -122,32 +128,50 @@ def find_vague_words(root):
     for room in ROOMS:
         for file in sorted((root / room).glob("*.[ch]")):
             text = file.read_text(encoding="utf-8")
-            wrong += [f"{room}/{file.name}: a comment says {found[0]}"
-                      for comment in COMMENT.findall(text)
-                      if (found := VAGUE.search(comment))]
+            wrong += [f"{room}/{file.name}: it says {found[0]}"
+                      for words in COMMENT.findall(text) + STRING.findall(text)
+                      if (found := VAGUE.search(words))]
     return wrong
 
 
-def count(root):
-    """Lines as wc counts them: of the whole model but its first reading."""
-    for model, aside in ASIDE.items():
-        files = [f for f in (root / model).glob("*.[ch]")
-                 if not f.stem.startswith("minimal")]
-        lines = {f: len(f.read_bytes().splitlines()) for f in files}
-        beside = {}
-        for file, n in lines.items():
-            if file.stem in aside:
-                beside[aside[file.stem]] = beside.get(aside[file.stem], 0) + n
-        whole = sum(lines.values())
+def count(root, model):
+    """Lines as wc counts them, of a model but its first reading: the whole,
+    and by reason what stands beside it."""
+    whole, beside = 0, {}
+    for file in (root / model).glob("*.[ch]"):
+        if file.stem.startswith("minimal"):
+            continue
+        n = len(file.read_bytes().splitlines())
+        whole += n
+        if file.stem in ASIDE[model]:
+            why = ASIDE[model][file.stem]
+            beside[why] = beside.get(why, 0) + n
+    return whole, beside
+
+
+def find_long_models(root):
+    wrong = []
+    for model, most in MOST.items():
+        whole, beside = count(root, model)
+        lines = whole - sum(beside.values())
+        if lines > most:
+            wrong.append(f"{model} has {lines} lines: more than {most}")
+    return wrong
+
+
+def print_lines(root):
+    for model in ASIDE:
+        whole, beside = count(root, model)
         print(f"{model}: {whole}; without what stands beside it: "
               f"{whole - sum(beside.values())}",
-              "".join(f"\n    {n} {why}" for why, n in beside.items()),
+              "".join(f"\n    {n} {why}" for why, n in sorted(beside.items())),
               sep="")
 
 
 def look(root):
     arrows, wrong = read_arrows(root)
     wrong += find_double_names(root) + find_vague_words(root)
+    wrong += find_long_models(root)
     # Each is told, not only the first.
     while (circle := find_circle(arrows)) is not None:
         wrong.append("a circle: " + " -> ".join(circle))
@@ -157,7 +181,7 @@ def look(root):
 
 def main():
     if sys.argv[1:] == ["--lines"]:
-        count(ROOT)
+        print_lines(ROOT)
         return 0
     arrows, wrong = look(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT)
     print(f"{len(arrows)} parts, {sum(map(len, arrows.values()))} arrows")
