@@ -30,7 +30,7 @@ sys.path[:0] = [str(HERE), str(HERE / "attacks"), str(HERE.parent)]
 import users  # noqa: E402
 from runner import check, run_cases  # noqa: E402
 from triptych_lab import (build, folder, grade, headers,  # noqa: E402
-                          isolation, labs, mutation, package, sandbox,
+                          isolation, labs, matrix, mutation, package, sandbox,
                           source)
 
 TOOL = HERE / "triptych-lab"
@@ -748,6 +748,18 @@ def case_the_matrix_is_of_these_mistakes(_):
         check("**X**" in row, f"mistake {one.number} is not in MATRIX.md: "
               "./run labs --write tests/lab/MATRIX.md")
         check(f"`{one.caught_by}`" in text, f"{one.caught_by}: not there")
+
+
+def case_the_matrix_knows_what_did_not_run(_):
+    """On a busy machine the time for all tests may be up early: of a mistake
+    that hangs no more is known then; what is right must not meet it."""
+    late = grade.new_grades(THREADS, None).results[0]
+    late.observed = grade.TIME_IS_UP
+    for kind in ("mistake", "reference"):
+        row = matrix.Row(kind, "x", "threads")
+        matrix.note(row, late)
+        check(bool(row.wrong) == bool(row.failed) == (kind != "mistake"),
+              f"{row}")
 
 
 # --- What it says -------------------------------------------------------------
