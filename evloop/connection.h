@@ -30,8 +30,9 @@
 
 #include "connection_kind.h"
 
-/* Prepares a loop that has its base, tls, trace, sink, number and
- * connect_timeout_us; these are the caller's. 0 or a negative errno. */
+/* Prepares a loop that has its base, tls, trace, sink, number, chunk_size (0
+ * will do) and connect_timeout_us; these are the caller's. 0 or a negative
+ * errno. */
 int loop_open(struct loop *loop, size_t idle_limit);
 
 /* Closes the idle connections and frees what is left. */

@@ -34,18 +34,21 @@ struct loop {
     struct trace *trace;
     int64_t connect_timeout_us;
     const struct connection_kind *const *kinds; /* by enum scheme */
-    char *chunk;               /* LOOP_CHUNK bytes, to read into */
-    const struct sink *sink;   /* NULL: nothing is saved */
-    size_t number;             /* which loop it is, from 0 */
-    struct helper reader;      /* of files, and ... */
+    char *chunk;                                /* to read into, */
+    size_t chunk_size;                          /* ... at least LOOP_CHUNK */
+    const struct sink *sink;                    /* NULL: nothing is saved */
+    size_t number;                              /* which loop it is, from 0 */
+    struct helper reader;                       /* of files, and ... */
     struct writer writer;      /* ... of those that are saved */
     uint64_t parcels;          /* chunks of files asked for */
     struct connection *closed; /* to be freed on the next turn */
     struct event reaper;
 };
 
-/* Read at once, at most. */
-#define LOOP_CHUNK ((size_t)64 * 1024)
+/* Read at once, at most; and, of all loops together, where nothing is kept of
+ * it: a large body takes half the processor time (tests/bench/MEASURED.md). */
+#define LOOP_CHUNK   ((size_t)64 * 1024)
+#define LOOP_DROPPED ((size_t)512 * 1024)
 
 /* The user of a connection. `arg` is passed to each. */
 struct connection_owner {

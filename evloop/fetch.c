@@ -464,12 +464,13 @@ static int step_start(struct fetch *fetch, size_t loops)
     fetch->share = (options->jobs + loops - 1) / loops;
     name_lane(fetch);
     trace_step(&fetch->lane, STEP_START);
-    fetch->loop =
-        (struct loop){.tls = &run->tls,
-                      .trace = &run->trace,
-                      .sink = &run->sink,
-                      .number = fetch->number,
-                      .connect_timeout_us = options->connect_timeout_us};
+    fetch->loop = (struct loop){
+        .tls = &run->tls,
+        .trace = &run->trace,
+        .sink = &run->sink,
+        .chunk_size = options->discard ? LOOP_DROPPED / loops : LOOP_CHUNK,
+        .number = fetch->number,
+        .connect_timeout_us = options->connect_timeout_us};
     int error = base_open(&fetch->loop.base, options);
     if (error != 0)
         return error;

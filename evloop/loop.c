@@ -13,7 +13,9 @@ static const struct connection_kind *const kinds[] = {
 int loop_open(struct loop *loop, size_t idle_limit)
 {
     loop->kinds = kinds;
-    loop->chunk = malloc(LOOP_CHUNK);
+    if (loop->chunk_size < LOOP_CHUNK)
+        loop->chunk_size = LOOP_CHUNK;
+    loop->chunk = malloc(loop->chunk_size);
     if (loop->chunk == NULL)
         return -ENOMEM;
     int error = connections_open(loop, idle_limit);

@@ -118,18 +118,18 @@ static ssize_t read_past_libevent(struct connection *c, char *p, size_t n)
  * (tests/bench/MEASURED.md). */
 static void read_on(struct connection *c, size_t have)
 {
+    size_t size = c->loop->chunk_size;
     for (int i = 0; i < FAIR_SHARE; i++) {
-        ssize_t n =
-            read_past_libevent(c, c->loop->chunk + have, LOOP_CHUNK - have);
+        ssize_t n = read_past_libevent(c, c->loop->chunk + have, size - have);
         size_t length = have + (n > 0 ? (size_t)n : 0);
-        c->drained = length < LOOP_CHUNK;
+        c->drained = length < size;
         if (length > 0)
             c->owner->readable(c->arg, c->loop->chunk, length);
         /* The end is left to libevent, which reads it again and tells
          * on_event; an error the kernel tells only once. */
         if (n < 0 && n != -EAGAIN)
             tell_end(c, (int)n);
-        if (length < LOOP_CHUNK || !connection_is_readable(c))
+        if (length < size || !connection_is_readable(c))
             return;
         have = 0;
     }
