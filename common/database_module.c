@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +36,21 @@
  * wait, deaf, for a server that does not read that. */
 #define ASKS_MOST 16
 
+/* So many messages has no handshake of TLS. OpenSSL passes over those that do
+ * not matter (HelloRequest), any number of them in one call of libpq. */
+#define HANDSHAKE_MOST 100
+
 struct database {
     PGconn *connection;
-    bool dialled; /* it was waited for once */
-    bool heard;   /* the server has answered who logs in */
-    int asks;     /* ... so often */
-    ssize_t part; /* of its next message so much has come; 0: none, or all */
-    bool asked;   /* a query was sent ... */
-    bool is_told; /* ... its end was told ... */
-    bool is_over; /* ... and no more comes of it, because of ... */
-    int error;    /* ... this; 0: the result is complete */
+    int handshake; /* messages of it */
+    bool dialled;  /* it was waited for once */
+    bool heard;    /* the server has answered who logs in */
+    int asks;      /* ... so often */
+    ssize_t part;  /* of its next message so much has come; 0: none, or all */
+    bool asked;    /* a query was sent ... */
+    bool is_told;  /* ... its end was told ... */
+    bool is_over;  /* ... and no more comes of it, because of ... */
+    int error;     /* ... this; 0: the result is complete */
 
     PGresult *row; /* being written, from ... */
     int column;    /* ... here ... */
@@ -216,6 +222,38 @@ static const char *cause_of(const struct database *db, int error)
     }
 }
 
+/* --- Sessions of TLS, which are libpq's ---------------------------------- */
+
+/* The one whose libpq is at work in this thread to connect; NULL: none. */
+static _Thread_local struct database *connecting;
+
+/* libpq gets no control back while OpenSSL reads on: the socket must end. */
+static void count_message(int writing, int version, int type, const void *p,
+                          size_t n, SSL *session, void *arg)
+{
+    struct database *db = connecting;
+    (void)version, (void)p, (void)n, (void)session, (void)arg;
+    if (db == NULL || writing != 0 || type != SSL3_RT_HANDSHAKE)
+        return;
+    if (++db->handshake == HANDSHAKE_MOST)
+        (void)shutdown(PQsocket(db->connection), SHUT_RDWR);
+}
+
+/* A session is made, by libpq or, for https, by the other module. A new
+ * handshake within it would be another that may have no end. */
+static void new_session(void *session, void *p, CRYPTO_EX_DATA *data,
+                        int index, long number, void *arg)
+{
+    (void)p, (void)data, (void)index, (void)number, (void)arg;
+    (void)SSL_set_options(session, SSL_OP_NO_RENEGOTIATION);
+    SSL_set_msg_callback(session, count_message);
+}
+
+static void watch_sessions(void)
+{
+    (void)SSL_get_ex_new_index(0, NULL, new_session, NULL, NULL);
+}
+
 /* --- Connecting --------------------------------------------------------- */
 
 /* libpq would print what a server remarks. */
@@ -241,9 +279,11 @@ static int begin(const struct url *url, const struct addrinfo *address,
     if (getnameinfo(address->ai_addr, address->ai_addrlen, numeric,
                     sizeof numeric, NULL, 0, NI_NUMERICHOST) != 0)
         return -ENOMEM;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct database *db = calloc(1, sizeof *db);
     if (db == NULL)
         return -ENOMEM;
+    (void)pthread_once(&once, watch_sessions);
     db->connection = PQconnectStartParams(keywords, values, 0);
     if (db->connection == NULL) {
         free(db);
@@ -402,9 +442,13 @@ static int go_on_connecting(struct database *db, short *events)
     if (PQstatus(db->connection) == CONNECTION_AUTH_OK)
         drop_notifications(db);
     PostgresPollingStatusType waits = PGRES_POLLING_WRITING;
+    connecting = db;
     if (db->dialled)
         waits = PQconnectPoll(db->connection);
+    connecting = NULL;
     db->dialled = true;
+    if (db->handshake >= HANDSHAKE_MOST)
+        return broken(db, "the server's handshake has no end");
     switch (waits) {
     case PGRES_POLLING_OK:
         return PQsetnonblocking(db->connection, 1) == 0 ? 0 : failure(db);

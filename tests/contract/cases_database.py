@@ -706,6 +706,23 @@ def a_login_that_never_comes_to_an_end(model):
     return expect(r, ["connect-timeout"], b"")
 
 
+@case
+def a_handshake_that_never_comes_to_an_end(model):
+    """Nothing but HelloRequests, which OpenSSL passes over."""
+    flood = (b"\x16\x03\x03\x40\x00" + bytes(16384)) * 16
+
+    def talk(c):
+        startup(c)
+        c.send(b"S")
+        c.sock.recv(5)
+        while True:
+            c.send(flood)
+    with Server(talk) as server:
+        r = run(model, url("SELECT 1", host=f"127.0.0.1:{server.port}"),
+                env=dict(os.environ, PGSSLMODE="require"))
+    return expect(r, ["protocol"], b"", err="handshake has no end")
+
+
 @full
 def a_server_that_notifies_without_end(model):
     """Nobody has asked it to, and nothing of it is kept."""
