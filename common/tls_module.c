@@ -20,7 +20,7 @@ static const unsigned char protocols[] = "\x08http/1.1";
 #define RECORDS_SHARE 16
 
 /* More than that is not read at once for a message that there is none of. */
-#define WIRE_SHARE ((size_t)64 * 1024)
+#define WIRE_SHARE ((size_t)256 * 1024)
 
 static BIO_METHOD *wire_method; /* the sessions' sockets are of it */
 
@@ -287,10 +287,10 @@ static int handshake(struct ssl_st *session, short *events)
 static ssize_t read_session(struct ssl_st *session, void *p, size_t n,
                             short *events)
 {
+    begin_call(session);
     for (int left = RECORDS_SHARE;; left--) {
         size_t got = 0;
         errno = 0;
-        begin_call(session);
         int result = SSL_read_ex(session, p, n, &got);
         if (result == 1)
             return (ssize_t)got;
