@@ -30,6 +30,7 @@ def code_hash(path):
 def plain(text):
     """Without what is of one run or one machine: ports, folders, addresses."""
     text = re.sub(r"(127\.0\.0\.1|\[::1\]):\d+", r"\1:PORT", text)
+    text = re.sub(r"0x[0-9a-f]{6,}", "0x...", text)
     text = re.sub(r"/(tmp|var/tmp)/[\w./-]*?/(?=[\w.-]+(\s|$))", "", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
