@@ -477,8 +477,8 @@ static int start_without_memory(void *unused)
                  "group_start: what if there is no memory");
         lab_check(called != refused, "f is called if, and only if, it is 0",
                   "group_start: what if there is no memory",
-                  "group_start gives %s, and f is%s called",
-                  lab_value(result), called ? "" : " not");
+                  "group_start gives %s, and f is%s called", lab_value(result),
+                  called ? "" : " not");
     }
     return 0;
 }
