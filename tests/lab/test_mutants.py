@@ -74,7 +74,8 @@ def case_macros(_):
 
 
 def case_same_code(_):
-    """A change that compiles to the code that was there is none."""
+    """A change that compiles to the code that was there is none; nor is one
+    that a compiler refuses, or that leaves a function without its value."""
     lab = labs.lab("threads")
     text = (labs.ROOT / "threads/queue.c").read_text()
     at = text.index("size_t")
@@ -82,7 +83,10 @@ def case_same_code(_):
                           "/* nothing */ ")
     wrong = mutants.Mutant("threads/queue.c", "queue_put", "none", 1, at, at,
                            "no_type ")
-    kept = mutants.sift(lab, [same, wrong])[0]
+    last = text.index("return -error;\n}\n\nvoid *queue_take")
+    none = mutants.Mutant("threads/queue.c", "queue_put", "none", 1, last,
+                          last + len("return -error"), "(void)0")
+    kept = mutants.sift(lab, [same, wrong, none])[0]
     check(kept == [], f"kept: {kept}")
 
 

@@ -183,6 +183,69 @@ static void tells_its_end(void)
     check_file("bodies/hello", "and the same to you");
 }
 
+/* Which of two there is something to be read from. */
+static int ready_one(int one, int other, const struct hint *hint)
+{
+    struct pollfd fds[] = {{.fd = one, .events = POLLIN},
+                           {.fd = other, .events = POLLIN},
+                           {.fd = fetcher.exited, .events = POLLIN}};
+    lab_doing("waiting for a request over one of two connections", hint->means,
+              hint->look);
+    while (poll(fds, 3, -1) == -1 && errno == EINTR)
+        continue;
+    lab_check(fds[2].revents == 0, hint->means, hint->look,
+              "fetch-evloop ended before it had asked for everything");
+    return fds[0].revents != 0 ? one : other;
+}
+
+/* A connection that has asked. */
+static int asked(int listening, const struct hint *hint)
+{
+    int fd = fetcher_accept(listening, hint);
+    (void)fetcher_asks(fd, hint);
+    return fd;
+}
+
+static const char fine[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/* Two connections to one server are kept. The one that the sixth request takes
+ * is closed under it; for the new try the other one will not do. (The requests
+ * to the second server keep the places busy meanwhile.) */
+static void a_new_one_after_a_stale_one(void)
+{
+    static const struct hint hint = {
+        "a kept connection that breaks says that the others may be stale, "
+        "too: the new try would be lost on the next of them",
+        "step_connect: exchange_may_reuse"};
+    int kept[2], busy[3], first = listen_anywhere(&port);
+    char *a = url_of("a"), *b = url_of("b"), *f = url_of("f");
+    listener = listen_anywhere(&port);
+    fetcher_start(false, "-n", "-t20", "-j3", a, b, url_of("c"), url_of("d"),
+                  url_of("e"), f, url_of("g"), NULL);
+    for (int i = 0; i < 2; i++)
+        kept[i] = asked(first, &hint);
+    busy[0] = asked(listener, &hint);
+    for (int i = 0; i < 2; i++) {
+        say(kept[i], fine);
+        busy[i + 1] = asked(listener, &hint);
+    }
+    say(busy[0], fine);
+    int taken = ready_one(kept[0], kept[1], &hint);
+    int other = taken == kept[0] ? kept[1] : kept[0];
+    (void)fetcher_asks(taken, &hint);
+    (void)close(taken);
+    lab_check(ready_one(first, other, &hint) == first, hint.means, hint.look,
+              "a kept connection was closed under a request, and the new try "
+              "came over another kept one");
+    say(asked(first, &hint), fine);
+    (void)fetcher_asks(busy[0], &hint);
+    for (int i = 0; i < 3; i++)
+        say(busy[i], fine);
+    fetcher_wait(&hint);
+    for (unsigned id = 0; id < 7; id++)
+        fetcher_expect(id, "ok", &hint);
+}
+
 static void keeps_connections(void)
 {
     static const struct hint hint = {
@@ -199,6 +262,7 @@ static void keeps_connections(void)
               "8 requests one after the other, with 5 redirects, took %ld "
               "connections to one server",
               connections);
+    a_new_one_after_a_stale_one();
 }
 
 static void reset_is_not_an_end(void)

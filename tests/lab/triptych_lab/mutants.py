@@ -297,6 +297,8 @@ def of_lab(lab, root=labs.ROOT):
 
 # --- Which of them are any ----------------------------------------------------
 
+# What a compiler only warns of, and no student would leave. (Beside -w, which
+# turns warnings off, they would be no errors.)
 STRICT = ["-Werror=incompatible-pointer-types", "-Werror=int-conversion",
           "-Werror=return-type", "-Werror=implicit-function-declaration"]
 
@@ -310,7 +312,7 @@ def object_code(lab, file, text, root):
         out = Path(folder) / "out.o"
         here = [f"-I{(root / file).parent}", *compiler_flags(lab, root)]
         done = subprocess.run(
-            [os.environ.get("CC", "gcc"), "-O2", "-w", *STRICT, *here, "-c",
+            [os.environ.get("CC", "gcc"), "-O2", *STRICT, *here, "-c",
              path.name, "-o", out.name], cwd=folder, capture_output=True)
         return out.read_bytes() if done.returncode == 0 else None
 
