@@ -61,7 +61,7 @@ extern const struct tls_module triptych_tls_module
  * was, look at errno. Returns a negative errno. */
 int tls_note_failure(struct ssl_st *session, unsigned long reason);
 
-/* In evloop/secure_module.c: only the event loop has libevent's headers. */
+/* In evloop/kinds/secure_module.c: only the event loop has libevent's headers. */
 struct bufferevent *secure_bufferevent(struct ssl_st *session,
                                        struct event_base *base, int fd);
 int secure_bufferevent_failure(struct ssl_st *session,

@@ -22,10 +22,12 @@ ROOMS = {
     "common": (),
     "threads": ("common",),
     "processes": ("common",),
-    "evloop": ("common",),
+    "evloop/disks": ("common",),
+    "evloop": ("evloop/disks", "common"),
+    "evloop/kinds": ("evloop", "evloop/disks", "common"),
     "evloop/coroutines": ("evloop", "common"),
 }
-LIBEVENT = ("evloop", "evloop/coroutines")
+LIBEVENT = ("evloop", "evloop/disks", "evloop/kinds", "evloop/coroutines")
 
 # Names of structs that stand in several rooms, for one thing has to be said of
 # several models.
@@ -50,9 +52,10 @@ ASIDE = {
     "evloop": {
         "stream": "the library",
         "loops": "several loops",
-        "helper": "disks", "writer": "disks", "diskfile": "disks",
-        "secure": "https", "secure_module": "https",
-        "query": "databases", "datagram": "datagrams", "sending": "uploads",
+        "sending": "uploads",
+        "disks/": "disks", "kinds/diskfile": "disks",
+        "kinds/secure": "https", "kinds/secure_module": "https",
+        "kinds/query": "databases", "kinds/datagram": "datagrams",
     },
 }
 # The most lines that a model has without these. (The goal of processes is
@@ -138,13 +141,17 @@ def count(root, model):
     """Lines as wc counts them, of a model but its first reading: the whole,
     and by reason what stands beside it."""
     whole, beside = 0, {}
-    for file in (root / model).glob("*.[ch]"):
-        if file.stem.startswith("minimal"):
+    rooms = [r for r in ROOMS
+             if r.split("/")[0] == model and not r.endswith("coroutines")]
+    for file in (f for r in rooms for f in (root / r).glob("*.[ch]")):
+        part = str(file.relative_to(root / model).with_suffix(""))
+        if part.startswith("minimal"):
             continue
         n = len(file.read_bytes().splitlines())
         whole += n
-        if file.stem in ASIDE[model]:
-            why = ASIDE[model][file.stem]
+        why = ASIDE[model].get(part) or ASIDE[model].get(
+            f"{part.split('/')[0]}/")
+        if why:
             beside[why] = beside.get(why, 0) + n
     return whole, beside
 

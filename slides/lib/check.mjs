@@ -280,7 +280,7 @@ export function spanProblem(text, root = ROOT) {
         return undefined;
     if (/^[\w.-]+\.(c|h|md|py|svg|tsv|toml|html|mjs)$/.test(text)) {
         const here = [...['', 'common', 'threads', 'processes', 'evloop',
-            'evloop/coroutines', 'puzzles']
+            'evloop/disks', 'evloop/kinds', 'evloop/coroutines', 'puzzles']
             .map((f) => path.join(root, f, text))];
         return here.some((p) => existsSync(p)) ? undefined
             : namesProblem(text, root) && `there is no file ${text}`;

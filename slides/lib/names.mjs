@@ -50,7 +50,9 @@ export function roomOf(file) {
 
 // Where else a room's names may be from.
 function neighboursOf(room) {
-    return room === 'coroutines' ? ['common', 'evloop'] : ['common'];
+    return room === 'coroutines' ? ['common', 'evloop']
+        : room === 'evloop' ? ['common', 'evloop', 'evloop/disks']
+            : ['common'];
 }
 
 // The definition that NAME means in `file`: its own, its room's, common's. A

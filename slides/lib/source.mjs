@@ -18,8 +18,11 @@ export const ROOT = process.env.TRIPTYCH_ROOT
     : path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
 export const ROOMS = ['common', 'threads', 'processes', 'evloop', 'coroutines'];
-// Where a room is, if not in a folder of its name.
-const FOLDERS = { coroutines: 'evloop/coroutines' };
+// Where a room is, if not in the one folder of its name.
+const FOLDERS = {
+    coroutines: ['evloop/coroutines'],
+    evloop: ['evloop', 'evloop/disks', 'evloop/kinds'],
+};
 export const MODELS = ['threads', 'processes', 'evloop'];
 
 const KEYWORDS = new Set(`auto break case char const continue default do double
@@ -266,10 +269,13 @@ export function has(file, name, root = ROOT) {
 
 // The C files of a room, headers before sources of the same name.
 export function filesOf(room, root = ROOT) {
-    const below = FOLDERS[room] ?? room;
+    return (FOLDERS[room] ?? [room]).flatMap((below) => filesIn(below, root));
+}
+
+function filesIn(below, root) {
     const folder = path.join(root, below);
     if (!existsSync(folder))
-        throw new Missing(`there is no folder ${room}`);
+        throw new Missing(`there is no folder ${below}`);
     return readdirSync(folder)
         .filter((name) => /\.[ch]$/.test(name))
         .sort((a, b) => {
