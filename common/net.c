@@ -93,6 +93,7 @@ enum result net_result_of_connect(int error, const struct addrinfo *address)
         return RESULT_REFUSED;
     case ECONNRESET:
     case ECONNABORTED:
+    case EPIPE: /* in the handshake: the peer has closed, and resets */
         return RESULT_RESET;
     case ETIMEDOUT:
         return RESULT_CONNECT_TIMEOUT;
