@@ -49,7 +49,7 @@ export async function make(site) {
             }<p class="aside"><a href="reading.html">The lecture, to be read: each
 slide, and what is said to it</a></p>`)
             .replace('<p>[figures]</p>', `${table(site)}<p class="aside">${
-                results(site.root).notes.filter((n) => n.startsWith('cores'))
+                results(site.root).notes.filter((n) => /^cores|measured earlier/.test(n))
                     .map(escape).join('; ')}. Medians, and least to most, from
 <code>${path.relative(site.root, resultsFile(site.root))}</code>.</p>`)
             .replace('<p>[drain]</p>', () => `<figure class="picture"><div
