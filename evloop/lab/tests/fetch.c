@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -389,6 +390,31 @@ static void bodies_in_order(void)
     many_pieces_in_one_reading();
 }
 
+/* A disk without room, which whoever waits for the drain must hear of. */
+static void the_file_breaks(void)
+{
+    static const struct hint hint = {
+        "what cannot be written ends the request, and who waits for the "
+        "drain learns it there",
+        "on_drained: not_delivered, and who goes on then"};
+    static char body[6 * BODY];
+    struct rlimit before, little;
+    listener = listen_anywhere(&port);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    (void)getrlimit(RLIMIT_FSIZE, &before);
+    little = before;
+    little.rlim_cur = BODY;
+    (void)setrlimit(RLIMIT_FSIZE, &little);
+    fetcher_start(false, "-d", "little", "-t10", "--high-water=10000",
+                  url_of("much"), NULL);
+    (void)setrlimit(RLIMIT_FSIZE, &before);
+    int fd = asked(listener, &hint);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+    send_all(fd, body, sizeof body);
+    fetcher_wait(&hint);
+    fetcher_expect(0, "write-failed", &hint);
+}
+
 /* `| head`: who reads our output goes away. */
 static void output_breaks(void)
 {
@@ -409,6 +435,7 @@ static void output_breaks(void)
     lab_check(strstr(fetcher.messages, "standard output") != NULL, hint.means,
               hint.look, "standard output is broken; fetch-evloop says: %s",
               fetcher.messages);
+    the_file_breaks();
 }
 
 #define MUCH   ((size_t)32 * 1024 * 1024)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- The marks ---------------------------------------------------------- */
@@ -486,9 +487,40 @@ static void lost_while_closing(void)
               closed.calls, lab_value(closed.error), lab_value(said));
 }
 
+static bool no_memory; /* for libevent */
+
+static void *allocate(size_t n)
+{
+    return no_memory ? NULL : malloc(n);
+}
+
+static void *reallocate(void *old, size_t n)
+{
+    return no_memory ? NULL : realloc(old, n);
+}
+
+/* What cannot be stashed is missing from the stream for ever. */
+static void lost_for_want_of_memory(void)
+{
+    static char bytes[100000];
+    event_set_mem_functions(allocate, reallocate, free);
+    receiver_open();
+    no_memory = true;
+    int error = stream_write(stream, bytes, sizeof bytes);
+    no_memory = false;
+    lab_check(error == -ENOMEM && stream_loss(stream) == -ENOMEM,
+              "bytes that were neither sent nor stashed are missing: whoever "
+              "wrote them must learn it, and nothing may follow them",
+              "stream_writev: what if the stash gets no memory",
+              "without memory for the stash a write says %s, and the stream's "
+              "loss is %s",
+              lab_value(error), lab_value(stream_loss(stream)));
+}
+
 static void loss_is_told(void)
 {
     struct waited waited;
+    lost_for_want_of_memory();
     begin_wait(&waited);
     stream_lost(stream, -ECONNRESET);
     stream_lost(stream, -EPIPE);

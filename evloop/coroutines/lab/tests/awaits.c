@@ -422,8 +422,8 @@ static int work_and_sleep(void *unused)
     for (int i = 0; i < 3; i++) {
         (void)await_others();
         int64_t until = coroutine_now() + 60 * MS;
-        while (coroutine_now() < until)
-            continue;
+        while (coroutine_now() < until) /* who slept has the processor next */
+            (void)usleep(60000);
         until = coroutine_now() + 30 * MS;
         check_is("await_time", await_time(until), 0, "await_time");
         int64_t early = until - coroutine_now();
