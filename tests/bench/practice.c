@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 int practice_start(const char *path, const struct measure_setting *setting,
@@ -35,9 +36,15 @@ int practice_start(const char *path, const struct measure_setting *setting,
     return 0;
 }
 
+/* Until it has become the server it has our handlers, and a signal would be
+ * lost in them: it is told again until it has ended. */
 void practice_stop(pid_t pid)
 {
-    (void)kill(pid, SIGTERM);
-    while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-        ;
+    static const struct timespec pause = {.tv_nsec = 2000000};
+    pid_t ended;
+    do {
+        (void)kill(pid, SIGTERM);
+        (void)nanosleep(&pause, NULL);
+        ended = waitpid(pid, NULL, WNOHANG);
+    } while (ended == 0 || (ended == -1 && errno == EINTR));
 }

@@ -186,6 +186,10 @@ def case_old_cmake(_):
     version = re.search(r"version (\d+)\.(\d+)", run("cmake", "--version"))
     check(new or not is_newer(version.groups()), "the manual says nothing")
     check(not new & words, f"newer than CMake 3.22: {new & words}")
+    # A later manual says of old options what is new with them.
+    if tuple(map(int, version.groups())) > (3, 27):
+        print(f"options of commands: not looked for in CMake {version[0]}")
+        return
     calls = {}
     for name, words in re.findall(
             r"^\s*(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)", text,
