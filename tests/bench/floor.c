@@ -28,8 +28,12 @@
  * than the server would else be woken for each piece of it. */
 #define BATCH 131072
 
+/* Requests begun in one turn; then those that are there may go on. */
+#define SHARE 64
+
 struct slot {
     int fd;
+    char *path; /* to be asked for when it is connected; NULL: it is */
     bool in_body;
     uint64_t left;   /* of the body */
     int batch;       /* what epoll waits for: SO_RCVLOWAT */
@@ -104,10 +108,11 @@ static void find_server(void)
 
 static void dial(struct slot *slot)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = slot};
-    slot->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = slot};
+    slot->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (slot->fd == -1 ||
-        connect(slot->fd, (struct sockaddr *)&server, sizeof server) == -1 ||
+        (connect(slot->fd, (struct sockaddr *)&server, sizeof server) == -1 &&
+         errno != EINPROGRESS) ||
         epoll_ctl(epoll_fd, EPOLL_CTL_ADD, slot->fd, &event) == -1)
         give_up("connect");
     slot->batch = 1;
@@ -121,24 +126,41 @@ static void hang_up(struct slot *slot)
     open_count--;
 }
 
+static void ask(struct slot *slot, const char *path)
+{
+    char request[1024];
+    int n = snprintf(request, sizeof request,
+                     "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, authority);
+    if (send(slot->fd, request, (size_t)n, MSG_NOSIGNAL) != n)
+        give_up("send");
+    slot->in_body = false;
+    slot->held = 0;
+}
+
+static void on_connected(struct slot *slot)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = slot};
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_MOD, slot->fd, &event) == -1)
+        give_up("epoll");
+    ask(slot, slot->path);
+    slot->path = NULL;
+}
+
 /* Sends the next request, or closes: there is none. */
 static void send_next(struct slot *slot)
 {
-    char request[1024];
     char *path = next_path();
     if (path == NULL) {
         if (slot->fd != -1)
             hang_up(slot);
         return;
     }
-    int n = snprintf(request, sizeof request,
-                     "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, authority);
-    if (slot->fd == -1)
-        dial(slot);
-    if (send(slot->fd, request, (size_t)n, MSG_NOSIGNAL) != n)
-        give_up("send");
-    slot->in_body = false;
-    slot->held = 0;
+    if (slot->fd != -1) {
+        ask(slot, path);
+        return;
+    }
+    slot->path = path;
+    dial(slot);
 }
 
 /* Takes the head in; returns how many bytes of `p` belong to it. */
@@ -208,14 +230,20 @@ int main(int argc, char **argv)
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (chunk == NULL || slots == NULL || epoll_fd == -1)
         give_up("start");
-    for (int i = 0; i < jobs; i++) {
-        slots[i].fd = -1;
-        send_next(&slots[i]);
-    }
-    while (open_count > 0) {
-        int n = epoll_wait(epoll_fd, events, 256, -1);
-        for (int i = 0; i < n; i++)
-            on_readable(events[i].data.ptr);
+    int begun = 0;
+    while (begun < jobs || open_count > 0) {
+        for (int i = 0; i < SHARE && begun < jobs; i++, begun++) {
+            slots[begun].fd = -1;
+            send_next(&slots[begun]);
+        }
+        int n = epoll_wait(epoll_fd, events, 256, begun < jobs ? 0 : -1);
+        for (int i = 0; i < n; i++) {
+            struct slot *slot = events[i].data.ptr;
+            if (slot->path != NULL)
+                on_connected(slot);
+            else
+                on_readable(slot);
+        }
     }
     printf("%llu requests, %llu bytes\n", (unsigned long long)finished,
            (unsigned long long)bytes);
