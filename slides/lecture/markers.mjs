@@ -191,8 +191,9 @@ const PARTS = [['pss', 'its own', ''], ['kernel_stacks', 'kernel stacks', 'k1'],
 
 function weighed(site, { plain: [workload, ...programs] }) {
     check(workload, programs, 'pss', site.root);
-    const known = PARTS.filter(([column]) =>
-        results(site.root).columns.includes(column));
+    const known = PARTS.filter(([column], i) => i === 0 ||
+        (results(site.root).columns.includes(column) && programs.some((p) =>
+            measured(workload, p, column, site.root) !== undefined)));
     const rows = programs.map((program) => ({ program, parts: known
         .map(([column]) => measured(workload, program, column, site.root)?.median
             ?? 0), all: measured(workload, program, 'whole', site.root) }));
@@ -215,7 +216,7 @@ function weighed(site, { plain: [workload, ...programs] }) {
 x="${(x + 12).toFixed(1)}" y="${y + 27}">${all ? said(all, 'whole')
             : 'not in this run'}</text>`;
     });
-    const key = known.map(([, words, kind], k) => `<rect class="${kind || 'threads'
+    const key = known.length < 2 ? [] : known.map(([, words, kind], k) => `<rect class="${kind || 'threads'
     }" x="${left + k * 190}" y="${rows.length * row + 10}" width="22" height="18"/><text
 class="tiny" x="${left + k * 190 + 32}" y="${rows.length * row + 25}">${words}</text>`);
     const words = rows.map(({ program, parts, all }) => `${program} ${
