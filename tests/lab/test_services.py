@@ -144,7 +144,7 @@ def case_gcc_11(_):
             files += [labs.ROOT / f for f in build.shipped(lab, labs.ROOT)
                       if f.endswith(".c") and f not in labs.NOT_OF_THE_ROOM]
         rooms = [f"-I{labs.ROOT / r}" for r in
-                 (*lab.rooms, "common", "evloop", build.HARNESS,
+                 (*lab.rooms, "common", "evloop", "evloop/disks", build.HARNESS,
                   build.EXPLORER_API, "tests/origin")]
         done = subprocess.run(
             ["gcc-11", *flags, *rooms, *map(str, dict.fromkeys(files))],
