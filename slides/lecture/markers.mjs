@@ -191,22 +191,26 @@ const PARTS = [['pss', 'its own', ''], ['kernel_stacks', 'kernel stacks', 'k1'],
 
 function weighed(site, { plain: [workload, ...programs] }) {
     check(workload, programs, 'pss', site.root);
+    const weigh = (program, column) => results(site.root).columns
+        .includes(column) ? measured(workload, program, column, site.root)
+        : undefined;
     const known = PARTS.filter(([column], i) => i === 0 ||
-        (results(site.root).columns.includes(column) && programs.some((p) =>
-            measured(workload, p, column, site.root) !== undefined)));
+        programs.some((p) => weigh(p, column) !== undefined));
+    // A part that was not weighed is not drawn: that is not a weight of 0.
     const rows = programs.map((program) => ({ program, parts: known
-        .map(([column]) => measured(workload, program, column, site.root)?.median
-            ?? 0), all: measured(workload, program, 'whole', site.root) }));
+        .map((part) => ({ part, value: weigh(program, part[0])?.median }))
+        .filter(({ value }) => value !== undefined),
+    all: measured(workload, program, 'whole', site.root) }));
     const most = Math.max(...rows.map(({ parts }) =>
-        parts.reduce((a, b) => a + b, 0))) || 1;
+        parts.reduce((sum, { value }) => sum + value, 0))) || 1;
     const [row, width, left] = [40, 980, 200];
     const drawn = rows.map(({ program, parts, all }, i) => {
         let x = left;
         const y = i * row;
-        const boxes = parts.map((value, k) => {
+        const boxes = parts.map(({ part, value }) => {
             const long = value / most * (width - left - 140);
-            const box = `<rect class="${k === 0 ? MODELS[program] ?? 'other'
-                : known[k][2]}" x="${x.toFixed(1)}" y="${y + 6}" width="${
+            const box = `<rect class="${part[2] || (MODELS[program] ?? 'other')
+            }" x="${x.toFixed(1)}" y="${y + 6}" width="${
                 Math.max(long, 1).toFixed(1)}" height="${row - 12}"/>`;
             x += long;
             return box;
@@ -219,9 +223,16 @@ x="${(x + 12).toFixed(1)}" y="${y + 27}">${all ? said(all, 'whole')
     const key = known.length < 2 ? [] : known.map(([, words, kind], k) => `<rect class="${kind || 'threads'
     }" x="${left + k * 190}" y="${rows.length * row + 10}" width="22" height="18"/><text
 class="tiny" x="${left + k * 190 + 32}" y="${rows.length * row + 25}">${words}</text>`);
-    const words = rows.map(({ program, parts, all }) => `${program} ${
-        all ? said(all, 'whole') : 'not measured'}: ${parts.map((value, k) =>
-        `${known[k][1]} ${Math.round(value * 10) / 10} MiB`).join(', ')}`).join('; ');
+    const unknown = PARTS.filter((part) => !known.includes(part))
+        .map(([, words]) => words).join(', ');
+    if (unknown)
+        key.push(`<text class="tiny" x="${left}" y="${rows.length * row + 25
+        }">not measured in this run: ${unknown}</text>`);
+    const words = rows.map(({ program, parts, all }) => `${
+        LABELS[program] ?? program} ${all ? said(all, 'whole') : 'not measured'}${parts.length < 2 ? ''
+        : `: ${parts.map(({ part, value }) => `${part[1]} ${
+            Math.round(value * 10) / 10} MiB`).join(', ')}`}`).join('; ') +
+        (unknown && `; not measured: ${unknown}`);
     return `<svg class="bars" viewBox="0 0 ${width} ${row * rows.length + 34
     }" role="img" aria-label="${escape(`${workload}: ${words}`)}">${
         drawn.join('')}${key.join('')}</svg>`;

@@ -6,8 +6,8 @@
 // the programs were (build/release); both are there already.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync,
-    writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync,
+    symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -15,6 +15,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { PATIENCE, launch } from '../lecture/print.mjs';
+import { marker } from '../lecture/markers.mjs';
 import { chapters, demos } from '../lecture/slides.mjs';
 import { ROOT } from '../lib/source.mjs';
 import { letters, missing } from './letters.mjs';
@@ -131,6 +132,25 @@ test('there are questions, and every question has an answer', () => {
     assert.ok(asked.length >= 20, `${asked.length} questions`);
     for (const { file, line, text } of asked)
         assert.match(text, /^::: answer$/m, `${file}:${line}`);
+});
+
+// Of one program a part was weighed, of the other none; of sockets nothing.
+test('what was not weighed is not drawn, and is not said to be 0', () => {
+    const root = path.join(scratch, 'weighed');
+    mkdirSync(path.join(root, 'slides/data'), { recursive: true });
+    symlinkSync(path.join(ROOT, 'tests'), path.join(root, 'tests'));
+    const head = ['workload', 'jobs', 'program', 'round', 'status', 'requests',
+        'ok', 'pss', 'kernel_stacks', 'socket_memory'];
+    const row = (...cells) => cells.join('\t');
+    writeFileSync(path.join(root, 'slides/data/results.tsv'), [row(...head),
+        row('c10k', 1, 'threads', 1, 0, 1, 1, 3 << 20, 2 << 20, '-'),
+        row('c10k', 1, 'evloop', 1, 0, 1, 1, 1 << 20, '-', '-')].join('\n'));
+    const svg = marker({ root }, '', 'weighed', 'c10k threads evloop');
+    const [, label] = svg.match(/aria-label="([^"]*)"/);
+    assert.equal(label, 'c10k: threads 5.00 MiB: its own 3 MiB, kernel stacks ' +
+        '2 MiB; evloop 1.00 MiB; not measured: page tables, sockets');
+    assert.equal(svg.match(/<rect[^>]*height="28"/g).length, 3, svg);
+    assert.match(svg, />not measured in this run: page tables, sockets</);
 });
 
 test('each chapter shows code of the source or figures of the bench', () => {
