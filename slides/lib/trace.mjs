@@ -152,7 +152,7 @@ export async function run(bin, program, words, { rate, killAfter, feed, env } = 
 // Rounded to what can be seen.
 const ms = (us) => Math.round(us) / 1000;
 
-// {lanes: [{name, spans: [[step, from, to, id, depth, result]], counters}],
+// {lanes: [{name, spans: [[step, from, to, id, depth, result, why]], counters}],
 //  arrows, inFlight, end}; times in milliseconds.
 export function parse(text) {
     const events = JSON.parse(text).traceEvents;

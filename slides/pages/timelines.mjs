@@ -38,20 +38,29 @@ const WAITS = {
     'fetch-threads': {
         take: ['asleep on the condition; the lock is released',
             'threads/queue.c', 'queue_take'],
-        deliver: ['asleep until its turn; the lock is released',
+        'deliver, turn': ['asleep until its turn; the lock is released',
             'threads/places.c', 'place_wait_turn'],
+        'deliver, consumer': ['it has the turn; asleep until the consumer ' +
+            'takes more', 'common/outlet.c', 'outlet_write'],
         'main stop': ['asleep until its workers have ended',
             'threads/pool.c', 'pool_wait'],
     },
     'fetch-processes': {
         take: ['asleep in read, until the parent sends a job',
             'processes/worker.c', 'read_job'],
-        deliver: ['asleep in write: the pipe is full', 'processes/frame.c',
-            'frame_write'],
+        'deliver, turn': ['asleep in write: its pipe is full, and the parent ' +
+            'does not read it before its turn', 'processes/frame.c',
+        'frame_write'],
+        'deliver, consumer': ['it has the turn; asleep in write until the ' +
+            'parent, which waits for the consumer, reads its pipe again',
+        'processes/frame.c', 'frame_write'],
     },
     'fetch-evloop': {
-        deliver: ['its source is paused; nobody sleeps', 'evloop/connection.c',
-            'connection_pause'],
+        'deliver, turn': ['its source is paused until its turn; nobody sleeps',
+            'evloop/connection.c', 'connection_pause'],
+        'deliver, consumer': ['it has the turn; its source is paused until ' +
+            'the consumer has taken all but the low mark; nobody sleeps',
+        'evloop/connection.c', 'connection_pause'],
         'deliver at the end': ['the source has ended; its stash is written out',
             'evloop/body.c', 'complete_body'],
     },
@@ -117,6 +126,20 @@ function shown(spec) {
             `'http://127.0.0.1:8080${at}'${times ?? ''}`)).join(' ')}`;
 }
 
+// Says of each step that delivers in the order of the list what it waits for:
+// its turn, which it has when all before it are finished, or the consumer.
+export function sayWhy(trace) {
+    const all = trace.lanes.flatMap((lane) => lane.spans);
+    const ends = new Map();
+    for (const [, , to, id] of all.filter((s) => s[0] === 'finish'))
+        ends.set(id, Math.max(to, ends.get(id) ?? 0));
+    for (const span of all.filter((s) => s[0] === 'deliver')) {
+        const turn = Math.max(0, ...[...ends].filter(([id]) => id < span[3])
+            .map(([, at]) => at));
+        span[6] = span[1] < turn ? 'turn' : 'consumer';
+    }
+}
+
 // Where a worker was killed: between the job's arrival and the retry.
 function lostIn(trace) {
     return trace.lanes.flatMap((lane) => lane.spans
@@ -140,6 +163,8 @@ async function traced(site, spec, url, id, tries = 5) {
             : / -n\b/.test(spec.run) ? undefined : 1e9,
         killAfter: spec.kill ? Number(spec.kill) : undefined });
     const trace = parse(text);
+    if (!/ -n\b/.test(spec.run))
+        sayWhy(trace);
     const lost = spec.kill ? lostIn(trace) : [];
     if (spec.kill && lost.length === 0) {
         // On a busy machine the signal may have come too late.
@@ -151,12 +176,16 @@ async function traced(site, spec, url, id, tries = 5) {
         marks: spec.marks ? spec.marks.split(' ').map(Number) : undefined };
 }
 
-// On a busy machine the workers may find each job there: then a slower feed.
+// Two are to sleep. On a busy machine the workers may find each job there: then
+// once more, and at last a slower feed, for which one worker is enough.
 async function locked(site, spec, url) {
     let log;
-    for (let slower = 1; slower <= 16; slower *= 2) {
+    for (const slower of [1, 2, 1, 2, 1, 2, 4, 8, 16]) {
         log = await locks(site, wordsOf(spec, url), Number(spec.feed) * slower);
-        if (log.some((e) => e.what === 'wait'))
+        const first = log.find((e) => e.what === 'wait');
+        const asleep = new Set(log.filter((e) => e.what === 'wait' &&
+            e.condition === first.condition).map((e) => e.thread));
+        if (asleep.size >= (slower > 2 ? 1 : 2))
             break;
     }
     return log; // without a wait, drawing it says so

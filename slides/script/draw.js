@@ -55,6 +55,7 @@
         if (!isWorker)
             return data.waits['main ' + span[0]] || '';
         return data.waits[span[0] + (span[4] === 0 ? ' at the end' : '')] ||
+            data.waits[span[0] + ', ' + span[6]] ||
             data.waits[span[0]] || '';
     }
 
