@@ -9,7 +9,7 @@ import { escape } from '../lib/highlight.mjs';
 const CAST = 'slides/data/race.cast';
 
 export const section = { title: 'Race', href: 'race.html',
-    says: 'the four at once, a recording of the terminal', order: 70 };
+    says: 'the three models and the coroutines at once: a recording', order: 70 };
 
 export function wanted(site) {
     if (existsSync(path.join(site.root, CAST)))
@@ -51,8 +51,8 @@ export async function make(site) {
         styles: ['style/asciinema-player.css'],
         scripts: ['script/asciinema-player.js', 'script/race.js'], body: `
 <h1>The race</h1>
-<p class="lead">Four lanes, the four models with the same requests; each cell
-is a request and changes colour by step. <code>./run race</code> shows it live,
+<p class="lead">Four lanes: the three models and the coroutines, with the same requests;
+each cell is a request and changes colour by step. <code>./run race</code> shows it live,
 of your machine; this is a recording of the workload <code>${escape(
             cast.about.title.replace(/^triptych-race: /, ''))}</code>.</p>
 <div id="race"><p>The recording is played by a script, which this browser does
