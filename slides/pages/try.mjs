@@ -10,7 +10,7 @@ const LIST = [
     ['turn.html', 'One turn of the loop',
         'A run of the smallest event loop, from one sleep to the next: what is ' +
         'ready, who is called, what each request remembers; and what threads ' +
-        'do at that moment.'],
+        'do in a run of theirs.'],
     ['parser.html', 'The parser, byte by byte',
         'The source’s own parser and exchange. Choose a response, or a hostile ' +
         'one, split it where you like, and watch the state, the wants and the ' +

@@ -1,5 +1,9 @@
 // turn: one turn of the loop after the other, from a run of evloop/minimal.c,
 // beside the threads of a run with the same URLs: lib/turns.mjs.
+//
+// They are two runs, and drift apart by some milliseconds. While the loop sleeps
+// its requests stay as they are. So the threads are looked at some way into the
+// next sleep that is long, when they have done what there was to do, too.
 import { escape } from '../lib/highlight.mjs';
 import { resolve, sourceHref } from '../lib/names.mjs';
 import { definition } from '../lib/source.mjs';
@@ -14,6 +18,18 @@ const SLEEPS = { recv: 'asleep in recv', pthread_cond_wait:
     'asleep on the condition', pthread_join: 'asleep in pthread_join',
 minimal_connect: 'asleep while it connects' };
 const LOOP = ['evloop/minimal.c', 'evloop/minimal_source.c'];
+
+const SETTLED_US = 20_000;
+
+// The first turn is that in which nothing has begun: it is not put off.
+export function besideAt(turns, i) {
+    const long = (turn) => turn === undefined || turn.slept >= SETTLED_US;
+    let at = i;
+    while (i > 0 && !long(turns[at + 1]))
+        at++;
+    const next = turns[at + 1]?.slept ?? Infinity;
+    return turns[at].us + Math.min(next / 2, SETTLED_US);
+}
 
 const request = (place) => `request ${place + 1}`;
 const ms = (us) => us < 1000 ? 'less than 1 ms' : `${Math.round(us / 1000)} ms`;
@@ -105,8 +121,8 @@ itself.</p>` : `<p><b>Callbacks</b>, which note what has happened:</p>${
 <p><b>Each request goes on</b>, as far as it goes now:</p>
 ${called(site, rounds)}
 ${remembered(site, turn.has, turns[i - 1]?.has, wants)}</div>
-<div><h3>Threads, at this moment of a run of theirs</h3>
-${beside(site, stacksAt(threads, turn.us))}</div></div></section>`;
+<div><h3>Threads, in a run of theirs</h3>
+${beside(site, stacksAt(threads, besideAt(turns, i)))}</div></div></section>`;
     }).join('\n');
 }
 
@@ -120,9 +136,13 @@ export async function make(site) {
 <h1>One turn of the loop</h1>
 <div class="lead"><p>Three requests, whose servers answer after 150, 50 and 250 ms:
 <a href="source/evloop/minimal.c.html"><code>evloop/minimal.c</code></a>, as it ran
-when this page was made, from one sleep to the next; and beside it, at the same
-moment, the threads of <a href="source/threads/minimal.c.html"><code>threads/minimal.c</code></a>.
-What a thread has on its stack, a request has in its struct.</p></div>
+when this page was made, from one sleep to the next; and beside it the threads of
+<a href="source/threads/minimal.c.html"><code>threads/minimal.c</code></a>. What a
+thread has on its stack, a request has in its struct.</p>
+<p>They are two runs, set side by side by the time since the requests had been
+sent, and not event by event. The threads are shown as they are when the loop next
+sleeps for long: by then both have done what there was to do. In the short sleeps
+before that they may be a step ahead of it.</p></div>
 <div class="bar turning" hidden><button type="button" data-is="back">Back</button><button
 type="button" data-is="next">Next turn</button><label class="slide"><span>Turns
 of the loop</span><input data-is="where" type="range" min="0" max="${

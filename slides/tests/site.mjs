@@ -21,6 +21,7 @@ import { diff, mistakes } from '../lib/mistakes.mjs';
 import '../script/parser_core.js';
 import '../script/scheduler_core.js';
 import { panels, printed } from '../pages/start.mjs';
+import { besideAt } from '../pages/turn.mjs';
 import { letters, missing } from './letters.mjs';
 import { definition, has, read, tokens, allFiles } from '../lib/source.mjs';
 
@@ -780,7 +781,7 @@ test('the timelines show what their texts say', () => {
         .matchAll(/<script type="application\/json">([^]*?)<\/script>/g)]
         .map((m) => JSON.parse(m[1]));
     const spans = (one, step) => one.lanes.flatMap((lane) => lane.spans
-        .filter((s) => s[0] === step).map((s) => ({ lane, long: s[2] - s[1] })));
+        .filter((s) => s[0] === step).map((s) => ({ lane, long: s[2] - s[1], why: s[6] })));
     const [pool] = data('timelines/pool.html');
     assert.equal(pool.lanes.length, 5, 'main and four workers');
     for (const { name, spans: all } of pool.lanes) {
@@ -810,6 +811,27 @@ test('the timelines show what their texts say', () => {
     for (const one of head)
         assert.ok(spans(one, 'deliver').filter((s) => s.long > 20).length >= 5,
             `${one.id}: five wait`);
+    // Who has the turn waits for the consumer, and only who has it.
+    for (const one of head) {
+        const all = one.lanes.flatMap((lane) => lane.spans);
+        const waits = all.filter((s) => s[0] === 'deliver' && s[2] - s[1] > 20);
+        for (const [, from, , id, , , why] of waits) {
+            const before = all.filter((s) => s[0] === 'finish' && s[3] < id);
+            assert.equal(why, before.some((s) => s[2] > from) ? 'turn'
+                : 'consumer', `${one.id}: request ${id}`);
+        }
+        assert.ok(waits.filter((s) => s[6] === 'turn').length >= 5, one.id);
+        for (const why of ['turn', 'consumer'])
+            assert.match(one.waits[`deliver, ${why}`], new RegExp(why));
+    }
+    assert.ok(pauses.every((s) => s.why === 'consumer'), 'one has the turn');
+});
+
+test('the threads stand beside the loop as they are when it sleeps', () => {
+    const turns = [[0], [1000, 800], [51_000, 50_000], [51_500, 300],
+        [90_000, 38_000], [90_400, 200]].map(([us, slept]) => ({ us, slept }));
+    assert.deepEqual(turns.map((_, i) => besideAt(turns, i)),
+        [400, 21_000, 70_500, 70_500, 110_400, 110_400]);
 });
 
 test('a timeline asks first, and main waits for its workers', async () => {
