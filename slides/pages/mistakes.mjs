@@ -73,6 +73,8 @@ const SHOWN = [
         'and let it go on'],
     [[14], 'timelines/pipe.html', 'Timeline: a pipe that is full'],
     [[11, 16], 'timelines/killed.html', 'Timeline: a worker is killed'],
+    [[1], 'timelines/condition.html', 'Timeline: what a condition wait does ' +
+        'with the lock'],
 ];
 const OF_LAB = { protocol: ['parser.html', 'The parser, byte by byte: feed it ' +
     'what this code gets wrong, split where you like'] };
@@ -108,13 +110,15 @@ function why(site, m, up) {
     const pages = [...SHOWN.filter(([numbers]) => numbers.includes(m.number))
         .map(([, ...page]) => page), ...[OF_LAB[m.lab]].filter(Boolean)];
     const links = pages.map(([to, text]) => `<p><a href="${up}${to}">${text}</a>.</p>`);
+    const prose = (kind) => `<details class="${kind}"><summary>Step by
+step</summary>${markdown(site, reason, { file: WHY, page: m.page })}</details>`;
     if (schedule !== undefined)
-        links.unshift(`<p><a href="${up}${schedule}">You are the scheduler</a>:
+        links.unshift(...(reason === undefined ? []
+            : [prose('in-prose schedule')]), `<p><a href="${up}${schedule}">You are the scheduler</a>:
 make it fail yourself, or go through the shortest schedule that does.</p>
 ${told(shortestOf(site, m.number))}`);
     else if (reason !== undefined)
-        links.unshift(`<details class="schedule"><summary>Step by step</summary>${
-            markdown(site, reason, { file: WHY, page: m.page })}</details>`);
+        links.unshift(prose('schedule'));
     else if (canExplore(site.bin))
         site.problems.push(`${WHY} does not say why mistake ${m.number} fails`);
     return `<h2>Why it fails</h2>
