@@ -35,5 +35,7 @@ are received, somebody has to say that they are awaited. The request itself -
 <div class="scroll"><pre class="code" tabindex="0"><code>${drawn}</code></pre></div>
 <p class="aside">How a coroutine waits: <a href="${up
         }source/evloop/coroutines/coroutine.h.html">coroutine.h</a>. And <a
-href="stackless.html">what a compiler makes of await</a>, without a stack.</p>` });
+href="stackless.html">what a compiler makes of await</a>, without a stack. What a wait
+costs: <a href="${up}reading.html#asyncio-four-ways-to-wait">four ways to
+wait</a>.</p>` });
 }
