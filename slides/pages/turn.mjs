@@ -142,7 +142,8 @@ thread has on its stack, a request has in its struct.</p>
 <p>They are two runs, set side by side by the time since the requests had been
 sent, and not event by event. The threads are shown as they are when the loop next
 sleeps for long: by then both have done what there was to do. In the short sleeps
-before that they may be a step ahead of it.</p></div>
+before that they may be a step ahead of it. A thread has the request that it took:
+its number is not the request’s.</p></div>
 <div class="bar turning" hidden><button type="button" data-is="back">Back</button><button
 type="button" data-is="next">Next turn</button><label class="slide"><span>Turns
 of the loop</span><input data-is="where" type="range" min="0" max="${
