@@ -29,8 +29,10 @@ static struct call *take(struct aside *a)
         pthread_cond_wait(&a->work, &a->lock);
     a->idle--;
     struct call *call = a->first;
-    if (call != NULL)
+    if (call != NULL) {
         a->first = call->next;
+        a->queued--;
+    }
     pthread_mutex_unlock(&a->lock);
     return call;
 }
@@ -149,6 +151,7 @@ static void put(struct aside *a, struct call *call)
     pthread_mutex_lock(&a->lock);
     *(a->first != NULL ? &a->last->next : &a->first) = call;
     a->last = call;
+    a->queued++;
     pthread_cond_signal(&a->work);
     pthread_mutex_unlock(&a->lock);
 }
@@ -157,7 +160,8 @@ void await_call(struct aside *a, void (*f)(void *arg), void *arg)
 {
     struct call call = {.f = f, .arg = arg};
     pthread_mutex_lock(&a->lock);
-    bool needed = a->idle == 0 && a->count < ASIDE_THREADS;
+    /* Who was woken for another call counts as idle until it has taken it. */
+    bool needed = a->queued >= a->idle && a->count < ASIDE_THREADS;
     pthread_mutex_unlock(&a->lock);
     if (needed)
         (void)make_thread(a); /* or one that is busy makes the call */

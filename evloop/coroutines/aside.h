@@ -39,6 +39,7 @@ struct aside {
     struct call *last;  /* no meaning while there is no first */
     struct call *done;  /* to be told */
     size_t idle;        /* threads that wait for work */
+    size_t queued;      /* calls that no thread has taken */
     bool stop;
 };
 

@@ -433,7 +433,8 @@ def a_handshake_that_never_comes_to_an_end(model):
         with Running(model, url) as running:
             wait_for(lambda: server.connections == 2, "the handshake")
             running.signal(signal.SIGINT)
-            equal(running.finish().status, 130, "status")
+            r = running.finish()
+    equal(r.status, 130, r.err)
     return answer
 
 
