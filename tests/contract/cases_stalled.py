@@ -1,6 +1,7 @@
 """Readers that stall: of standard error, of the report. That is a matter of
 theirs: requests go on, until so much waits that no more is begun."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -180,6 +181,14 @@ def interrupted_while_both_are_stalled(model):
         os.close(fifo.reader)
 
 
+def has_open(pid, path):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{fd}") == path:
+                return True
+    return False
+
+
 @case
 def interrupted_while_the_trace_is_stalled(model):
     with Workplace() as place, Server(refuse) as server:
@@ -188,6 +197,7 @@ def interrupted_while_the_trace_is_stalled(model):
                 [program(model), "-q", "-n", "-j2", "--trace", fifo.path,
                  *[f"{server.http}/ok{i}" for i in range(20)]],
                 stderr=subprocess.PIPE) as process:
+            wait_for(lambda: has_open(process.pid, fifo.path), "the trace")
             time.sleep(0.5)
             process.send_signal(signal.SIGTERM)
             try:
