@@ -208,7 +208,8 @@ static ssize_t channel_send(struct channel *channel, const char *p, size_t n)
     if (channel->tls != NULL)
         return tls_write(channel->tls, p, n, &events);
     ssize_t sent = send(channel->fd, p, n, MSG_NOSIGNAL);
-    channel->reset = sent == -1 && errno == ECONNRESET;
+    if (sent == -1 && errno == ECONNRESET)
+        channel->reset = true;
     return sent >= 0 ? sent : -errno;
 }
 

@@ -160,7 +160,7 @@ void await_call(struct aside *a, void (*f)(void *arg), void *arg)
 {
     struct call call = {.f = f, .arg = arg};
     pthread_mutex_lock(&a->lock);
-    /* Who was woken for another call counts as idle until it has taken it. */
+    /* A thread that was woken for another call is idle until it takes it. */
     bool needed = a->queued >= a->idle && a->count < ASIDE_THREADS;
     pthread_mutex_unlock(&a->lock);
     if (needed)

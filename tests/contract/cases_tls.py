@@ -430,7 +430,8 @@ def a_handshake_that_never_comes_to_an_end(model):
         url = server.http.replace("http:", "https:")
         r = run(model, "--connect-timeout", "0.5", url)
         answer = expect(r, ["connect-timeout"])
-        with Running(model, url) as running:
+        with Running(model, "--connect-timeout", "120", "-t", "120",
+                     url) as running:
             wait_for(lambda: server.connections == 2, "the handshake")
             running.signal(signal.SIGINT)
             r = running.finish()

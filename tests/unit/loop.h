@@ -17,6 +17,9 @@ static inline void quiet(int severity, const char *message)
     (void)message; /* that a file cannot be watched is expected */
 }
 
+/* Of the test that runs. */
+static struct event_base *the_base;
+
 /* Runs f(arg) as the first coroutine of a loop; returns its result. */
 static inline int run_first_of_loop(int (*f)(void *arg), void *arg)
 {
@@ -25,6 +28,7 @@ static inline int run_first_of_loop(int (*f)(void *arg), void *arg)
     struct event_base *base = event_base_new();
     ck_assert_ptr_nonnull(base);
     ck_assert_int_eq(coroutines_open(&coroutines, base), 0);
+    the_base = base;
     int result = coroutines_run(coroutines, f, arg);
     coroutines_close(coroutines);
     event_base_free(base);
