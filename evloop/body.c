@@ -233,11 +233,12 @@ int body_write(struct body *b, const char *p, size_t n)
         return deliver_ordered(b, p, n);
     if (b->run->options->directory != NULL)
         return deliver_to_file(b, p, n);
-    b->file.bytes += n;
     if (b->peak < n)
         b->peak = n;
-    run_count(b->run, n);
-    return 0;
+    int error = sink_write(&b->run->sink, &b->file, b->job, p, n);
+    if (error == 0)
+        run_count(b->run, n);
+    return error;
 }
 
 /* Drops what was written to the file, unless the file is complete. */
@@ -245,7 +246,7 @@ static void forget_file(struct body *b)
 {
     writing_drop(b->writing);
     b->writing = NULL;
-    b->file = FILE_NONE;
+    sink_abort(&b->run->sink, &b->file, b->job);
     b->waits = b->completes = false;
 }
 
@@ -283,8 +284,10 @@ static int complete_file(struct body *b)
 
 int complete_body(struct body *b)
 {
+    if (b->run->options->directory != NULL)
+        return complete_file(b);
     if (!is_ordered(b))
-        return b->run->options->directory != NULL ? complete_file(b) : 0;
+        return sink_commit(&b->run->sink, &b->file, b->job);
     if (b->out == NULL)
         return 0;
     stream_cancel(b->out, &b->waiter);

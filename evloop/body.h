@@ -9,7 +9,7 @@
  * (writer.h), and so do those for a standard output that is a file. Their
  * source pauses above the high-watermark, too, but is resumed as soon as less
  * is held: a disk that is behind stops their servers, and no other. Bodies
- * that are not kept are counted at once.
+ * that are not kept go to the sink at once, which need not wait for a disk.
  *
  * For the loop's thread.
  */

@@ -5,6 +5,7 @@ measured is little, and only counts are judged.
 
 TRIPTYCH_BIN is the build directory."""
 
+import hashlib
 import html.parser
 import os
 import re
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
@@ -269,7 +271,8 @@ def beside(directory, name=None, text=None):
     place = os.path.join(directory, "bin")
     os.makedirs(os.path.join(place, "tests"))
     for other in ("tests/triptych-origin", "tests/triptych-floor",
-                  *(f"fetch-{model}" for model in MODELS)):
+                  *(f"fetch-{model}" for model in MODELS),
+                  *(f"tests/digest-{model}" for model in MODELS)):
         os.symlink(os.path.join(BIN, other), os.path.join(place, other))
     shutil.copy(BENCH, os.path.join(place, "tests"))
     if name is not None:
@@ -457,6 +460,41 @@ def case_failed_runs_are_no_times(directory):
                     if line.startswith(f"  {name} "))
         check(line.split(None, 1)[1] == wanted, line)
         check(f"{name} {wanted}." in Page(out).text, "not in report.html")
+
+
+# --- Digests -----------------------------------------------------------------
+
+def digest_program(model):
+    return os.path.join(BIN, "tests/digest-" + model)
+
+
+def case_each_model_digests_each_body(_):
+    """What digest-MODEL prints is what hashlib makes of the same bytes: few,
+    none, and so many that a program that drops them need not look at them."""
+    if not os.path.exists(digest_program("threads")):
+        return  # a build without OpenSSL
+    sizes = (0, 1, 4096, 300_000, 5_000_000, 1_000_000, 3)
+    with subprocess.Popen(
+            [os.path.join(BIN, "tests/triptych-origin"), "--port=0"],
+            stdout=subprocess.PIPE, text=True) as origin:
+        try:
+            base = origin.stdout.readline().strip()
+            urls = [f"{base}bytes/{size}?seed={size}" for size in sizes]
+            wanted = {}
+            for number, url in enumerate(urls):
+                with urllib.request.urlopen(url) as answer:
+                    wanted[str(number)] = hashlib.sha3_512(
+                        answer.read()).hexdigest()
+            for model in MODELS:
+                done = subprocess.run(
+                    [digest_program(model), "-q", "-n", "-j3", *urls],
+                    text=True, timeout=PATIENCE, capture_output=True,
+                    check=False)
+                got = dict(line.split() for line in done.stderr.splitlines())
+                check(done.returncode == 0 and got == wanted,
+                      f"{model}: {done}")
+        finally:
+            origin.terminate()
 
 
 # --- Results -----------------------------------------------------------------
