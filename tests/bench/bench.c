@@ -9,6 +9,7 @@
  * triptych-bench(1).
  */
 #include "beside.h"
+#include "content.h"
 #include "contestant.h"
 #include "machine.h"
 #include "page.h"
@@ -344,5 +345,6 @@ int main(int argc, char **argv)
             return refuse("there is no workload", argv[i]);
     }
     find_all();
+    content_init();
     return bench_run(&session, argv + optind, argc - optind);
 }

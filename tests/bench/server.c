@@ -1,6 +1,7 @@
 /* server: whom the workloads ask. See server.h. */
 #include "server.h"
 
+#include "content.h"
 #include "practice.h"
 
 #include <arpa/inet.h>
@@ -63,20 +64,37 @@ static int free_port(void)
     return port;
 }
 
+unsigned server_kind(const struct workload *workload, unsigned number)
+{
+    return is_static(workload) && server_has_nginx() ? 0 : number;
+}
+
+/* In nginx's files there are only x's. */
+size_t server_content(const struct workload *workload, unsigned kind,
+                      uint64_t offset, const char **at)
+{
+    static char block[4096];
+    size_t left = (size_t)(workload->size - offset);
+    if (!is_static(workload) || !server_has_nginx())
+        return content_at(kind, offset, left, at);
+    memset(block, 'x', sizeof block);
+    *at = block;
+    return left < sizeof block ? left : sizeof block;
+}
+
 static int write_file(const char *directory, const char *name,
-                      unsigned long long size)
+                      const struct workload *workload)
 {
     char path[PATH_MAX];
-    char block[4096];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    memset(block, 'x', sizeof block);
     FILE *file = fopen(path, "we");
     if (file == NULL)
         return -errno;
-    for (unsigned long long done = 0; done < size; done += sizeof block) {
-        size_t part =
-            sizeof block < size - done ? sizeof block : (size_t)(size - done);
-        (void)fwrite(block, 1, part, file);
+    for (uint64_t done = 0; done < workload->size;) {
+        const char *at;
+        size_t part = server_content(workload, 0, done, &at);
+        (void)fwrite(at, 1, part, file);
+        done += part;
     }
     bool bad = ferror(file) != 0;
     return fclose(file) != 0 || bad ? -EIO : 0;
@@ -131,8 +149,8 @@ static int start_nginx(struct server *server, const struct workload *workload,
     snprintf(conf, sizeof conf, "%s/nginx.conf", directory);
     if (mkdir(bytes, 0755) == -1 && errno != EEXIST)
         return -errno;
-    int error = port == -1 ? -EADDRNOTAVAIL
-                           : write_file(directory, name, workload->size);
+    int error =
+        port == -1 ? -EADDRNOTAVAIL : write_file(directory, name, workload);
     FILE *file = error == 0 ? fopen(conf, "we") : NULL;
     if (file == NULL)
         return error != 0 ? error : -errno;

@@ -8,6 +8,8 @@
 #include "measure.h"
 #include "workload.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct server {
@@ -27,6 +29,14 @@ const char *server_name(const struct workload *workload);
 int server_start(struct server *server, const struct workload *workload,
                  const char *origin, const char *directory,
                  const struct measure_setting *setting);
+
+/* Of which kind the body of that request is; those of a kind are alike. */
+unsigned server_kind(const struct workload *workload, unsigned number);
+
+/* The bytes of a body of that kind that stand in one piece from `offset` on.
+ * Returns how many, sets *at. */
+size_t server_content(const struct workload *workload, unsigned kind,
+                      uint64_t offset, const char **at);
 
 /* How many requests it has been asked, this question included; -1 where nobody
  * counts. */

@@ -497,6 +497,40 @@ def case_each_model_digests_each_body(_):
             origin.terminate()
 
 
+CARELESS = """#!{python}
+import subprocess, sys
+text = subprocess.run([{program!r}, *sys.argv[1:]], stderr=subprocess.PIPE,
+                      text=True).stderr
+for line in text.splitlines():
+    number, digest = line.split()
+    if number == "1":
+        continue
+    print(number, digest[1:] + "0" if number == "2" else digest,
+          file=sys.stderr)
+"""
+
+
+def case_a_digest_that_is_missing_or_wrong(directory):
+    """A request counts only with its right digest, whatever the program says
+    of itself."""
+    if not os.path.exists(digest_program("threads")):
+        return
+    own = beside(directory, "tests/digest-evloop",
+                 CARELESS.format(python=sys.executable,
+                                 program=digest_program("evloop")))
+    out = os.path.join(directory, "out")
+    done = subprocess.run(
+        [own, "-q", "-r1", "-n5", "--no-calls", "-o", out, "cpu"], text=True,
+        timeout=PATIENCE, stdin=subprocess.DEVNULL, capture_output=True,
+        check=False)
+    check(done.returncode == 0, f"{done}")
+    ok = {row["program"]: row["ok"] for row in Results(out).rows}
+    check(ok == {"threads": "5", "processes": "5", "evloop": "3",
+                 "coroutines": "5"}, f"{ok}: {done}")
+    check(re.search(r"\n  evloop +failed in 1 of 1 rounds: status 0, 3 of 5 "
+                    "requests done", done.stdout), done.stdout)
+
+
 # --- Results -----------------------------------------------------------------
 
 HEAD = ("workload jobs program round status requests ok bytes wall_s ideal_s "

@@ -1,6 +1,7 @@
 /* trial: one program does one task once. See trial.h. */
 #include "trial.h"
 
+#include "digest.h"
 #include "measure.h"
 
 #include <dirent.h>
@@ -175,8 +176,8 @@ static void fill_in(const struct task *task, const struct measure *measured,
 
 /* What was done, from whoever knows it best. */
 static void judge(const struct contestant *c, const struct task *task,
-                  const struct measure *measured, double served,
-                  struct row *row)
+                  const struct measure *measured, const char *errors,
+                  double served, struct row *row)
 {
     double *v = row->values;
     const struct workload *workload = task->workload;
@@ -186,6 +187,10 @@ static void judge(const struct contestant *c, const struct task *task,
         read_output(contestant_like(c), measured->text, row);
     if (workload->destination == TO_FILES)
         v[C_OK] = count_saved(task->directory, workload->size);
+    if (workload->digests) {
+        double digests = digest_count(errors, workload, task->requests);
+        v[C_OK] = digests < v[C_OK] ? digests : v[C_OK];
+    }
     v[C_SERVED] = served;
     if (served >= 0 && served < v[C_OK])
         v[C_OK] = served;
@@ -202,8 +207,11 @@ int trial_run(const struct contestant *c, const struct task *task,
               const struct surroundings *around, struct row *row)
 {
     static struct command command;
+    char errors[PATH_MAX] = "/dev/null";
     struct measure measured;
     const struct workload *workload = task->workload;
+    if (workload->digests)
+        snprintf(errors, sizeof errors, "%s/digests", around->scratch);
     (void)unlink(task->report);
     contestant_command(c, task, &command);
     struct measure_setting setting = {
@@ -214,7 +222,7 @@ int trial_run(const struct contestant *c, const struct task *task,
         .limit = LIMIT_SECONDS,
         .first_core = around->cores.client_first,
         .core_count = around->cores.client_count,
-        .errors = "/dev/null",
+        .errors = errors,
         .own_group = true,
         .unseen = workload->holds,
         .stop = around->stop};
@@ -229,7 +237,7 @@ int trial_run(const struct contestant *c, const struct task *task,
     snprintf(row->workload, sizeof row->workload, "%s", workload->name);
     snprintf(row->program, sizeof row->program, "%s", c->name);
     fill_in(task, &measured, row);
-    judge(c, task, &measured, served, row);
+    judge(c, task, &measured, errors, served, row);
     return 0;
 }
 
