@@ -4,7 +4,8 @@
 //         -> {median, least, most, rounds, unit, text, spread}
 //
 // The figures are those of build/bench/results.tsv when `./run bench` has been
-// here, else those of slides/data/results.tsv. A workload that is run with
+// here with all workloads, else those of slides/data/results.tsv; with
+// TRIPTYCH_FIGURES=published always those. A workload that is run with
 // several numbers of jobs is named with one of them: latency@100. Failed runs
 // are left out, as the benchmark leaves them out. What is not there is an
 // error.
@@ -13,7 +14,7 @@
 //         -> {median, least, most, text, spread}, of `triptych-bench switch`
 //
 // is of build/bench/switch.txt, or else of slides/data/switch.txt: what that
-// command has printed.
+// command has printed. The same holds for it.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Missing, ROOT, read } from './source.mjs';
@@ -33,9 +34,26 @@ const UNITS = {
     in_flight: ['', 1],
 };
 
+function workloadsOf(file) {
+    return new Set(readFileSync(file, 'utf8').split('\n')
+        .filter((line) => line !== '' && !line.startsWith('# '))
+        .map((line) => line.split('\t')[0]));
+}
+
+// What was measured here, or what is published; `good` says of the former
+// whether it is whole.
+function fresher(name, good, root) {
+    const fresh = path.join(root, 'build/bench', name);
+    const published = path.join(root, 'slides/data', name);
+    return process.env.TRIPTYCH_FIGURES !== 'published' &&
+        existsSync(fresh) && good(fresh, published) ? fresh : published;
+}
+
 export function resultsFile(root = ROOT) {
-    const fresh = path.join(root, 'build/bench/results.tsv');
-    return existsSync(fresh) ? fresh : path.join(root, 'slides/data/results.tsv');
+    return fresher('results.tsv', (fresh, published) => {
+        const measured = workloadsOf(fresh);
+        return [...workloadsOf(published)].every((w) => measured.has(w));
+    }, root);
 }
 
 const cache = new Map();
@@ -156,8 +174,7 @@ export function ratio(workload, program, other, name, root = ROOT) {
 // --- The price of waiting --------------------------------------------------
 
 export function priceFile(root = ROOT) {
-    const fresh = path.join(root, 'build/bench/switch.txt');
-    return existsSync(fresh) ? fresh : path.join(root, 'slides/data/switch.txt');
+    return fresher('switch.txt', () => true, root);
 }
 
 // {date: '2026-11-26', rows: [{way, median, least, most}] in ns}

@@ -25,6 +25,7 @@ const SITE = path.resolve(process.env.TRIPTYCH_SITE ??
 const BIN = path.resolve(process.env.TRIPTYCH_BIN ??
     path.join(ROOT, 'build/release'));
 const DECK = path.join(SITE, 'lecture/index.html');
+process.env.TRIPTYCH_FIGURES = 'published'; // as in site.mjs
 const ALL = chapters(path.join(ROOT, 'slides'));
 const SLIDES = ALL.flatMap((chapter) => chapter.slides.map((slide) =>
     ({ ...slide, file: chapter.file })));

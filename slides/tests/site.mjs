@@ -13,6 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
 import { check, expand, spanProblem } from '../lib/check.mjs';
 import { FOLDED, asked, fold } from '../lib/course.mjs';
+import { resultsFile } from '../lib/figures.mjs';
 import { checkLinks } from '../lib/links.mjs';
 import { simulatorOf } from '../pages/backpressure.mjs';
 import { examples, parserOf } from '../pages/parser.mjs';
@@ -35,6 +36,9 @@ const AXE = readFileSync(createRequire(import.meta.url)
 const WIDTHS = [360, 768, 1280, 1920];
 const MOST_BYTES = 1_000_000;
 const PATIENCE = 60_000; // others may be using the machine
+
+// What was measured here is no matter of the site.
+process.env.TRIPTYCH_FIGURES = 'published';
 
 function build(out, env = {}, ...options) {
     return spawnSync(process.execPath, [path.join(SLIDES, 'build.mjs'),
@@ -1159,6 +1163,33 @@ test('markers give code and figures; unknown ones are named', () => {
     process.env.PATH = `${PATH}`;
     assert.match(spanProblem('tac'), /has no tac/);
     assert.match(spanProblem('fetch-threads --hihg-water 64K'), /no option/);
+});
+
+test('figures are of a benchmark of all workloads, or those published', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'triptych-figures-'));
+    const put = (name, ...workloads) => {
+        mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+        writeFileSync(path.join(folder, name), ['# a note', 'workload\tround',
+            ...workloads.map((w) => `${w}\t1`), ''].join('\n'));
+    };
+    const used = () => path.relative(folder, resultsFile(folder));
+    const fresh = 'build/bench/results.tsv';
+    const published = 'slides/data/results.tsv';
+    try {
+        put(published, 'small', 'c10k');
+        assert.equal(used(), published);
+        delete process.env.TRIPTYCH_FIGURES;
+        assert.equal(used(), published);
+        put(fresh, 'c10k');
+        assert.equal(used(), published);
+        put(fresh, 'c10k', 'small');
+        assert.equal(used(), fresh);
+        process.env.TRIPTYCH_FIGURES = 'published';
+        assert.equal(used(), published);
+    } finally {
+        process.env.TRIPTYCH_FIGURES = 'published';
+        rmSync(folder, { recursive: true });
+    }
 });
 
 test('a mistake is a diff of the whole function', () => {
