@@ -10,7 +10,9 @@ at most. A fault that nobody need notice - EINTR, a short read - must change
 nothing at all. And when a shortage does not pass ("ENOMEM+") the order must be
 as good, whatever fails.
 
-    faults.py          takes samples where a function is called very often
+    faults.py          half of them by lot, with a seed that it prints, where
+                       a function is called often the first and the last call
+    faults.py seed=N   the same half again
     faults.py full     every call of every function
     faults.py threads files alloc:17:ENOMEM
                        that fault; or, without the number, those of that name
@@ -21,6 +23,7 @@ import concurrent.futures
 import contextlib
 import itertools
 import os
+import random
 import re
 import socket
 import struct
@@ -502,7 +505,13 @@ def is_wanted(texts, *names):
 def main():
     arguments = sys.argv[1:]
     full = "full" in arguments or any(":" in a for a in arguments)
-    texts = [a for a in arguments if a != "full"]
+    texts = [a for a in arguments
+             if a != "full" and not a.startswith("seed=")]
+    seed = next((int(a[5:]) for a in arguments if a.startswith("seed=")),
+                random.randrange(1 << 16))
+    lot = random.Random(seed)
+    if not full and not texts:
+        print(f"half of the faults: seed={seed}", flush=True)
     environment = environment_of_runs()
     refusing, refused = free_port()
     struck = past = 0
@@ -527,7 +536,9 @@ def main():
             for play in all_plays:
                 base = undisturbed(model, play, environment)
                 for fault in faults(base, full):
-                    if is_wanted(texts, model, play.name, f"{fault}"):
+                    drawn = full or texts or lot.random() < 0.5
+                    if drawn and is_wanted(texts, model, play.name,
+                                           f"{fault}"):
                         run = pool.submit(disturb, model, play, fault, base,
                                           environment)
                         runs[run] = f"{model} {play.name} {fault}"

@@ -718,9 +718,9 @@ def case_a_hunt(_):
         check(any(t["passed"] for t in before["tests"]), "no other test passes")
         shutil.copy(labs.ROOT / one.file, where / one.file)
         after = json.loads(tool("grade", where, "--base", BASE, "--format",
-                                  "json").stdout)
-        check(after["score"] == after["points"] == 100,
-              f"mended: {after['score']}")
+                                  "json", "--test", own["name"]).stdout)
+        check(after["score"] == after["points"] > 0,
+              f"mended: {after['score']} of {after['points']}")
 
 
 def case_solutions_have_all_functions(_):

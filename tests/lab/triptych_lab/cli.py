@@ -110,7 +110,7 @@ def parser():
                      help="each mistake against its own test only, each attack "
                      "against those that it names")
     one.add_argument("--sample", action="store_true",
-                     help="half of the mistakes, chosen by --seed")
+                     help="a third of the mistakes and attacks, chosen by --seed")
     one.add_argument("--seed", type=int, metavar="N",
                      help="what the sample is chosen by; printed")
     one.add_argument("--write", metavar="FILE", type=Path,
@@ -339,7 +339,8 @@ def do_matrix(arguments):
     if arguments.sample:
         seed = arguments.seed if arguments.seed is not None \
             else random.randrange(1 << 16)
-        say(f"half of the mistakes: --sample --seed {seed}")
+        say("a third of the mistakes and attacks: --sample --seed "
+            f"{seed}")
     rows = matrix.matrix(arguments.labs, arguments.quick, show_row, seed=seed)
     if arguments.write:
         arguments.write.write_text(matrix.as_markdown(rows))

@@ -128,14 +128,20 @@ def replays_that_fail(bench, rows):
     return wrong
 
 
+def sample(all_, lab, seed):
+    """All; or with a seed a third of them, by chance: one run in three sees
+    each."""
+    if seed is None:
+        return all_
+    return random.Random(f"{seed} {lab.name}").sample(all_,
+                                                      (len(all_) + 2) // 3)
+
+
 def in_order(lab, mistakes, seed=None):
-    """A lab's mistakes, or with a seed half of them, by chance: two runs in
-    four see each. Those of one file come together: then the file that was
-    changed before need not be built anew as it was."""
-    mine = [one for one in mistakes if one.lab == lab.name]
-    if seed is not None:
-        chance = random.Random(f"{seed} {lab.name}")
-        mine = chance.sample(mine, (len(mine) + 1) // 2)
+    """A lab's mistakes, or with a seed a sample. Those of one file come
+    together: then the file that was changed before need not be built anew as
+    it was."""
+    mine = sample([one for one in mistakes if one.lab == lab.name], lab, seed)
     return sorted(mine, key=lambda one: (one.file, one.number))
 
 
@@ -154,9 +160,9 @@ def of_lab(lab, quick, progress, root=labs.ROOT, seed=None):
         for folder in [] if quick else labs.solutions(lab.name, root):
             add(of_right(bench, "solution", folder.name,
                          labs.solution_files(folder, lab)))
-        for attack in attacks.all_attacks(root):
-            if attack.lab == lab.name:
-                add(of_attack(bench, attack, quick))
+        mine = [a for a in attacks.all_attacks(root) if a.lab == lab.name]
+        for attack in sample(mine, lab, seed):
+            add(of_attack(bench, attack, quick))
         for row in [] if quick else replays_that_fail(bench, rows):
             progress(row)
     return rows
@@ -164,7 +170,7 @@ def of_lab(lab, quick, progress, root=labs.ROOT, seed=None):
 
 def matrix(names, quick, progress, root=labs.ROOT, seed=None):
     """All rows of the labs named, or of all; two labs at a time. With a seed
-    only half of the mistakes."""
+    only a third of the mistakes and attacks."""
     chosen = [labs.lab(n, root) for n in names] if names else labs.labs(root)
     chosen = [lab for lab in chosen if lab.kind == "programs"]
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
