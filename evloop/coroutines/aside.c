@@ -9,11 +9,16 @@
 
 #define STACK_SIZE ((size_t)256 * 1024)
 
+/* A call that no thread has taken after so long lies behind one that waits for
+ * its disk. */
+#define PATIENCE_US 1000
+
 /* On the stack of the coroutine that waits for it. */
 struct call {
     void (*f)(void *arg);
     void *arg;
-    bool is_done; /* the loop's to set, and to look at */
+    bool is_taken; /* by a thread; behind the lock */
+    bool is_done;  /* the loop's to set, and to look at */
     struct condition end;
     struct call *next;
 };
@@ -31,23 +36,25 @@ static struct call *take(struct aside *a)
     struct call *call = a->first;
     if (call != NULL) {
         a->first = call->next;
-        a->queued--;
+        call->is_taken = true;
     }
     pthread_mutex_unlock(&a->lock);
     return call;
 }
 
 /* From here on the call is the loop's: its coroutine may be gone the next
- * moment. */
+ * moment. Calls that the loop has not fetched yet have rung already. */
 static void tell(struct aside *a, struct call *call)
 {
     uint64_t one = 1;
     pthread_mutex_lock(&a->lock);
+    bool rings = a->done == NULL;
     call->next = a->done;
     a->done = call;
     pthread_mutex_unlock(&a->lock);
     /* It fails only when the counter is full: then the loop is told anyway. */
-    (void)!write(a->told, &one, sizeof one);
+    if (rings)
+        (void)!write(a->told, &one, sizeof one);
 }
 
 static void *run(void *arg)
@@ -145,33 +152,49 @@ static int make_thread(struct aside *a)
     return error;
 }
 
-/* Puts the call into the queue, at its end, and wakes a thread for it. */
+/* Puts the call into the queue, at its end. A thread that is at work, or was
+ * woken for another call, comes to it next: to wake one more for each call
+ * would cost more than most calls (tests/bench/MEASURED.md). */
 static void put(struct aside *a, struct call *call)
 {
     pthread_mutex_lock(&a->lock);
+    if (a->first == NULL && a->idle == a->count)
+        pthread_cond_signal(&a->work);
     *(a->first != NULL ? &a->last->next : &a->first) = call;
     a->last = call;
-    a->queued++;
-    pthread_cond_signal(&a->work);
     pthread_mutex_unlock(&a->lock);
+}
+
+/* The call has waited for long: unless it was taken by now, one more thread is
+ * to work. False: there is no use in asking again. */
+static bool hurry(struct aside *a, const struct call *call)
+{
+    pthread_mutex_lock(&a->lock);
+    bool waits = !call->is_taken;
+    bool found = a->idle > 0;
+    if (waits && found)
+        pthread_cond_signal(&a->work);
+    pthread_mutex_unlock(&a->lock);
+    if (waits && !found)
+        found = a->count < ASIDE_THREADS && make_thread(a) == 0;
+    return waits && found;
 }
 
 void await_call(struct aside *a, void (*f)(void *arg), void *arg)
 {
     struct call call = {.f = f, .arg = arg};
-    pthread_mutex_lock(&a->lock);
-    /* A thread that was woken for another call is idle until it takes it. */
-    bool needed = a->queued >= a->idle && a->count < ASIDE_THREADS;
-    pthread_mutex_unlock(&a->lock);
-    if (needed)
-        (void)make_thread(a); /* or one that is busy makes the call */
-    if (a->count == 0) {
+    bool hurries = true;
+    if (a->count == 0 && make_thread(a) != 0) {
         f(arg);
         return;
     }
     put(a, &call);
     coroutine_shield();
-    while (!call.is_done)
-        (void)await_condition(&call.end, COROUTINE_NEVER);
+    while (!call.is_done) {
+        int64_t until =
+            hurries ? coroutine_now() + PATIENCE_US : COROUTINE_NEVER;
+        if (await_condition(&call.end, until) != 0 && !call.is_done)
+            hurries = hurry(a, &call);
+    }
     coroutine_unshield();
 }

@@ -21,7 +21,8 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
-/* At most so many threads; each is made when all before it are busy. */
+/* At most so many threads. One makes all calls, until one of them waits for
+ * its disk; then another thread goes on with the others. */
 #define ASIDE_THREADS 4
 
 struct call;
@@ -39,7 +40,6 @@ struct aside {
     struct call *last;  /* no meaning while there is no first */
     struct call *done;  /* to be told */
     size_t idle;        /* threads that wait for work */
-    size_t queued;      /* calls that no thread has taken */
     bool stop;
 };
 
