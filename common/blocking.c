@@ -86,6 +86,7 @@ static void plain_put_buffer(struct blocking *b, char *buffer)
 static const struct blocking_waits plain = {
     .wait = plain_wait,
     .call = plain_call,
+    .buffer_size = BLOCKING_CHUNK,
     .take_buffer = plain_take_buffer,
     .put_buffer = plain_put_buffer,
     .may_look_up = true,
@@ -663,6 +664,16 @@ static void read_upload(void *arg)
     disk->got = (ssize_t)upload_read(b->options, b->x, disk->p, disk->n);
 }
 
+/* How much of an upload is read at once: no more is to be in hand than the
+ * high mark allows, and a chunk. */
+static size_t upload_piece(const struct blocking *b)
+{
+    size_t size = waits(b)->buffer_size;
+    size_t high_water = b->options->high_water;
+    return size - BLOCKING_CHUNK <= high_water ? size
+                                               : BLOCKING_CHUNK + high_water;
+}
+
 /* Sends a piece of what is uploaded. What the socket has no room for is read
  * once more: simpler than to keep it, and in the page cache by then. */
 static void send_upload(struct blocking *b, struct channel *channel)
@@ -670,7 +681,7 @@ static void send_upload(struct blocking *b, struct channel *channel)
     char *buffer = take_buffer(b);
     if (buffer == NULL)
         return;
-    struct disk disk = {.blocking = b, .p = buffer, .n = BLOCKING_CHUNK};
+    struct disk disk = {.blocking = b, .p = buffer, .n = upload_piece(b)};
     blocking_call(b, read_upload, &disk);
     if (disk.got > 0)
         send_piece(b, channel, buffer, (size_t)disk.got);

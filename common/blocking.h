@@ -50,8 +50,9 @@ struct blocking_waits {
     /* Calls f(arg), which may wait for a disk, or is long at work; returns
      * when that has. */
     void (*call)(struct blocking *blocking, void (*f)(void *arg), void *arg);
-    /* A buffer of BLOCKING_CHUNK bytes, the worker's own until it is put
-     * back. NULL: memory is short. */
+    /* A buffer of `buffer_size` bytes, BLOCKING_CHUNK or more, the worker's
+     * own until it is put back. NULL: memory is short. */
+    size_t buffer_size;
     char *(*take_buffer)(struct blocking *blocking);
     void (*put_buffer)(struct blocking *blocking, char *buffer);
     /* When no helper thread can be made, getaddrinfo may be called here. */

@@ -342,7 +342,7 @@ static int step_start(struct fetch *fetch, struct run *run)
     size_t limit = base_most(run, run->options->jobs);
     flight_open(&fetch->ground.flight, limit);
     fetch->workers = calloc(limit + 1, sizeof *fetch->workers);
-    fetch->ground.turns_buffer = malloc(BLOCKING_CHUNK);
+    fetch->ground.turns_buffer = malloc(WORKER_BUFFER);
     int error = fetch->workers != NULL && fetch->ground.turns_buffer != NULL
                     ? base_prepare(false)
                     : -ENOMEM;

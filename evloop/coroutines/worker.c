@@ -48,7 +48,7 @@ static char *take_buffer(struct blocking *b)
         return ground->turns_buffer;
     char *buffer = ground->buffer;
     ground->buffer = NULL;
-    return buffer != NULL ? buffer : malloc(BLOCKING_CHUNK);
+    return buffer != NULL ? buffer : malloc(WORKER_BUFFER);
 }
 
 static void put_buffer(struct blocking *b, char *buffer)
@@ -65,6 +65,7 @@ static void put_buffer(struct blocking *b, char *buffer)
 static const struct blocking_waits waits = {
     .wait = await,
     .call = call_aside,
+    .buffer_size = WORKER_BUFFER,
     .take_buffer = take_buffer,
     .put_buffer = put_buffer,
 };

@@ -13,6 +13,10 @@
 #include "flight.h"
 #include "outlet.h"
 
+/* More than a chunk is of use in uploads only, each piece of which is read by
+ * a helper thread (tests/bench/MEASURED.md). */
+#define WORKER_BUFFER (2 * BLOCKING_CHUNK)
+
 struct ground {
     struct run *run;
     struct flight flight;
