@@ -221,6 +221,24 @@ static void on_echo(struct evconnlistener *listener, evutil_socket_t fd,
     server_accept_echo(arg, fd);
 }
 
+static void go_on(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)evconnlistener_enable(arg);
+}
+
+/* There is no descriptor for whoever comes next. The listener stays ready, and
+ * would be tried without end: it rests for a moment. */
+static void on_refused(struct evconnlistener *listener, void *arg)
+{
+    static const struct timeval moment = {.tv_usec = 20000};
+    (void)arg;
+    if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+                        go_on, listener, &moment) == 0)
+        (void)evconnlistener_disable(listener);
+}
+
 static void on_datagram(evutil_socket_t fd, short what, void *arg)
 {
     (void)what;
@@ -268,6 +286,8 @@ static int serve(const int fds[3], unsigned port,
         interrupt == NULL || event_add(datagrams, NULL) != 0 ||
         event_add(term, NULL) != 0 || event_add(interrupt, NULL) != 0)
         return 3;
+    evconnlistener_set_error_cb(http, on_refused);
+    evconnlistener_set_error_cb(echo, on_refused);
     int status = event_base_dispatch(base) == -1 ? 3 : 0;
     /* Clients that are still there are the process's end to close. */
     evconnlistener_free(http);

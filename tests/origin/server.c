@@ -431,11 +431,12 @@ static bool barrier_is_open(const struct client *c)
 static void wait_for_barrier(struct client *c)
 {
     uint64_t ms = 1 + c->request.barrier / 500;
-    c->phase = BARRIER;
-    if (barrier_is_open(c))
+    if (barrier_is_open(c)) {
+        (void)bufferevent_disable(c->bev, EV_READ);
         answer_now(c);
-    else
+    } else {
         start_timer(c, ms < 50 ? ms : 50);
+    }
 }
 
 static void after_delay(struct client *c)
@@ -448,6 +449,8 @@ static void after_delay(struct client *c)
         atomic_fetch_add(&c->server->statistics
                               ->arrived[c->request.key % SERVER_BARRIERS],
                          1);
+    c->phase = BARRIER;
+    (void)bufferevent_enable(c->bev, EV_READ); /* to hear that it leaves */
     wait_for_barrier(c);
 }
 
@@ -709,13 +712,14 @@ static bool find_head(struct client *c)
 static void on_read(struct bufferevent *bev, void *arg)
 {
     struct client *c = arg;
-    (void)bev;
     if (c->phase == HEAD && !c->only_echo && !find_head(c))
         return;
     if (c->phase == BODY && swallow(c))
         dispatch(c);
     else if (c->phase == ECHO && echo(c) && !c->only_echo && c->left == 0)
         next_request(c);
+    else if (c->phase == BARRIER) /* what is next has to wait */
+        (void)bufferevent_disable(bev, EV_READ);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
