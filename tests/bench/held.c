@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* So long all its requests may take to arrive. */
@@ -66,13 +67,30 @@ static bool are_there(struct watch *watch, const struct task *task,
     return there >= task->requests;
 }
 
-/* Runs it to its end; takes its figures on the way. */
-static void run(struct command *command, const struct task *task,
-                const struct surroundings *around, struct row *row)
+/* Not all could be held: says so, and what the program itself said first. */
+static void tell_shortfall(const char *name, const struct task *task,
+                           double most, const char *errors)
 {
+    char line[300] = "";
+    FILE *file = fopen(errors, "re");
+    if (file != NULL && fgets(line, sizeof line, file) != NULL)
+        line[strcspn(line, "\n")] = '\0';
+    if (file != NULL)
+        (void)fclose(file);
+    progress_tell("%s of %s: only %.0f of %u requests could be held%s%s", name,
+                  task->workload->name, most, task->requests,
+                  line[0] != '\0' ? "; " : "", line);
+}
+
+/* Runs it to its end; takes its figures on the way. */
+static void run(const char *name, struct command *command,
+                const struct task *task, const struct surroundings *around,
+                struct row *row)
+{
+    char errors[PATH_MAX];
     struct measure_setting setting = {.first_core = around->cores.client_first,
                                       .core_count = around->cores.client_count,
-                                      .errors = "/dev/null",
+                                      .errors = errors,
                                       .own_group = true,
                                       .unseen = true,
                                       .limit = PATIENCE_S,
@@ -84,6 +102,7 @@ static void run(struct command *command, const struct task *task,
     unsigned in_vain = 0;
     bool taken = false;
     bool more = true;
+    snprintf(errors, sizeof errors, "%s/errors", around->scratch);
     if (watch_begin(&watch, command->argv, &setting, &measured) != 0)
         return;
     while (more) {
@@ -101,13 +120,11 @@ static void run(struct command *command, const struct task *task,
     }
     (void)watch_end(&watch);
     if (!taken && !*around->stop)
-        progress_tell("%s: only %.0f of %u requests could be held",
-                      task->workload->name, most, task->requests);
+        tell_shortfall(name, task, most, errors);
 }
 
-/* By a server of its own: a request that waits at a barrier hears of nothing
- * else, so those of a program that was ended would stay there, and take the
- * server's descriptors from the next one. */
+/* By a server of its own: of a program that was ended some requests have been
+ * counted at the barrier, and would open it too early for the next one. */
 static void run_apart(const struct contestant *c, const struct task *task,
                       const struct surroundings *whole, struct row *row)
 {
@@ -125,7 +142,7 @@ static void run_apart(const struct contestant *c, const struct task *task,
                             around.scratch, task->list) == 0 &&
         contestant_write_list(c, task) == 0) {
         contestant_command(c, task, &command);
-        run(&command, task, &around, row);
+        run(c->name, &command, task, &around, row);
     }
     server_stop(&server);
 }
