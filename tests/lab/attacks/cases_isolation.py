@@ -201,6 +201,29 @@ def case_full_disk(_):
         check(not left, f"{mode.name}: left: {left}")
 
 
+def case_what_is_mounted_is_not_its_own(_):
+    """Whatever its files' owner is called there."""
+    with tempfile.TemporaryDirectory() as place:
+        if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place],
+                          stderr=subprocess.DEVNULL,
+                          check=False).returncode != 0:
+            print("  (nothing can be mounted here)")
+            return
+        try:
+            os.chmod(place, 0o755)
+            files = {Path(place) / str(user): user
+                     for user in isolation.USERS}
+            for file, user in files.items():
+                file.write_text("kept")
+                os.chown(file, user, user)
+            for mode in modes():
+                attack("pass")
+                gone = [str(file) for file in files if not file.exists()]
+                check(not gone, f"{mode.name}: removed: {gone}")
+        finally:
+            subprocess.run(["umount", place], check=True)
+
+
 def case_what_a_compiler_makes_stays(_):
     """A folder that it was given to write in is the grader's, wherever it
     lies; what it leaves elsewhere goes, and is counted."""

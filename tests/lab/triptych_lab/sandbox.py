@@ -5,6 +5,7 @@ given, and no process, file or network of anybody else.
     limit over -> the stacks of all threads (gdb) -> SIGKILL to the test, not
     to its judge, who says what it was doing -> SIGKILL to all that is left"""
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -94,12 +95,13 @@ def unnamed(pid):
 
 def files_of(user, but=()):
     """What a user has in the folders that are everybody's, but for the folders
-    that were given to it."""
+    that were given to it, and what others have mounted there."""
     found = []
     for top in WRITABLE:
         for folder, folders, files in os.walk(top):
             folders[:] = [f for f in folders if f"{folder}/{f}" not in but
-                          and os.access(f"{folder}/{f}", os.R_OK)]
+                          and os.access(f"{folder}/{f}", os.R_OK)
+                          and not os.path.ismount(f"{folder}/{f}")]
             for name in (*folders, *files):
                 path = os.path.join(folder, name)
                 try:
@@ -173,7 +175,8 @@ class Keeper:
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                Path(path).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
 
 
 def kept_waiting(pids):
