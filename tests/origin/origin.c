@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKLOG      4096
+#define BACKLOG      65535 /* or less: net.core.somaxconn */
 #define WORKERS_MOST 64
 
 struct settings {
