@@ -14,7 +14,7 @@ const SHOWN = [
     ['small', 'rate', 'many small bodies'],
     ['small', 'memory', 'many small bodies: memory'],
     ['latency@1000', 'rate', 'a thousand at once, each after 100 ms'],
-    ['c10k', 'memory', 'ten thousand at once: memory'],
+    ['c10k', 'whole', 'ten thousand at once: memory, the kernel’s too'],
     ['slow-sink', 'memory', 'a slow consumer: memory'],
     ['cpu', 'rate', 'CPU-bound work with each body'],
 ];
