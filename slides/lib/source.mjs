@@ -68,8 +68,25 @@ export function tokens(text) {
 
 // --- Items -----------------------------------------------------------------
 
+// Without __attribute__((...)), which names nothing.
+function bare(all) {
+    let [inside, depth] = [false, 0];
+    return all.filter(({ text }) => {
+        if (text === '__attribute__') {
+            inside = true;
+            return false;
+        }
+        if (!inside)
+            return true;
+        depth += text === '(' ? 1 : text === ')' ? -1 : 0;
+        inside = depth > 0;
+        return false;
+    });
+}
+
 // The name that a finished top-level item defines, and its kind.
-function classify(all) {
+function classify(whole) {
+    const all = bare(whole);
     const at = (i) => all[i]?.text;
     const brace = all.findIndex((t) => t.text === '{');
     const head = brace === -1 ? all : all.slice(0, brace);

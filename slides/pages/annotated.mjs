@@ -173,29 +173,64 @@ class="${roomOf(module)}"/><text x="${x + width / 2}" y="${y + 15}">${module
             names.join(', ')}</title>${text}</a>`;
 }
 
+const LINE = 27; // from one box to the next below it
+
+// The module in the middle, who calls it to the left, whom it calls to the
+// right. A side that is empty takes no room.
+function wideMap(module, { into, outOf }, up, root) {
+    const [side, gap, self] = [200, 62, 190];
+    const height = Math.max(into.length, outOf.length) * LINE + 6;
+    const middle = height / 2;
+    const at = into.length > 0 ? side + gap : 0;
+    const width = at + self + (outOf.length > 0 ? gap + side : 0);
+    const drawn = (list, x) => list.map(([name, names], i) => {
+        const y = middle - (list.length * LINE) / 2 + i * LINE + 2.5;
+        const [x1, x2] = x === 0 ? [side, at] : [at + self, x];
+        const [y1, y2] = x === 0 ? [y + 11, middle] : [middle, y + 11];
+        return `<path d="M${x1} ${y1}C${x1 + 35} ${y1} ${x2 - 35} ${y2} ${
+            x2} ${y2}" stroke-width="${Math.min(1 + names.length / 3, 5)}"/>${
+            box(name, x, y, side, up, root, names)}`;
+    }).join('');
+    return { width, height, drawn: `${drawn(into, 0)}${
+        drawn(outOf, at + self + gap)}${
+        box(module, at, middle - 11, self, up, root, null, true)}` };
+}
+
+// The same below each other, for a narrow screen: each further to the right.
+function narrowMap(module, { into, outOf }, up, root) {
+    const [side, step] = [220, 40];
+    const at = into.length > 0 ? step : 0;
+    const y = (row) => row * LINE + 2.5;
+    const own = y(into.length);
+    const callers = into.map(([name, names], i) => `<path d="M${side} ${
+        y(i) + 11}H${side + step / 2}V${own}"/>${
+        box(name, 0, y(i), side, up, root, names)}`);
+    const called = outOf.map(([name, names], i) => {
+        const top = y(into.length + 1 + i);
+        return `<path d="M${at + step / 2} ${own + 22}V${top + 11}H${
+            at + step}"/>${box(name, at + step, top, side, up, root, names)}`;
+    });
+    return { width: at + side + (outOf.length > 0 ? step : 0) + 1,
+        height: y(into.length + 1 + outOf.length) + 3,
+        drawn: [...callers, ...called,
+            box(module, at, own, side, up, root, null, true)].join('') };
+}
+
 export function callMap(module, up, root) {
-    const { into, outOf } = neighbours(module, root);
+    const all = neighbours(module, root);
+    const { into, outOf } = all;
     if (into.length + outOf.length === 0)
         return '';
-    const rows = Math.max(into.length, outOf.length, 1);
-    const height = rows * 27 + 6;
-    const middle = height / 2;
-    const side = (list, x) => list.map(([name, names], i) => {
-        const y = middle - (list.length * 27) / 2 + i * 27 + 2.5;
-        const [x1, x2] = x === 0 ? [210, 285] : [475, 550];
-        const [y1, y2] = x === 0 ? [y + 11, middle] : [middle, y + 11];
-        return `<path d="M${x1} ${y1}C${x1 + 40} ${y1} ${x2 - 40} ${y2} ${
-            x2} ${y2}" stroke-width="${Math.min(1 + names.length / 3, 5)}"/>${
-            box(name, x, y, 210, up, root, names)}`;
-    }).join('');
+    const svg = (kind, { width, height, drawn }) => `<svg class="${kind}"
+viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"
+role="group" aria-label="Who calls ${module}, and whom it calls">${drawn}</svg>`;
     const said = (list) => list.map(([name, names]) =>
         `<li><a href="${up}${pageOfModule(name, root)}">${name}</a>: ${
             names.map((n) => `<code>${n}</code>`).join(', ')}</li>`).join('');
-    return `<figure class="map"><div class="scroll"><svg viewBox="0 0 760 ${
-        height}" width="760" height="${height}" role="group"
-aria-label="Who calls ${module}, and whom it calls">${side(into, 0)}${
-        side(outOf, 550)}${box(module, 285, middle - 11, 190, up, root, null,
-        true)}</svg></div><details><summary>Who calls it, whom it calls: by
+    return `<figure class="map"><div class="scroll">${
+        svg('wide', wideMap(module, all, up, root))}${
+        svg('narrow', narrowMap(module, all, up, root))
+    }</div><details><summary>Who calls it, whom it calls: by
 function</summary>${into.length ? `<p>Called by</p><ul>${said(into)}</ul>` : ''
     }${outOf.length ? `<p>Calls</p><ul>${said(outOf)}</ul>` : ''
     }</details></figure>`;

@@ -282,6 +282,31 @@ for (const [kind, name] of Object.entries({
 }))
     test(name, () => assert.deepEqual(found[kind], []));
 
+// With callers and callees, with callers alone, with callees alone.
+test('a map of calls is seen whole, at any width, and begins at the left', () =>
+    withContext(WIDE, async (context) => {
+        const { tab, visit } = await newTab(context);
+        for (const file of ['evloop/coroutines/coroutine.c',
+            'common/clock.c', 'threads/minimal.c']) {
+            await visit(`source/${file}.html`);
+            for (const width of WIDTHS) {
+                await resize(tab, width);
+                assert.deepEqual(await tab.evaluate(() => {
+                    const frame = document.querySelector('.map .scroll');
+                    const maps = [...frame.children].filter((svg) =>
+                        svg.checkVisibility());
+                    const boxes = [...frame.querySelectorAll('rect')]
+                        .filter((rect) => rect.checkVisibility())
+                        .map((rect) => rect.getBoundingClientRect().left);
+                    return { maps: maps.length,
+                        cut: frame.scrollWidth > frame.clientWidth,
+                        before: Math.round(Math.min(...boxes) -
+                            frame.getBoundingClientRect().left) };
+                }), { maps: 1, cut: false, before: 0 }, `${file}: ${width}`);
+            }
+        }
+    }));
+
 test('every character is in the fonts that the site brings along', () =>
     withContext({}, async (context) => {
         const cast = readFileSync(path.join(OUT, 'race.html'), 'utf8')
@@ -1133,6 +1158,9 @@ test('the source is cut where its items are', () => {
     const put = definition('threads/queue.c', 'queue_put');
     assert.match(put.code, /^int queue_put\([^]*\n}$/);
     assert.equal(definition('common/trace.h', 'STEP_SEND').name, 'step');
+    // What has an attribute is named by its name.
+    assert.equal(definition('common/tls_module.h', 'triptych_tls_module').comment,
+        'All that it exports.');
     assert.match(definition('threads/fetch.c', 'step_finish').comment,
         /^Step finish: records/);
     assert.ok(!has('threads/queue.c', 'queue_pop'));
