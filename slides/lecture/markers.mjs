@@ -220,8 +220,8 @@ function weighed(site, { plain: [workload, ...programs] }) {
 x="${(x + 12).toFixed(1)}" y="${y + 27}">${all ? said(all, 'whole')
             : 'not in this run'}</text>`;
     });
-    const key = known.length < 2 ? [] : known.map(([, words, kind], k) => `<rect class="${kind || 'threads'
-    }" x="${left + k * 190}" y="${rows.length * row + 10}" width="22" height="18"/><text
+    const key = known.length < 2 ? [] : known.map(([, words, kind], k) => `<rect class="${
+        kind || (MODELS[programs[0]] ?? 'other')}" x="${left + k * 190}" y="${rows.length * row + 10}" width="22" height="18"/><text
 class="tiny" x="${left + k * 190 + 32}" y="${rows.length * row + 25}">${words}</text>`);
     const unknown = PARTS.filter((part) => !known.includes(part))
         .map(([, words]) => words).join(', ');

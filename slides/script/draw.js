@@ -176,11 +176,13 @@
         });
         (data.lost || []).forEach(function (lost) {
             var top = rows[lost.lane];
+            var width = Math.max(x(lost.to) - x(lost.from), 1);
             out.push('<g class="lost"><title>' + escape(lost.says) +
                 '</title><rect x="' + x(lost.from) + '" y="' + top +
-                '" width="' + Math.max(x(lost.to) - x(lost.from), 1) +
-                '" height="' + LANE + '"/><text x="' + (x(lost.to) - 6) +
-                '" y="' + (top + 17) + '" text-anchor="end">killed ×</text></g>');
+                '" width="' + width + '" height="' + LANE + '"/><text x="' +
+                (x(lost.to) - 6) + '" y="' + (top + 17) +
+                '" text-anchor="end">' + (width < 60 ? '×' : 'killed ×') +
+                '</text></g>');
         });
         return '<clipPath id="' + data.id + '-clip"><rect x="' + LABEL +
             '" y="0" width="' + (right - LABEL) + '" height="' + total +

@@ -307,6 +307,16 @@ test('a map of calls is seen whole, at any width, and begins at the left', () =>
         }
     }));
 
+test('what is said of a killed worker fits its mark, also on a phone', () =>
+    withContext(NARROW, async (context) => {
+        const { tab } = await open(context, 'timelines/killed.html');
+        assert.ok(await tab.evaluate(() => {
+            const left = (name) => document.querySelector(`.lost ${name}`)
+                .getBoundingClientRect().left;
+            return left('text') >= left('rect');
+        }));
+    }));
+
 test('every character is in the fonts that the site brings along', () =>
     withContext({}, async (context) => {
         const cast = readFileSync(path.join(OUT, 'race.html'), 'utf8')
