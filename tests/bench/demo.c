@@ -167,7 +167,7 @@ static int demo(const char *directory, const char *origin)
     char base[100];
     char list_path[] = P_tmpdir "/triptych-demo-XXXXXX";
     pid_t pid = -1;
-    int error = practice_start(origin, NULL, &pid, base, sizeof base);
+    int error = practice_start(origin, NULL, NULL, &pid, base, sizeof base);
     if (error != 0) {
         fprintf(stderr, "triptych-demo: %s: %s\n", origin, strerror(-error));
         return 3;

@@ -299,8 +299,8 @@ static int drain(const struct setting *setting)
            "%s in flight:\n\n",
            SOURCES, (double)setting->size / MIB, setting->rate / 1e6, JOBS);
     (void)fflush(stdout);
-    int error =
-        practice_start(setting->origin, NULL, &origin, base, sizeof base);
+    int error = practice_start(setting->origin, NULL, NULL, &origin, base,
+                               sizeof base);
     if (error != 0) {
         fprintf(stderr, "triptych-drain: %s: %s\n", setting->origin,
                 strerror(-error));

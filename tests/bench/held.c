@@ -135,7 +135,7 @@ static void run_apart(const struct contestant *c, const struct task *task,
     struct server server = {0};
     struct surroundings around = *whole;
     around.server = &server;
-    if (practice_start(whole->origin, &setting, &server.pid, server.base,
+    if (practice_start(whole->origin, NULL, &setting, &server.pid, server.base,
                        sizeof server.base) != 0)
         return;
     if (workload_write_list(task->workload, task->requests, server.base,

@@ -9,10 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-int practice_start(const char *path, const struct measure_setting *setting,
-                   pid_t *pid, char *base, size_t size)
+int practice_start(const char *path, const char *option,
+                   const struct measure_setting *setting, pid_t *pid,
+                   char *base, size_t size)
 {
-    char *const argv[] = {(char *)path, (char *)"--port=0", NULL};
+    char *const argv[] = {(char *)path, (char *)"--port=0", (char *)option,
+                          NULL};
     char line[100] = "";
     int fd;
     static const struct measure_setting usual = {0};

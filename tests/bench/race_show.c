@@ -223,7 +223,8 @@ static int prepare(struct race *race)
         return complain(race, "a directory for what is traced", error);
     beside_find(race->fetchers, tools);
     snprintf(origin, sizeof origin, "%s/triptych-origin", tools);
-    error = practice_start(origin, &server, &race->origin, base, sizeof base);
+    error = practice_start(origin, NULL, &server, &race->origin, base,
+                           sizeof base);
     if (error != 0) {
         race->origin = 0;
         return complain(race, origin, error);

@@ -43,7 +43,7 @@ bool server_has_nginx(void)
  * of no interest here. */
 static bool is_static(const struct workload *workload)
 {
-    return workload->path != NULL && !workload->uploads &&
+    return workload->path != NULL && !workload->fast && !workload->uploads &&
            workload->delay_ms == 0 &&
            strstr(workload->path, "delay") == NULL && !workload->kills &&
            workload->destination != TO_READER;
@@ -175,6 +175,8 @@ const char *server_name(const struct workload *workload)
 {
     if (workload->path == NULL)
         return "none";
+    if (workload->fast)
+        return "triptych-origin --fast";
     return is_static(workload) && server_has_nginx() ? "nginx"
                                                      : "triptych-origin";
 }
@@ -188,8 +190,10 @@ int server_start(struct server *server, const struct workload *workload,
         return 0;
     if (is_static(workload) && server_has_nginx())
         return start_nginx(server, workload, directory, setting);
-    return practice_start(origin, setting, &server->pid, server->base,
-                          sizeof server->base);
+    char fast[40];
+    snprintf(fast, sizeof fast, "--fast=%llu", workload->size);
+    return practice_start(origin, workload->fast ? fast : NULL, setting,
+                          &server->pid, server->base, sizeof server->base);
 }
 
 /* Asks it for something short. */

@@ -220,7 +220,7 @@ def check_page(directory):
     plots = [attrs for tag, attrs in page.tags
              if tag == "svg" and attrs.get("class") == "plot"]
     if shutil.which("gnuplot"):
-        check(len(plots) == 4, f"{len(plots)} plots: {plots}")
+        check(len(plots) == 5, f"{len(plots)} plots: {plots}")
         check("black" not in page.source, "black text in a picture")
     falls = [attrs for tag, attrs in page.tags
              if tag == "svg" and attrs.get("class") == "fall"]
@@ -243,7 +243,7 @@ def case_small_run(directory):
         if found:
             os.symlink(found, os.path.join(path, name))
     done = bench("-q", "-r", str(ROUNDS), "-n", str(SMALL), "-o", out,
-                 "small", "saved", "tail", "crash",
+                 "small", "small-fast", "saved", "tail", "crash",
                  env=dict(os.environ, PATH=path))
     check(done.returncode == 0, f"{done.stdout}{done.stderr}")
     check("# missing: curl\n" in done.stdout, f"{done.stdout}")
@@ -255,8 +255,8 @@ def case_small_run(directory):
           f"no verdict of crash: {done.stdout}")
     results = Results(out)
     check("# missing: curl" in results.notes, f"{results.notes}")
-    check_rows(results, {"small": SMALL, "saved": SMALL, "tail": SMALL,
-                         "crash": CRASH})
+    check_rows(results, {"small": SMALL, "small-fast": SMALL, "saved": SMALL,
+                         "tail": SMALL, "crash": CRASH})
     check_crash(results)
     check_page(out)
     # It can be written again from the rows alone, and says the same.

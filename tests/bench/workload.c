@@ -21,6 +21,18 @@ const struct workload workloads[] = {
      .jobs = {64},
      .size = KIB,
      .peers = true},
+    {.name = "small-fast",
+     .shows = "The same bodies from a server that looks at no request and "
+              "answers each from memory with one send: it is the client that "
+              "is waited for, and its calls, switches and copies show as they "
+              "are.",
+     .path = "bytes/1024?seed=",
+     .requests = 20000,
+     .quick = 1500,
+     .jobs = {64},
+     .size = KIB,
+     .peers = true,
+     .fast = true},
     {.name = "saved",
      .shows = "The same, but each body becomes a file: opening, writing and "
               "renaming cost more than fetching. The loop does them one after "

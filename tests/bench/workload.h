@@ -37,6 +37,7 @@ struct workload {
     unsigned slow_every; /* each so many'th answer is ... */
     unsigned slow_ms;    /* ... delayed so long instead */
     bool peers;          /* other programs are asked, too */
+    bool fast;           /* of a server that looks at nothing */
     bool uploads;
     bool kills;   /* something is killed on and on */
     bool digests; /* with a digest of each body */

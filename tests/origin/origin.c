@@ -6,6 +6,7 @@
  * unless told otherwise.
  */
 #include "content.h"
+#include "fast.h"
 #include "server.h"
 
 #include <arpa/inet.h>
@@ -36,6 +37,8 @@ struct settings {
     unsigned workers;
     int log;
     bool quiet;
+    bool fast;
+    unsigned size; /* ... of its bodies */
 };
 
 static const char *const protocols[] = {"http", "tcp", "udp"};
@@ -49,6 +52,7 @@ static const char help[] =
     "  -a, --address A     IPv4 or IPv6 address to listen on (127.0.0.1)\n"
     "  -w, --workers N     processes that share the work (1)\n"
     "  -l, --log FILE      add a line to FILE for each request\n"
+    "  -f, --fast=SIZE     HTTP alone, and nothing but SIZE bytes at once\n"
     "  -q, --quiet         do not print the addresses\n"
     "  -h, --help          print this help\n"
     "  -V, --version       print the version\n\n"
@@ -96,6 +100,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
         {"address", required_argument, NULL, 'a'},
         {"workers", required_argument, NULL, 'w'},
         {"log", required_argument, NULL, 'l'},
+        {"fast", required_argument, NULL, 'f'},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
@@ -104,7 +109,7 @@ static int read_options(struct settings *settings, int argc, char **argv)
     bool good = true;
     int code;
     while (good &&
-           (code = getopt_long(argc, argv, "p:t:u:a:w:l:qhV", longs, NULL)) !=
+           (code = getopt_long(argc, argv, "p:t:u:a:w:l:f:qhV", longs, NULL)) !=
                -1) {
         switch (code) {
         case 'p':
@@ -127,6 +132,10 @@ static int read_options(struct settings *settings, int argc, char **argv)
             settings->log = open(
                 optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
             good = settings->log != -1;
+            break;
+        case 'f':
+            settings->fast = true;
+            good = read_unsigned(optarg, FAST_MOST, &settings->size);
             break;
         case 'q':
             settings->quiet = true;
@@ -318,7 +327,7 @@ static bool bind_all(struct settings *settings, int fds[3])
 static void print_addresses(const struct settings *settings)
 {
     bool v6 = strchr(settings->address, ':') != NULL;
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < (settings->fast ? 1 : 3); i++)
         printf("%s://%s%s%s:%u/\n", protocols[i], v6 ? "[" : "",
                settings->address, v6 ? "]" : "", settings->ports[i]);
     (void)fflush(stdout);
@@ -332,6 +341,15 @@ static void raise_limit(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+/* In the one way or the other. */
+static int serve_as(const struct settings *settings, const int fds[3],
+                    struct statistics *statistics)
+{
+    return settings->fast
+               ? fast_serve(fds[0], settings->size, statistics)
+               : serve(fds, settings->ports[0], statistics, settings->log);
 }
 
 int main(int argc, char **argv)
@@ -368,11 +386,11 @@ int main(int argc, char **argv)
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent)
             _exit(0);
-        _exit(serve(fds[i], settings.ports[0], statistics, settings.log));
+        _exit(serve_as(&settings, fds[i], statistics));
     }
     if (!settings.quiet)
         print_addresses(&settings);
-    status = serve(fds[0], settings.ports[0], statistics, settings.log);
+    status = serve_as(&settings, fds[0], statistics);
     /* The workers die with us (PR_SET_PDEATHSIG). */
     return status;
 }

@@ -60,16 +60,18 @@ class Client:
 
 
 @contextlib.contextmanager
-def origin(directory, **more):
+def origin(directory, *options, **more):
     """Its port, and what it has said on standard error so far."""
     errors = os.path.join(directory, "errors")
     with open(errors, "wb") as file, subprocess.Popen(
-            [os.path.join(BIN, "tests/triptych-origin"), "--port=0"],
+            [os.path.join(BIN, "tests/triptych-origin"), "--port=0",
+             *options],
             stdout=subprocess.PIPE, stderr=file, text=True,
             **more) as process:
         try:
             line = process.stdout.readline()
-            yield int(line.rsplit(":", 1)[1].strip("/\n")), errors
+            yield (int(line.rsplit(":", 1)[1].strip("/\n")) if line else None,
+                   errors)
         finally:
             process.terminate()
 
@@ -123,6 +125,25 @@ def case_more_requests_at_a_barrier(directory):
         check(second.get("/bytes/4?barrier=2")[0] == 200, "the second")
         got = [len(first.answer()[1]) for _ in range(3)]
         check(got == [1, 2, 3], f"{got}")
+
+
+def case_fast(directory):
+    """Requests in pieces, and several at once, are answered one by one."""
+    with origin(directory, "--fast=70000") as (port, _):
+        check(port is None, "a body that does not fit")
+    with origin(directory, "--fast=1000") as (port, errors):
+        client = Client(port)
+        request = b"GET /any HTTP/1.1\r\nHost: a\r\n\r\n"
+        for piece in (request, request[:5], request[5:-1], request[-1:],
+                      request * 3 + b"\r", request[:-3]):
+            client.sock.sendall(piece)
+            time.sleep(.05)
+        bodies = [client.answer() for _ in range(5)]
+        check(all(status == 200 and len(body) == 1000
+                  for status, body in bodies), f"{bodies}")
+        check(stats(Client(port)) == {"requests": 6}, "not counted")
+        with open(errors, encoding="utf-8") as file:
+            check(not file.read(), "it has said something")
 
 
 def case_more_clients_than_descriptors(directory):
