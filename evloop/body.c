@@ -47,8 +47,8 @@ static bool is_saving(const struct body *b)
 static void on_saved(struct writing *w, int error, void *arg)
 {
     struct body *b = arg;
+    (void)w;
     if (error != 0) {
-        b->written = w->bytes;
         end_unwritten(b, error);
     } else if (b->completes) {
         b->owner->flushed(b->arg, 0);
@@ -311,7 +311,21 @@ void body_close(struct body *b)
     b->out = NULL;
 }
 
-uint64_t body_bytes(const struct body *b)
+/* What the thread was given for standard output counts as written: it mostly
+ * is, by the end. But a run may be interrupted, or a disk full. */
+static void settle(struct body *b)
 {
+    int error = writing_settle(b->writing);
+    b->written -= writing_held(b->writing);
+    writing_drop(b->writing);
+    b->writing = NULL;
+    if (error != 0)
+        (void)out_failed(b, error);
+}
+
+uint64_t body_bytes(struct body *b)
+{
+    if (is_ordered(b) && b->writing != NULL)
+        settle(b);
     return is_ordered(b) ? b->written : b->file.bytes;
 }

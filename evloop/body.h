@@ -83,7 +83,7 @@ void body_restart(struct body *body);
 /* Frees what it takes, and the file unless it is complete. */
 void body_close(struct body *body);
 
-/* Its outcome's bytes: what the destination took. */
-uint64_t body_bytes(const struct body *body);
+/* Its outcome's bytes, at its end: what the destination took. */
+uint64_t body_bytes(struct body *body);
 
 #endif

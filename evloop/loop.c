@@ -29,7 +29,7 @@ int loop_open(struct loop *loop, size_t idle_limit)
     if (error != 0)
         goto no_reader;
     error = writer_open(&loop->writer, loop->base, loop->trace, loop->sink,
-                        loop->number);
+                        &loop->idle, loop->number);
     if (error == 0)
         return 0;
 

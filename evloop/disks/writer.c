@@ -3,6 +3,7 @@
 
 #include "output.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,13 @@ static int write_out(struct writing *w)
     return 0;
 }
 
+/* There is no descriptor to open the file with. */
+static bool is_unopened(const struct writing *w)
+{
+    return w->output == NULL && w->file.fd == -1 &&
+           (w->error == -EMFILE || w->error == -ENFILE);
+}
+
 /* Writes a piece, and if it is the last, gives the file its name. */
 static void write_piece(void *arg)
 {
@@ -35,7 +43,8 @@ static void write_piece(void *arg)
     else if (!dropped && w->piece.length > 0)
         w->error = sink_write(sink, &w->file, &w->job, w->piece.data,
                               w->piece.length);
-    bytes_free(&w->piece); /* thousands may be waiting for more */
+    if (!is_unopened(w))       /* else it may be tried once more */
+        bytes_free(&w->piece); /* thousands may be waiting for more */
     if (!dropped && w->error == 0 && w->is_last)
         w->error = sink_commit(sink, &w->file, &w->job);
 }
@@ -63,6 +72,23 @@ static void is_removed(void *arg, bool was_run)
     free_writing(arg);
 }
 
+/* True if the file could not be opened, and an idle connection has given its
+ * descriptor for another try. */
+static bool may_try_again(struct writing *w)
+{
+    if (!is_unopened(w) || !idle_drop(w->writer->idle))
+        return false;
+    w->error = 0;
+    return true;
+}
+
+/* So much has been written by now. */
+static void note_written(struct writing *w)
+{
+    w->under_way -= (size_t)(w->file.bytes - w->bytes);
+    w->bytes = w->file.bytes;
+}
+
 /* Has the thread do what there is to do; or does it, and then the writing is
  * not busy. */
 static void hand_over(struct writing *w)
@@ -74,9 +100,10 @@ static void hand_over(struct writing *w)
     w->busy = helper_do(&w->writer->helper, &w->write) == 0;
     if (w->busy)
         return;
-    write_piece(w);
-    w->under_way = 0;
-    w->bytes = w->file.bytes;
+    do
+        write_piece(w);
+    while (may_try_again(w));
+    note_written(w);
 }
 
 /* The thread is done with a piece, and goes on with the next if there is one.
@@ -84,27 +111,35 @@ static void hand_over(struct writing *w)
 static void is_written(void *arg, bool was_run)
 {
     struct writing *w = arg;
+    bool stops = w->writer->helper.stops;
+    if (!w->dropped && !stops && may_try_again(w)) {
+        w->busy = helper_do(&w->writer->helper, &w->write) == 0;
+        return; /* it is: there is a thread, which has called us */
+    }
     w->busy = false;
-    w->under_way = 0;
     if (w->dropped && !w->removes)
         free_writing(w);
+    if (w->dropped || !was_run)
+        return;
+    note_written(w);
     /* At the end of the run only files that have their names are told. */
-    if (w->dropped || !was_run || (w->writer->helper.stops && !w->is_last))
+    if (stops && !w->is_last)
         return;
     int error = w->error;
-    w->bytes = w->file.bytes;
     if (error == 0 && !w->is_last && (w->stash.length > 0 || w->whole))
         hand_over(w);
     w->done(w, error, w->arg);
 }
 
 int writer_open(struct writer *writer, struct event_base *base,
-                struct trace *trace, const struct sink *sink, size_t number)
+                struct trace *trace, const struct sink *sink,
+                struct idle *idle, size_t number)
 {
     *writer = (struct writer){.helper = {.base = base,
                                          .trace = trace,
                                          .name = "writer of files",
-                                         .step = STEP_DELIVER}};
+                                         .step = STEP_DELIVER},
+                              .idle = idle};
     if (sink != NULL)
         writer->sink = *sink;
     /* A request may start over in another loop, while this one's thread has
@@ -174,6 +209,14 @@ int writing_complete(struct writing *w)
     if (!w->busy)
         hand_over(w);
     return w->busy ? WRITING_WAITS : w->error;
+}
+
+int writing_settle(struct writing *w)
+{
+    if (w->busy)
+        helper_wait(&w->writer->helper, &w->write);
+    note_written(w);
+    return w->error;
 }
 
 void writing_drop(struct writing *w)

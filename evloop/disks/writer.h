@@ -21,6 +21,7 @@
 
 #include "bytes.h"
 #include "helper.h"
+#include "idle.h"
 #include "sink.h"
 
 #include <stdatomic.h>
@@ -30,6 +31,7 @@ struct output;
 struct writer {
     struct helper helper;
     struct sink sink; /* as the run's, but for its key */
+    struct idle *idle;
 };
 
 /* One file being written. */
@@ -62,9 +64,11 @@ struct writing {
 };
 
 /* Prepares a writer into the sink's directory (NULL: for files that will never
- * be). `number` is the loop's. 0 or a negative errno. */
+ * be). `number` is the loop's; a connection of `idle` is closed where a file
+ * lacks a descriptor. 0 or a negative errno. */
 int writer_open(struct writer *writer, struct event_base *base,
-                struct trace *trace, const struct sink *sink, size_t number);
+                struct trace *trace, const struct sink *sink,
+                struct idle *idle, size_t number);
 
 /* Ends the thread, after what it is at, and tells `done` of files that have
  * their names. From now on the loop does the work. For the end of the run. */
@@ -89,6 +93,10 @@ size_t writing_held(const struct writing *writing);
  * when it has; or a negative errno. */
 #define WRITING_WAITS 1
 int writing_complete(struct writing *writing);
+
+/* Of standard output: waits for the piece that is under way. Then writing_held
+ * is what was not written. 0, or the negative errno that writing has met. */
+int writing_settle(struct writing *writing);
 
 /* It is of no interest any more, or complete: `done` will not be called, and
  * what is left of an incomplete file is removed. A piece that is on its way to

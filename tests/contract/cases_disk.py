@@ -2,13 +2,14 @@
 and no other."""
 
 import os
+import resource
 import signal
 import threading
 import time
 
 import harness
 from harness import (Running, Server, Workplace, case, check, equal, main,
-                     read_files, wait_for)
+                     read_files, rests, wait_for)
 
 SHIM = harness.preloaded("held-shim.so")
 BIG = b"big" * 10000000
@@ -306,6 +307,49 @@ def a_time_limit_while_it_waits(model):
             r = running.finish()
         equal(read_files(disk.folder), {"small": b"small"}, "files")
     equal(r.words, ["ok"], r.err)
+
+
+@case(models=("evloop",))
+def what_was_not_written_is_not_told(model):
+    """Of a body on its way to a thread, which an interrupted run ends before
+    it has written: the report has the length of the file."""
+    with Held("thread") as disk:
+        path = disk.place.join("out")
+        with open(path, "wb") as out, \
+                disk.run_into(model, out,
+                              disk.server.http + "/small") as running:
+            disk.wait()
+            running.signal(signal.SIGINT)
+            wait_for(lambda: rests(running.pid), "the end to be waited for")
+            disk.open()
+            r = running.finish()
+        equal(r.status, 130, r.err)
+        equal(r.column("bytes"), [str(os.path.getsize(path))], "bytes")
+
+
+@case(models=("evloop",))
+def the_last_piece_of_a_failed_request(model):
+    """A thread is to write it, and finds that the disk is full: that ends the
+    run, though the request has failed by then."""
+    def script(c):
+        c.request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort")
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+    with Held("thread") as disk, Server(script) as server, \
+            open(disk.place.join("out"), "wb") as out:
+        out.write(bytes(100000))
+        out.flush()
+        with Running(model, server.http, stdout=out, env=disk.env,
+                     preexec_fn=fill) as running:
+            disk.wait()
+            wait_for(lambda: rests(running.pid), "the end to be waited for")
+            disk.open()
+            r = running.finish()
+    check("standard output: File too large" in r.err, r.err)
+    equal((r.words, r.status), (["truncated"], 3), r.err)
+    equal(r.column("bytes"), ["0"], "bytes")
 
 
 if __name__ == "__main__":

@@ -704,6 +704,16 @@ def state(pid):
     return stat[0] if stat else None
 
 
+def rests(pid):
+    """It has used no processor for a while."""
+    def used():
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().split()[13:15]
+    before = used()
+    time.sleep(0.2)
+    return used() == before
+
+
 def lonely_user(model):
     """The number of a user who has no processes: this script's and model's
     own, for the kernel counts a user's processes wherever they are."""

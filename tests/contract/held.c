@@ -5,13 +5,14 @@
  *
  * Calls of that name - openat (of what is to be written), write (to a regular
  * file), fsync, renameat - return only when FILE is there; with "stdout" writes
- * to standard output, with "pread" the first call alone. FILE.held is made when
- * one begins to wait. With "again" reading a regular file fails, as some of
+ * to standard output, with "pread" the first call alone; with "thread" a new
+ * thread begins only then. FILE.held is made when one begins to wait. With "again" reading a regular file fails, as some of
  * /proc do that wait for news: there is nothing now.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -123,4 +124,31 @@ int fsync(int fd)
     NEXT(next, "fsync");
     hold("fsync");
     return next(fd);
+}
+
+/* What a thread is to do. */
+struct beginning {
+    void *(*f)(void *arg);
+    void *arg;
+};
+
+static void *begin(void *arg)
+{
+    struct beginning beginning = *(struct beginning *)arg;
+    free(arg);
+    hold("thread");
+    return beginning.f(beginning.arg);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                   void *(*f)(void *arg), void *arg)
+{
+    int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *),
+                void *);
+    struct beginning *beginning = malloc(sizeof *beginning);
+    if (beginning == NULL)
+        return EAGAIN;
+    *beginning = (struct beginning){f, arg};
+    NEXT(next, "pthread_create");
+    return next(thread, attributes, begin, beginning);
 }
