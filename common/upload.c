@@ -36,11 +36,17 @@ void upload_close(struct options *options)
 ssize_t upload_read_at(const struct options *options, uint64_t offset,
                        char *buffer, size_t size)
 {
-    ssize_t n;
-    do
-        n = pread(options->upload_fd, buffer, size, (off_t)offset);
-    while (n == -1 && errno == EINTR);
-    return n == -1 ? -errno : n;
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = pread(options->upload_fd, buffer + got, size - got,
+                          (off_t)(offset + got));
+        if (n == 0)
+            return 0;
+        if (n == -1 && errno != EINTR)
+            return -errno;
+        got += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)got;
 }
 
 void upload_failed(struct exchange *x, ssize_t n)

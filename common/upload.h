@@ -21,14 +21,16 @@ int upload_open(struct options *options);
 /* Closes it. */
 void upload_close(struct options *options);
 
-/* Reads what the exchange has to send next: at most `size` bytes. Returns how
- * many; 0 when that failed, of which the exchange is told. Any thread. */
+/* Reads what the exchange has to send next: `size` bytes, or all that are left
+ * if those are less. Returns how many; 0 when that failed, of which the
+ * exchange is told. Any thread. */
 size_t upload_read(const struct options *options, struct exchange *x,
                    char *buffer, size_t size);
 
 /* The same in two parts, for who has another thread read, which may not touch
- * the exchange: reads from the offset, and returns how many bytes, or a
- * negative errno; */
+ * the exchange: reads from the offset, and returns `size`; 0 when the file has
+ * become shorter; or a negative errno; (A part would not do: TLS must be given
+ * again what it could not send at once.) */
 ssize_t upload_read_at(const struct options *options, uint64_t offset,
                        char *buffer, size_t size);
 

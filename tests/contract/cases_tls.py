@@ -15,7 +15,7 @@ import warnings
 from authority import Authority, Sealer, TlsServer, say_goodbye, slam
 from harness import (BIN, MODELS, PATIENCE, Origin, Running, Server, Skip, Workplace,
                      case, check, content, copy_program, equal, expect, main,
-                     run, wait_for)
+                     preloaded, run, wait_for)
 
 AUTHORITY = Authority()
 atexit.register(AUTHORITY.remove)
@@ -256,6 +256,24 @@ def an_answer_during_the_upload(model):
         r = run(model, *TRUST, "-T", place.join("up"), server.https)
         equal(r.column("status"), ["413"], "status")
         return expect(r, ["http-error"], b"")
+
+
+@case(models=("threads", "processes", "coroutines"))
+def an_upload_that_shrinks_within_a_record(model):
+    """What the socket did not take of it is read once more, and is not there
+    any more. (The loop keeps it: it reads nothing twice.)"""
+    def script(c):
+        while c.sock.recv(65536):
+            pass
+    env = dict(os.environ, TRIPTYCH_HELD="shrunk", TRIPTYCH_GATE="none",
+               LD_PRELOAD=preloaded("held-shim.so"))
+    with TlsServer(script, RIGHT) as server, Workplace() as place:
+        with open(place.join("up"), "wb") as file:
+            file.write(content(1000000))
+        r = run(model, *TRUST, "-t", "30", "-T", place.join("up"),
+                server.https, env=env)
+        return expect(r, ["file-error"], status=1,
+                      err="the file has become shorter")
 
 
 @case
