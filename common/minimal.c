@@ -70,6 +70,16 @@ static int hold_standard_descriptors(void)
     return 0;
 }
 
+/* Before anything waits for it: a pipe's reading end never polls as writable.
+ */
+static int check_output(const struct options *options)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (flags == -1)
+        return -errno;
+    return !options->discard && (flags & O_ACCMODE) == O_RDONLY ? -EBADF : 0;
+}
+
 /* For the signal handler, which gets no argument. */
 static struct minimal *the_program;
 
@@ -112,6 +122,9 @@ void minimal_open(struct minimal *m, const char *name, int argc, char **argv,
     int error = hold_standard_descriptors();
     if (error != 0)
         minimal_fail(m, "standard descriptors", -error);
+    error = check_output(&m->options);
+    if (error != 0)
+        minimal_fail(m, "standard output", -error);
     error = listen_to_signals();
     if (error != 0)
         minimal_fail(m, "signals", -error);

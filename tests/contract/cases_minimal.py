@@ -135,6 +135,26 @@ def a_list_is_read_as_it_comes(model):
         equal(len(server.requests), 2, "requests")
 
 
+@case
+def the_reading_end_of_a_pipe(model):
+    """As standard output it takes nothing, and is told at once; with -n it is
+    no matter."""
+    reader, writer = os.pipe()
+    try:
+        with Server(lambda c: c.request() and c.ok(b"body")) as server:
+            with harness.Running(model, server.http,
+                                 stdout=reader) as running:
+                r = running.finish()
+            equal(r.status, 3, r.err)
+            check("standard output: Bad file descriptor" in r.err, r.err)
+            with harness.Running(model, "-n", server.http,
+                                 stdout=reader) as running:
+                equal(running.finish().status, 0, "exit status with -n")
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
 def interrupted(model, number, stdout, ready):
     """Ends a run with a signal as soon as `ready` says so, and looks."""
     def endless(c):
