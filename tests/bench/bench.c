@@ -250,7 +250,7 @@ static int read_option(int code, struct session *session)
                    ? -1
                    : refuse("not a number of rounds:", optarg);
     case 'n':
-        return read_number(optarg, 1000000, &session->requests)
+        return read_number(optarg, 10000000, &session->requests)
                    ? -1
                    : refuse("not a number of requests:", optarg);
     case 'o':

@@ -15,8 +15,10 @@
 /* What workloads with TO_READER read in a second. */
 #define SLOW_READER 40e6
 
-/* A run that takes longer is killed, and is a failure. */
+/* A run that takes longer, and this much for each request, is killed, and is a
+ * failure. */
 #define LIMIT_SECONDS 120
+#define LIMIT_EACH    1e-3
 
 #define KILL_MS       50
 
@@ -219,7 +221,7 @@ int trial_run(const struct contestant *c, const struct task *task,
         .rate = workload->destination == TO_READER ? SLOW_READER : 0,
         .kill_ms = workload->kills ? KILL_MS : 0,
         .has_workers = c->has_workers,
-        .limit = LIMIT_SECONDS,
+        .limit = LIMIT_SECONDS + task->requests * LIMIT_EACH,
         .first_core = around->cores.client_first,
         .core_count = around->cores.client_count,
         .errors = errors,
