@@ -92,7 +92,7 @@ def case_same_code(_):
 
 def case_the_rest_is_right(_):
     """Of a lab's other files the reference's are there: else each mutant would
-    fail for what was not changed."""
+    fail for what was not changed. Nor is it caught if it cannot be built."""
     lab = labs.lab("threads")
     lab.tests = [lab.test("all_items_are_worked_on")]
     file = "threads/queue.c"
@@ -100,7 +100,13 @@ def case_the_rest_is_right(_):
     with mutation.bench_for(lab, base=build.shared_base(lab)) as bench:
         test, how = mutation.judge(bench, mutation.Order(lab.tests), file,
                                    text + "\n")
-    check(test is None, f"the reference is {how} by {test}")
+        check(test is None, f"the reference is {how} by {test}")
+        try:
+            caught = mutation.judge(bench, mutation.Order(lab.tests), file,
+                                    text + "no_type")
+        except RuntimeError:
+            caught = None
+        check(caught is None, f"what cannot be built counts as {caught}")
 
 
 def case_a_sample(_):

@@ -389,6 +389,7 @@ def do_mutate(arguments):
             continue
         made = mutation.of_lab(lab, arguments.state, show_mutant,
                                arguments.jobs, arguments.sample, seed,
+                               base=build.shared_base(lab),
                                again=arguments.again)
         bad += show_score(made)
     return 1 if bad else 0

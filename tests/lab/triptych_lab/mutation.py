@@ -115,14 +115,15 @@ class Order:
 def judge(bench, order, file, text, function=""):
     """The first test that a version of a file fails: name and state; else
     (None, "survived")."""
-    built = None
+    built, said = None, ""
     for test in order.now(function):
         if test.program != built:
-            bench.put({file: text}, [test], ours=True)
+            said = bench.put({file: text}, [test], ours=True)
             built = test.program
         result = bench.run(test)
-        if result.state == "broken" or result.state == "not run":
-            raise RuntimeError(f"{test.name}: {result.observed}")
+        if result.state not in ("passed", "failed"):
+            raise RuntimeError(f"{test.name} is {result.state}: "
+                               f"{result.observed} {said}")
         order.took(result)
         if not result.passed:
             order.won(test.name, function)
@@ -146,8 +147,10 @@ def bench_for(lab, root=labs.ROOT, base=None):
     return grade.Bench(lab, root, base, labs.reference_files)
 
 
-def work(lab, jobs, order, state, progress, root, base):
-    """What one thread does: mutant after mutant, on a bench of its own."""
+def work(lab, jobs, order, state, progress, root, base, ended):
+    """What one thread does: mutant after mutant, on a bench of its own. When
+    the run has been `ended`, the bench's folder is being taken away: what a
+    test says then is not kept."""
     with bench_for(lab, root, base) as bench:
         while True:
             try:
@@ -157,6 +160,8 @@ def work(lab, jobs, order, state, progress, root, base):
             began = time.monotonic()
             test, how = judge(bench, order, one.file, one.applied(text),
                               one.function)
+            if ended.is_set():
+                return
             state.add({"key": key, "test": test, "how": how,
                        "function": one.function, "kind": one.kind,
                        "line": one.line,
@@ -195,11 +200,11 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
     order = Order(lab.tests)
     if not proven and not jobs.empty():
         prove(lab, order, root, base)
-    failures = []
+    failures, ended = [], threading.Event()
 
     def worker():
         try:
-            work(lab, jobs, order, state, progress, root, base)
+            work(lab, jobs, order, state, progress, root, base, ended)
         except BaseException as error:
             failures.append(error)
 
@@ -208,8 +213,11 @@ def of_lab(lab, folder, progress, workers=None, sample=None, seed=0,
                                   jobs.qsize()))]
     for one in threads:
         one.start()
-    for one in threads:
-        one.join()
+    try:
+        for one in threads:
+            one.join()
+    finally:
+        ended.set()
     if failures:
         raise failures[0]
     return score(lab, keyed, state, equivalents(root))
