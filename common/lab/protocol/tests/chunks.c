@@ -151,16 +151,19 @@ static void last_chunk_is_not_the_end(void)
     }
 }
 
+/* Each in one piece, and byte by byte. */
 static void expect_refusals(const char *const *cases, const char *means,
                             const char *look)
 {
     for (; *cases != NULL; cases++) {
-        struct feed feed;
-        begin(&feed);
-        feed_piece(&feed, *cases, strlen(*cases));
-        feed_expect_broken(&feed, RESULT_PROTOCOL,
-                           feed_show(*cases, strlen(*cases)), means, look);
-        feed_free(&feed);
+        for (int in_bytes = 0; in_bytes < 2; in_bytes++) {
+            struct feed feed;
+            begin(&feed);
+            (in_bytes ? feed_drip : feed_piece)(&feed, *cases, strlen(*cases));
+            feed_expect_broken(&feed, RESULT_PROTOCOL,
+                               feed_show(*cases, strlen(*cases)), means, look);
+            feed_free(&feed);
+        }
     }
 }
 
