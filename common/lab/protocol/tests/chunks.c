@@ -206,6 +206,7 @@ static void sizes_that_are_none(void)
                                         "g\r\n",
                                         "3\nabc\r\n",
                                         "3\rX\r\nabc\r\n",
+                                        "3\rXabc\r\n0\r\n\r\n",
                                         "3 3\r\nabc\r\n",
                                         "3,\r\nabc\r\n",
                                         "3;x=y\nabc\r\n0\r\n\r\n",
