@@ -922,19 +922,21 @@ def case_a_killed_grader(_):
         os.chmod(place, 0o755)
         where = folder.solution(THREADS, Path(place) / "one")
         (where / QUEUE).write_text(queue_with("for (;;) pause();"))
-        process = subprocess.Popen(
-            [TOOL, "grade", where, "--base", BASE,
-             "--test", "thousands_of_items"],  # which ends by nothing else
-            env=dict(os.environ, TMPDIR=place),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        said = Path(place) / "said"
+        with open(said, "wb") as file:
+            process = subprocess.Popen(
+                [TOOL, "grade", where, "--base", BASE,
+                 "--test", "thousands_of_items"],  # which ends by nothing else
+                env=dict(os.environ, TMPDIR=place), stdout=file, stderr=file)
         end = time.monotonic() + PATIENCE
         running = []
-        while time.monotonic() < end and not running:
+        while time.monotonic() < end and not running and \
+                process.poll() is None:
             time.sleep(0.05)
             running = processes_of(place)
         process.kill()
         process.wait()
-        check(running, "no test ever ran")
+        check(running, f"no test ever ran: {said.read_text()[-3000:]}")
         while time.monotonic() < end and processes_of(place):
             time.sleep(0.05)
         check(not processes_of(place), f"left: {processes_of(place)}")
