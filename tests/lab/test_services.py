@@ -677,7 +677,7 @@ def case_a_class_interrupted(_):
 
         process = call()
         end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and not (
+        while time.monotonic() < end and process.poll() is None and not (
                 begun.exists() and "b" in begun.read_text()):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
