@@ -352,19 +352,38 @@ static void early_answer(void)
     exchange_free(x);
 }
 
-/* A refusal that comes early is the answer; the rest of the request would be
- * taken for another one. */
+/* A refusal that comes early is the answer; the rest of the request, be it of
+ * its head or of what is uploaded, would be taken for another one. */
 static void refused_early(void)
 {
+    static const char means[] =
+        "the server has not heard all of the request: it would take the next "
+        "one for the rest of this one";
+    struct options uploading = options;
     struct exchange *x = begin(&options);
     const char *p;
     size_t n = exchange_output(x, &p);
     exchange_sent(x, n / 2);
     receive(x, NEXT, strlen(NEXT));
     expect_end(x, RESULT_HTTP_ERROR, false,
-               "a 404 when half of the request is sent",
-               "the server has not heard all of the request: it would take "
-               "the next one for the rest of this one");
+               "a 404 when half of the request is sent", means);
+    exchange_free(x);
+    uploading.upload = "file";
+    uploading.upload_size = 1000;
+    x = begin(&uploading);
+    exchange_sent(x, exchange_output(x, &p));
+    exchange_sent(x, 999);
+    receive(x, NEXT, strlen(NEXT));
+    expect_end(x, RESULT_HTTP_ERROR, false,
+               "a 404 when the last byte of an upload is not sent", means);
+    exchange_free(x);
+    x = begin(&uploading);
+    exchange_sent(x, exchange_output(x, &p));
+    exchange_sent(x, 1000);
+    receive(x, NEXT, strlen(NEXT));
+    expect_end(x, RESULT_HTTP_ERROR, true,
+               "a 404 when all of an upload is sent",
+               "the server has heard all of the request");
     exchange_free(x);
 }
 
