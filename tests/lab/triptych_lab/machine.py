@@ -94,7 +94,9 @@ def of_reports(leaks):
     programs = {named, shutil.which("addr2line")} - {"", None}
     path = f":external_symbolizer_path={named}" if named else ""
     return {
-        "ASAN_OPTIONS": f"abort_on_error=0:detect_leaks={int(leaks)}{path}",
+        # gcc 13 looks for the last by itself, gcc 12 does not.
+        "ASAN_OPTIONS": f"abort_on_error=0:detect_leaks={int(leaks)}:"
+                        f"detect_stack_use_after_return=1{path}",
         "UBSAN_OPTIONS": f"print_stacktrace=1{path}",
         "TSAN_OPTIONS": f"halt_on_error=1:exitcode=66{path}",
     }, [path for one in programs for path in (one, os.path.realpath(one))]
