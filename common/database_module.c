@@ -47,6 +47,7 @@ struct database {
     bool heard;    /* the server has answered who logs in */
     int asks;      /* ... so often */
     ssize_t part;  /* of its next message so much has come; 0: none, or all */
+    bool refuses;  /* it has begun to say why, which is its last message */
     bool asked;    /* a query was sent ... */
     bool is_told;  /* ... its end was told ... */
     bool is_over;  /* ... and no more comes of it, because of ... */
@@ -390,7 +391,10 @@ static int await_rest(struct database *db, ssize_t part, ssize_t wanted)
 static int look_ahead(struct database *db)
 {
     char text[2 * (LOGIN_MOST + 1)]; /* those before a long one are short */
-    if (PQstatus(db->connection) != CONNECTION_AWAITING_RESPONSE)
+    bool awaits = PQstatus(db->connection) == CONNECTION_AWAITING_RESPONSE;
+    if (!awaits)
+        db->refuses = false; /* by PGSSLMODE, another connection may follow */
+    if (!awaits || db->refuses)
         return 0;
     ssize_t n = peek(db, text, sizeof text);
     if (db->part > 0)
@@ -402,8 +406,9 @@ static int look_ahead(struct database *db)
             return 0; /* libpq says what it is */
         if (length < 0)
             return broken(db, "the server sends what is no message");
-        if (*p == 'E' && length > 0)
-            return 0; /* the last that comes */
+        db->refuses = *p == 'E' && length > 0;
+        if (db->refuses)
+            return 0; /* it may be cut in pieces */
         if (length == 0 || length > n - at)
             return await_rest(db, n, at + (length > 0 ? length : 5));
         db->heard = true;

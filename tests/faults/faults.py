@@ -474,6 +474,10 @@ def faults(base, full):
                 if not full:
                     continue
                 words = f"{words} connect-timeout timeout"
+            if database and (point, how) == ("recv", "short"):
+                # What libpq is about to read is looked at before: the kernel,
+                # other than the shim, gives all that there is.
+                continue
             way = 2 if how == "short" else 1 if how == "EAGAIN" and \
                 point.startswith(("read", "write", "recv", "send")) else 0
             for number in numbers(base.calls[point][way], full):
