@@ -147,6 +147,48 @@ static void endless_head(void)
 
 #define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+/* Gives the text again and again, `most` bytes at most, until the parser has
+ * had enough. */
+static void give_again(struct feed *feed, const char *text, size_t most)
+{
+    size_t each = strlen(text);
+    for (size_t n = 0; n + each <= most; n += each) {
+        if (feed->http.state == HTTP_BAD)
+            return;
+        feed_piece(feed, text, each);
+    }
+}
+
+/* A response with `each` bytes in its header, as many in an extension, and as
+ * many in its trailers. */
+static void in_three_places(size_t each, bool fits)
+{
+    struct feed feed;
+    feed_start(&feed);
+    feed_piece(&feed, FEED_BYTES("HTTP/1.1 200 OK\r\n"
+                                 "Transfer-Encoding: chunked\r\n"));
+    give_again(&feed, "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+               each);
+    feed_piece(&feed, FEED_BYTES("\r\n1;"));
+    give_again(&feed, "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz",
+               each);
+    feed_piece(&feed, FEED_BYTES("\r\na\r\n0\r\n"));
+    give_again(&feed, "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+               each);
+    feed_piece(&feed, FEED_BYTES("\r\n"));
+    bool refused =
+        feed.http.state == HTTP_BAD && feed.http.result == RESULT_TOO_LARGE;
+    lab_check(fits ? feed.http.state == HTTP_DONE : refused,
+              "HTTP_HEAD_LIMIT is for the header, the extensions and the "
+              "trailers of a response together, not for each of them",
+              "count_head: is head_size kept until the response is whole?",
+              "%zu KiB in the header, in an extension, and in the trailers, "
+              "with a limit of %zu KiB for all: the state is %s (%s)",
+              each / KIB, HTTP_HEAD_LIMIT / KIB, feed_state(&feed.http),
+              feed.http.cause != NULL ? feed.http.cause : "no cause");
+    feed_free(&feed);
+}
+
 static void endless_chunk_framing(void)
 {
     static const struct endless cases[] = {
@@ -197,6 +239,8 @@ static void endless_chunk_framing(void)
               "%zu KiB of chunks of one byte: refused as %s (%s)",
               feed.used / KIB, result_word(feed.http.result), feed.http.cause);
     feed_free(&feed);
+    in_three_places(HTTP_HEAD_LIMIT / 4, true);
+    in_three_places(HTTP_HEAD_LIMIT / 8 * 3, false);
 }
 
 int main(void)
