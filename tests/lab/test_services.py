@@ -31,8 +31,8 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from runner import check, run_cases  # noqa: E402
 from triptych_lab import (allowed, build, classes, folder,  # noqa: E402
-                          grade, headers, labs, machine, package, report,
-                          sandbox, toml_reader, unpack)
+                          grade, headers, isolation, labs, machine, package,
+                          report, sandbox, toml_reader, unpack)
 
 TOOL = HERE / "triptych-lab"
 PATIENCE = 900
@@ -669,6 +669,8 @@ def case_a_class_interrupted(_):
                 [sys.executable, "-c", WITH_GRADER, HERE, stub, "grade-all",
                  place / "all", "--lab", LAB.name, "--jobs", "1", "--csv",
                  place / "all.csv", "--state", place / "state"],
+                # Through sudo it would be root's, whom a user cannot signal.
+                env=dict(os.environ, **{isolation.OWNER: ""}),
                 stderr=subprocess.PIPE, text=True)
 
         def scores():
