@@ -17,13 +17,13 @@
 #include "database.h"
 #include "model.h"
 #include "request.h"
+#include "watch.h"
 #include "worker.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 const char model_name[] = "processes";
@@ -32,90 +32,34 @@ const char model_name[] = "processes";
  * between any two chunks, so they need little; a busy machine needs more. */
 #define GRACE_MS 250
 
-/* Jobs given out, and requests finished in their turn, before deaths, results
- * and a stop are looked at again. */
-#define TAKE_SHARE 64
-#define TURN_SHARE 64
+/* Jobs given out, and frames taken from the worker whose turn it is, before
+ * deaths, results and a stop are looked at again. A worker as fast as standard
+ * output would otherwise be served for ever. */
+#define SHARE 64
 
-/* What an event of epoll is about; above these: a worker's pipe. */
-enum { ABOUT_STOP, ABOUT_INPUT, ABOUT_DEATH, ABOUT_OUTPUT, ABOUT_WORKERS };
+/* What an event of epoll is about; below these: a worker's pipe (mailbox.h). */
+enum { ABOUT_STOP = 1 << 30, ABOUT_INPUT, ABOUT_DEATH, ABOUT_OUTPUT };
 
 struct fetch {
     struct shared shared;     /* with the requests */
     struct request *requests; /* one a slot */
     int epoll_fd;
     int kept_fds[POOL_KEPT]; /* that the workers need, too */
-    bool goes_on; /* there is more to be done, of which epoll tells nothing */
-    bool input_watched;
-    bool output_watched;     /* standard output is full */
-    bool output_unwatchable; /* ... and epoll has no memory to watch it */
-    bool warned; /* that pipes cannot hold as much as --high-water says */
+    bool output_full;        /* epoll tells when it is not any more */
 };
-
-/* --- Waiting ------------------------------------------------------------ */
-
-static int watch(struct fetch *fetch, int fd, uint64_t about, uint32_t events)
-{
-    struct epoll_event event = {.events = events, .data.u64 = about};
-    if (epoll_ctl(fetch->epoll_fd, EPOLL_CTL_ADD, fd, &event) == -1)
-        return -errno;
-    return 0;
-}
-
-static void unwatch(struct fetch *fetch, int fd)
-{
-    (void)epoll_ctl(fetch->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-}
-
-/* Waits for standard output, if the request was served until that was full. */
-static enum served wait_for_output(struct fetch *fetch, enum served served)
-{
-    if (served == NEEDS_OUTPUT)
-        fetch->output_watched = watch(fetch, fetch->shared.run->output.fd,
-                                      ABOUT_OUTPUT, EPOLLOUT) == 0;
-    fetch->output_unwatchable =
-        served == NEEDS_OUTPUT && !fetch->output_watched;
-    return served;
-}
-
-/* Begins to read the pipe of the request whose turn it is; no other body is
- * wanted before. IS_FINISHED: the turn has moved, and a worker is idle. */
-static enum served serve_turn(struct fetch *fetch)
-{
-    const struct flight *flight = &fetch->shared.flight;
-    struct request *r = (struct request *)flight->first;
-    if (!options_ordered(fetch->shared.run->options) ||
-        fetch->output_watched || run_stopping(fetch->shared.run) ||
-        r == NULL || !flight_has_turn(flight, r->job->id))
-        return NEEDS_INPUT;
-    if (r->mailbox.watched && mailbox_held(&r->mailbox) == 0)
-        return NEEDS_INPUT; /* epoll will tell */
-    return wait_for_output(fetch, request_serve(r));
-}
 
 /* --- Step take ---------------------------------------------------------- */
 
-/* A body that waits for its turn waits in its worker's pipe. */
-static void warn_of_capacity(struct fetch *fetch)
+/* A body that waits for its turn waits in its worker's pipe. Warns when that
+ * is the first one to hold less than it should. */
+static void warn_of_capacity(struct run *run, size_t before, size_t now)
 {
-    size_t wanted = fetch->shared.run->options->high_water;
-    if (fetch->warned || fetch->shared.pool.capacity == 0 ||
-        fetch->shared.pool.capacity >= wanted)
+    size_t wanted = run->options->high_water;
+    if (before != wanted || now == before)
         return;
-    fetch->warned = true;
-    run_warn(fetch->shared.run,
+    run_warn(run,
              "a pipe cannot hold %zu bytes here; the high-water mark is %zu",
-             wanted, fetch->shared.pool.capacity);
-}
-
-/* The parent lacks what it takes to send the job, and no request is in flight
- * whose end would free some. */
-static void fail_job(struct fetch *fetch, struct job *job, int error)
-{
-    job->outcome = OUTCOME_NONE;
-    outcome_set(&job->outcome, RESULT_NO_RESOURCES, "%s", strerror(-error));
-    (void)flight_pass_turn(&fetch->shared.flight,
-                           run_finish(fetch->shared.run, job));
+             wanted, now);
 }
 
 /* Loads the library that the job needs, before the fork: so the workers share
@@ -133,94 +77,101 @@ static void prepare(struct fetch *fetch, const struct job *job)
  * newest request in flight has given way to the first in line. */
 static bool lacks_worker(struct fetch *fetch, const struct job *job, int error)
 {
-    struct run *run = fetch->shared.run;
     if (error == -EBUSY || error == -EPIPE)
         return false; /* one is dying; its death makes room */
     if (fetch->shared.pool.alive == 0) {
-        run_fail(run, "no worker can be made: %s", strerror(-error));
+        run_fail(fetch->shared.run, "no worker can be made: %s",
+                 strerror(-error));
         return false;
     }
-    size_t left = fetch->shared.flight.count;
-    bool again = request_make_room(&fetch->shared, job->id);
-    run_warn_shortage(run, strerror(-error), left > 0 ? left : 1);
-    return again;
+    return request_make_room(&fetch->shared, job->id, strerror(-error));
 }
 
 /* Gives the job to an idle worker, or to a new one. False if there is none. */
 static bool give_out(struct fetch *fetch, struct job *job)
 {
-    struct pool *pool = &fetch->shared.pool;
+    struct shared *shared = &fetch->shared;
+    struct pool *pool = &shared->pool;
     struct pool_worker *worker = NULL;
-    trace_begin(&fetch->shared.lane, STEP_TAKE, job->id);
+    size_t capacity = pool->capacity;
+    trace_begin(&shared->lane, STEP_TAKE, job->id);
     prepare(fetch, job);
     int error = pool_get(pool, &worker);
-    warn_of_capacity(fetch);
+    warn_of_capacity(shared->run, capacity, pool->capacity);
     if (error == 0) {
         struct request *r = &fetch->requests[worker->slot];
-        r->shared = &fetch->shared;
-        r->mailbox.epoll_fd = fetch->epoll_fd;
-        r->mailbox.about = ABOUT_WORKERS + 2 * (uint64_t)worker->slot;
-        r->mailbox.worker = worker;
-        error = request_send(r, job);
-        if (error != 0 && error != -EPIPE)
+        r->shared = shared;
+        error = mailbox_open(&r->mailbox, worker, fetch->epoll_fd);
+        if (error == 0)
+            error = request_send(r, job);
+        if (error == 0)
+            return true;
+        if (error != -EPIPE)
             pool_release(pool, worker);
     }
-    if (error == 0)
-        return true;
-    if (worker != NULL && error != -EPIPE && fetch->shared.flight.count == 0) {
-        fail_job(fetch, job, error);
-        return true;
+    if (worker == NULL || error == -EPIPE || shared->flight.count > 0) {
+        jobs_give_back(&shared->run->jobs, job);
+        return lacks_worker(fetch, job, error);
     }
-    jobs_give_back(&fetch->shared.run->jobs, job);
-    return lacks_worker(fetch, job, error);
+    /* No request is in flight whose end would free what is short. */
+    job->outcome = OUTCOME_NONE;
+    outcome_set(&job->outcome, RESULT_NO_RESOURCES, "%s", strerror(-error));
+    (void)flight_pass_turn(&shared->flight, run_finish(shared->run, job));
+    return true;
 }
 
-/* Waits for --input if that can be waited for. False for a regular file, or
- * /dev/null: epoll does not take them, for they are always ready. */
-static bool watch_input(struct fetch *fetch)
+/* True if --input can be read without a wait; else epoll tells when. */
+static bool has_input(struct fetch *fetch)
 {
-    if (!fetch->input_watched)
-        fetch->input_watched =
-            watch(fetch, fetch->shared.run->input, ABOUT_INPUT, EPOLLIN) == 0;
-    return fetch->input_watched;
+    struct pollfd input = {.fd = fetch->shared.run->input, .events = POLLIN};
+    if (input.fd == -1)
+        return false;
+    if (poll(&input, 1, 0) == 1)
+        return true;
+    (void)watch(fetch->epoll_fd, input.fd, ABOUT_INPUT, EPOLLIN);
+    return false;
 }
 
-static void unwatch_input(struct fetch *fetch)
-{
-    if (fetch->input_watched)
-        unwatch(fetch, fetch->shared.run->input);
-    fetch->input_watched = false;
-}
-
-/* Step take: jobs for all who are idle. --input is read only when a job is
- * missing, so its writer feels back-pressure, too. */
-static void step_take(struct fetch *fetch)
+/* Step take: gives out a job; or reads --input, but only when a job is missing,
+ * so its writer feels back-pressure, too. False if neither can be done now. */
+static bool step_take(struct fetch *fetch)
 {
     struct run *run = fetch->shared.run;
-    int left = TAKE_SHARE;
-    while (flight_may_enter(&fetch->shared.flight, jobs_first(&run->jobs)) &&
-           !run_stopping(run)) {
-        struct job *job;
-        if (left-- == 0) {
-            fetch->goes_on = true;
-            break;
-        }
-        int got = run_next(run, &job);
-        if (got == -EBUSY || (got == 1 && !give_out(fetch, job)))
-            break; /* until something has finished */
-        trace_step(&fetch->shared.lane, STEP_NONE);
-        if (got == 0 && (run->input == -1 || watch_input(fetch)))
-            return;
-        if (got == 0)
-            got = run_read_input(run);
-        if (got == -ENOMEM) {
-            if (fetch->shared.flight.count == 0)
-                run_fail(run, "%s", strerror(ENOMEM));
-            break; /* until something has finished */
-        }
-    }
+    struct flight *flight = &fetch->shared.flight;
+    struct job *job;
+    if (!flight_may_enter(flight, jobs_first(&run->jobs)) || run_stopping(run))
+        return false;
+    int got = run_next(run, &job);
+    bool taken = got == 1 && give_out(fetch, job);
     trace_step(&fetch->shared.lane, STEP_NONE);
-    unwatch_input(fetch);
+    if (got == 0 && has_input(fetch)) {
+        got = run_read_input(run);
+        taken = got == 0;
+    }
+    if (got == -ENOMEM && flight->count == 0)
+        run_fail(run, "%s", strerror(ENOMEM));
+    return taken; /* if not, it goes on when something has finished */
+}
+
+/* --- Step deliver ------------------------------------------------------- */
+
+/* Takes a frame of the request whose turn it is; no other body is wanted
+ * before. True if there may be more, of it or of the next. */
+static bool serve_turn(struct fetch *fetch)
+{
+    const struct flight *flight = &fetch->shared.flight;
+    struct run *run = fetch->shared.run;
+    struct request *r = (struct request *)flight->first;
+    if (!options_ordered(run->options) || fetch->output_full ||
+        run_stopping(run) || r == NULL || !flight_has_turn(flight, r->job->id))
+        return false;
+    if (r->mailbox.watched && run->options->high_water != WATER_NONE)
+        return false; /* epoll will tell */
+    enum served served = request_serve(r);
+    fetch->output_full = served == NEEDS_OUTPUT;
+    if (fetch->output_full)
+        (void)watch(fetch->epoll_fd, run->output.fd, ABOUT_OUTPUT, EPOLLOUT);
+    return served == GOES_ON;
 }
 
 /* --- Events ------------------------------------------------------------- */
@@ -228,141 +179,120 @@ static void step_take(struct fetch *fetch)
 static void on_event(struct fetch *fetch, uint64_t about)
 {
     struct pool_worker *dead;
+    struct request *r;
     int status;
     switch (about) {
-    case ABOUT_STOP:
-        break; /* run_stopping says so as well */
-    case ABOUT_INPUT:
-        unwatch_input(fetch);
-        /* -ENOMEM is tried again, but not in vain for ever. */
-        if (run_read_input(fetch->shared.run) != 0 &&
-            fetch->shared.flight.count == 0)
-            run_fail(fetch->shared.run, "%s", strerror(ENOMEM));
+    case ABOUT_STOP:  /* run_stopping says so as well */
+    case ABOUT_INPUT: /* it is read if a job is missing */
         break;
     case ABOUT_DEATH:
         while (!run_stopping(fetch->shared.run) &&
                (dead = pool_reap(&fetch->shared.pool, &status)) != NULL)
             request_bereft(&fetch->requests[dead->slot], status);
+        (void)watch(fetch->epoll_fd, fetch->shared.pool.signal_fd, ABOUT_DEATH,
+                    EPOLLIN);
         break;
     case ABOUT_OUTPUT:
-        unwatch(fetch, fetch->shared.run->output.fd);
-        fetch->output_watched = false;
+        fetch->output_full = false;
         break;
-    default: {
-        uint64_t number = about - ABOUT_WORKERS;
-        struct request *r = &fetch->requests[number / 2];
-        if (number % 2 == 1 && r->mailbox.outbox_watched)
+    default:
+        r = &fetch->requests[about / 2];
+        if (about % 2 == 1)
             mailbox_writable(&r->mailbox);
-        if (number % 2 == 0 && r->mailbox.watched)
-            (void)wait_for_output(fetch, request_readable(r));
-    }
+        else if (r->mailbox.watched)
+            request_readable(r);
     }
 }
 
 /* --- Steps start and stop ----------------------------------------------- */
 
-static void run_worker(void *context, int slot, int jobs_fd, int results_fd)
+/* Frees what step_start made; the workers are gone. */
+static void tidy_up(struct fetch *fetch)
 {
-    struct fetch *fetch = context;
-    struct worker_setting setting = {.run = fetch->shared.run,
-                                     .slot = slot,
-                                     .jobs_fd = jobs_fd,
-                                     .results_fd = results_fd};
-    worker_main(&setting);
+    struct pool *pool = &fetch->shared.pool;
+    for (size_t i = 0; i < pool->used; i++)
+        mailbox_clear(&fetch->requests[i].mailbox);
+    nursery_free(&pool->nursery, fetch->requests, pool->limit,
+                 sizeof *fetch->requests);
+    (void)close(fetch->epoll_fd);
+    pool_free(pool);
 }
 
 /* Step start: prepares the pool; workers are forked as jobs come. */
 static int step_start(struct fetch *fetch, struct run *run)
 {
-    size_t limit = run->options->jobs;
-    *fetch = (struct fetch){.shared.run = run};
-    flight_open(&fetch->shared.flight, limit);
+    const struct options *options = run->options;
+    struct pool *pool = &fetch->shared.pool;
+    *fetch = (struct fetch){
+        .shared.run = run,
+        .kept_fds = {run->sink.directory, options->upload_fd, run->trace.fd}};
+    flight_open(&fetch->shared.flight, options->jobs);
     trace_name(&run->trace, &fetch->shared.lane, 0, "parent");
     trace_step(&fetch->shared.lane, STEP_START);
+    int error =
+        pool_open(pool, options->jobs, fetch->kept_fds, worker_main, run);
+    if (error != 0)
+        return error;
+    if (options_ordered(options) && options->high_water != WATER_NONE)
+        pool->capacity = options->high_water;
     fetch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (fetch->epoll_fd == -1)
-        return -errno;
-    fetch->kept_fds[0] = run->sink.directory;
-    fetch->kept_fds[1] = run->options->upload_fd;
-    fetch->kept_fds[2] = run->trace.fd;
-    int error = pool_open(&fetch->shared.pool, limit, fetch->kept_fds,
-                          run_worker, fetch);
-    if (error != 0)
-        goto no_pool;
-    fetch->requests = nursery_calloc(&fetch->shared.pool.nursery, limit,
-                                     sizeof *fetch->requests);
+        error = -errno;
+    fetch->requests =
+        nursery_calloc(&pool->nursery, options->jobs, sizeof *fetch->requests);
     if (fetch->requests == NULL)
         error = -ENOMEM;
-    if (options_ordered(run->options) &&
-        run->options->high_water != WATER_NONE)
-        fetch->shared.pool.capacity = run->options->high_water;
     if (error == 0)
-        error = watch(fetch, run->stop_fd, ABOUT_STOP, EPOLLIN);
+        error = watch(fetch->epoll_fd, run->stop_fd, ABOUT_STOP, EPOLLIN);
     if (error == 0)
-        error =
-            watch(fetch, fetch->shared.pool.signal_fd, ABOUT_DEATH, EPOLLIN);
+        error = watch(fetch->epoll_fd, pool->signal_fd, ABOUT_DEATH, EPOLLIN);
     if (error == 0)
-        return 0;
-
-    nursery_free(&fetch->shared.pool.nursery, fetch->requests, limit,
-                 sizeof *fetch->requests);
-    pool_free(&fetch->shared.pool);
-no_pool:
-    (void)close(fetch->epoll_fd);
+        error = watch(fetch->epoll_fd, run->input, ABOUT_INPUT, 0);
+    if (error == 0)
+        error = watch(fetch->epoll_fd, run->output.fd, ABOUT_OUTPUT, 0);
+    if (error != 0)
+        tidy_up(fetch);
     return error;
-}
-
-static void collect_all(struct fetch *fetch)
-{
-    for (size_t i = 0; i < fetch->shared.pool.used; i++) {
-        if (fetch->requests[i].job != NULL)
-            request_collect(&fetch->requests[i]);
-    }
 }
 
 /* Step stop: ends the workers. When jobs are still at hand they have a moment
  * to remove their files and to say how far they came. */
 static void step_stop(struct fetch *fetch)
 {
+    struct pool *pool = &fetch->shared.pool;
     int64_t deadline = clock_us() + GRACE_MS * INT64_C(1000);
-    struct pollfd deaths = {.fd = fetch->shared.pool.signal_fd,
-                            .events = POLLIN};
+    struct pollfd deaths = {.fd = pool->signal_fd, .events = POLLIN};
     int status;
     trace_step(&fetch->shared.lane, STEP_STOP);
-    pool_terminate(&fetch->shared.pool);
-    while (fetch->shared.pool.alive > 0 && clock_us() < deadline) {
-        if (fetch->shared.flight.count > 0)
-            collect_all(fetch); /* also: workers that sleep in write go on */
+    pool_terminate(pool);
+    while (pool->alive > 0 && clock_us() < deadline) {
+        for (size_t i = 0; i < pool->used; i++) {
+            struct request *r = &fetch->requests[i];
+            while (r->job != NULL && request_serve(r) == GOES_ON)
+                ; /* also: a worker that sleeps in write goes on */
+        }
+        trace_step(&fetch->shared.lane, STEP_STOP); /* after step finish */
         (void)poll(&deaths, 1, 1);
-        while (pool_reap(&fetch->shared.pool, &status) != NULL)
+        while (pool_reap(pool, &status) != NULL)
             ;
     }
-    pool_end(&fetch->shared.pool);
-    collect_all(fetch);
-    for (size_t i = 0; i < fetch->shared.pool.used; i++) {
-        if (fetch->requests[i].job != NULL)
-            request_cancel(&fetch->requests[i]);
-    }
-    for (size_t i = 0; i < fetch->shared.pool.used; i++)
-        mailbox_clear(&fetch->requests[i].mailbox);
-    (void)close(fetch->epoll_fd);
-    nursery_free(&fetch->shared.pool.nursery, fetch->requests,
-                 fetch->shared.run->options->jobs, sizeof *fetch->requests);
-    pool_free(&fetch->shared.pool);
+    pool_end(pool);
+    for (size_t i = 0; i < pool->used; i++)
+        request_cancel(&fetch->requests[i]);
+    tidy_up(fetch);
     trace_step(&fetch->shared.lane, STEP_NONE);
 }
 
-/* Gives out jobs, and serves the turn, as far as that goes for now. */
-static void go_on(struct fetch *fetch)
+/* Gives out jobs and serves the turn, as far as that goes. True if it stopped
+ * before. */
+static bool go_on(struct fetch *fetch)
 {
-    enum served served = IS_FINISHED;
-    fetch->goes_on = false;
-    for (int i = 0; i < TURN_SHARE && served == IS_FINISHED; i++) {
-        step_take(fetch);
-        served = serve_turn(fetch);
+    for (int left = SHARE; left > 0; left--) {
+        bool taken = step_take(fetch);
+        if (!serve_turn(fetch) && !taken)
+            return false;
     }
-    if (served == IS_FINISHED || served == HAS_MORE)
-        fetch->goes_on = true;
+    return true;
 }
 
 void model_run(struct run *run)
@@ -375,7 +305,7 @@ void model_run(struct run *run)
         return;
     }
     for (;;) {
-        go_on(&fetch);
+        bool more = go_on(&fetch);
         bool taken = jobs_done(&run->jobs);
         if (run_stopping(run) || (taken && fetch.shared.flight.count == 0))
             break;
@@ -383,9 +313,8 @@ void model_run(struct run *run)
          * their answers; if all went at the end, that would take longer. */
         if (taken)
             pool_retire_idle(&fetch.shared.pool);
-        bool soon = run_ticks(run) || fetch.output_unwatchable;
-        int ms = fetch.goes_on ? 0 : soon ? RUN_TICK_MS : -1;
-        pool_settle(&fetch.shared.pool);
+        int ms = more ? 0 : run_ticks(run) ? RUN_TICK_MS : -1;
+        nursery_settle(&fetch.shared.pool.nursery);
         int n = epoll_wait(fetch.epoll_fd, events, 64, ms);
         for (int i = 0; i < n && !run_stopping(run); i++)
             on_event(&fetch, events[i].data.u64);

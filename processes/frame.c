@@ -3,38 +3,25 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
-/* The header: type and length, four bytes each. */
-static void make_header(unsigned char header[8], enum frame_type type,
-                        size_t length)
-{
-    uint32_t words[2] = {(uint32_t)type, (uint32_t)length};
-    memcpy(header, words, sizeof words);
-}
+/* A part of a message may be so long and yet be moved before each reading. */
+#define FEW 256
 
-static enum frame_type read_header(const unsigned char header[8],
-                                   size_t *length)
-{
-    uint32_t words[2];
-    memcpy(words, header, sizeof words);
-    *length = words[1];
-    if (words[0] < FRAME_JOB || words[0] > FRAME_RESULT)
-        return FRAME_BROKEN;
-    if (words[0] != FRAME_BODY && words[1] > FRAME_MOST)
-        return FRAME_BROKEN;
-    return (enum frame_type)words[0];
-}
+/* Type and length. */
+struct header {
+    uint32_t type;
+    uint32_t length;
+};
 
 int frame_append(struct bytes *out, enum frame_type type,
                  const struct iovec *parts, int n)
 {
-    unsigned char header[8];
+    struct header header = {.type = type};
     size_t before = out->length;
-    size_t length = 0;
     for (int i = 0; i < n; i++)
-        length += parts[i].iov_len;
-    make_header(header, type, length);
-    int error = bytes_append(out, header, sizeof header);
+        header.length += (uint32_t)parts[i].iov_len;
+    int error = bytes_append(out, &header, sizeof header);
     for (int i = 0; i < n && error == 0; i++)
         error = bytes_append(out, parts[i].iov_base, parts[i].iov_len);
     if (error != 0)
@@ -44,10 +31,9 @@ int frame_append(struct bytes *out, enum frame_type type,
 
 int frame_write(int fd, enum frame_type type, const void *data, size_t n)
 {
-    unsigned char header[8];
-    struct iovec parts[2] = {{header, sizeof header}, {(void *)data, n}};
+    struct header header = {.type = type, .length = (uint32_t)n};
+    struct iovec parts[2] = {{&header, sizeof header}, {(void *)data, n}};
     struct iovec *at = parts;
-    make_header(header, type, n);
     while (at < parts + 2) {
         ssize_t written = writev(fd, at, (int)(parts + 2 - at));
         if (written == -1 && errno == EINTR)
@@ -68,54 +54,66 @@ int frame_write(int fd, enum frame_type type, const void *data, size_t n)
     return 0;
 }
 
-/* Takes what is still missing of the header. */
-static size_t feed_header(struct frame_reader *reader, const char *p, size_t n)
+ssize_t frame_read(struct frame_reader *reader, int fd)
 {
-    size_t take = sizeof reader->header - reader->header_length;
-    if (take > n)
-        take = n;
-    memcpy(reader->header + reader->header_length, p, take);
-    reader->header_length += take;
-    if (reader->header_length == sizeof reader->header) {
-        (void)read_header(reader->header, &reader->left);
-        reader->message.length = 0;
+    struct bytes *in = &reader->in;
+    size_t room = FRAME_CHUNK;
+    ssize_t n;
+    /* What is used makes room. But to move a long rest takes its time. */
+    if (in->length - reader->used < FEW) {
+        bytes_drop(in, reader->used);
+        reader->used = 0;
     }
-    return take;
+    if (bytes_reserve(in, room) != 0)
+        room = in->capacity - in->length;
+    if (room == 0)
+        return -ENOMEM;
+    do
+        n = read(fd, in->data + in->length, room);
+    while (n == -1 && errno == EINTR);
+    if (n == -1)
+        return -errno;
+    in->length += (size_t)n;
+    return n;
 }
 
-size_t frame_feed(struct frame_reader *reader, const char *p, size_t n,
-                  struct frame *frame)
+/* Behind the header, which stands where the reader is. */
+static struct frame find_message(struct frame_reader *reader,
+                                 const struct header *header)
 {
-    size_t used = 0;
-    size_t length;
-    *frame = (struct frame){.type = FRAME_NONE};
-    if (reader->header_length < sizeof reader->header)
-        used = feed_header(reader, p, n);
-    if (reader->header_length < sizeof reader->header)
-        return used;
-    enum frame_type type = read_header(reader->header, &length);
-    size_t take = n - used < reader->left ? n - used : reader->left;
-    if (type == FRAME_BODY)
-        *frame = (struct frame){FRAME_BODY, p + used, take};
-    else if (type == FRAME_BROKEN ||
-             bytes_append(&reader->message, p + used, take) != 0)
-        *frame = (struct frame){.type = FRAME_BROKEN};
-    reader->left -= take;
-    if (frame->type == FRAME_BROKEN)
-        return n;
-    if (reader->left == 0) {
-        reader->header_length = 0;
-        if (type != FRAME_BODY)
-            *frame = (struct frame){type, reader->message.data,
-                                    reader->message.length};
-    } else if (take == 0) {
-        frame->type = FRAME_NONE; /* a body, but no byte of it is here */
-    }
-    return used + take;
+    size_t here = reader->in.length - reader->used - sizeof *header;
+    const char *at = reader->in.data + reader->used + sizeof *header;
+    if ((header->type != FRAME_JOB && header->type != FRAME_RESULT) ||
+        header->length > FRAME_MOST)
+        return (struct frame){.type = FRAME_BROKEN};
+    if (here < header->length)
+        return (struct frame){.type = FRAME_NONE};
+    reader->used += sizeof *header + header->length;
+    return (struct frame){(enum frame_type)header->type, at, header->length};
 }
 
-void frame_free(struct frame_reader *reader)
+struct frame frame_next(struct frame_reader *reader)
 {
-    bytes_free(&reader->message);
-    *reader = (struct frame_reader){0};
+    struct header header;
+    for (;;) {
+        size_t here = reader->in.length - reader->used;
+        if (here < (reader->body > 0 ? 1 : sizeof header))
+            return (struct frame){.type = FRAME_NONE};
+        const char *at = reader->in.data + reader->used;
+        if (reader->body > 0)
+            return (struct frame){FRAME_BODY, at,
+                                  here < reader->body ? here : reader->body};
+        memcpy(&header, at, sizeof header);
+        if (header.type != FRAME_BODY)
+            break;
+        reader->used += sizeof header;
+        reader->body = header.length;
+    }
+    return find_message(reader, &header);
+}
+
+void frame_took(struct frame_reader *reader, size_t n)
+{
+    reader->used += n;
+    reader->body -= n;
 }

@@ -19,6 +19,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 
 enum frame_type {
@@ -37,19 +38,18 @@ struct frame_job {
     uint32_t name_length; /* 0: there is none */
 };
 
-/* What frame_feed found. */
+/* What frame_next found. */
 struct frame {
     enum frame_type type;
-    const char *at; /* the message, or for FRAME_BODY the next piece of one */
+    const char *at; /* the message, or for FRAME_BODY what is here of one */
     size_t length;
 };
 
-/* Puts frames together again. Start from all zeroes. */
+/* The reading end of a pipe. Start from all zeroes. */
 struct frame_reader {
-    unsigned char header[8];
-    size_t header_length;
-    size_t left;          /* of the message, still to come */
-    struct bytes message; /* so far; a body is not gathered */
+    struct bytes in; /* what was read */
+    size_t used;     /* of it, from the front */
+    size_t body;     /* bytes of a FRAME_BODY that are still to be taken */
 };
 
 /* A message longer than this is none of ours; bodies come in any length. */
@@ -64,15 +64,20 @@ int frame_append(struct bytes *out, enum frame_type type,
  * is gone. */
 int frame_write(int fd, enum frame_type type, const void *data, size_t n);
 
-/*
- * Takes some of the `n` bytes at `p`, returns how many, and sets *frame.
- * FRAME_NONE: all were taken and more are needed. FRAME_BODY: a piece, which
- * stands in `p`. Else the message is whole; it is the reader's and valid
- * until the next call. FRAME_BROKEN also when memory is short.
- */
-size_t frame_feed(struct frame_reader *reader, const char *p, size_t n,
-                  struct frame *frame);
+/* Reads once; less than FRAME_CHUNK if memory is short. What read returns, or
+ * a negative errno. */
+ssize_t frame_read(struct frame_reader *reader, int fd);
+#define FRAME_CHUNK ((size_t)64 * 1024)
 
-void frame_free(struct frame_reader *reader);
+/*
+ * Finds the next frame in what was read; it stands there, and is valid until
+ * the next frame_read. FRAME_NONE: more must be read first. FRAME_BODY: as
+ * much of a body as is here, at least a byte; it is found again until
+ * frame_took has taken all of it. Any other is whole, and is found once.
+ */
+struct frame frame_next(struct frame_reader *reader);
+
+/* `n` bytes of the FRAME_BODY at hand are dealt with. */
+void frame_took(struct frame_reader *reader, size_t n);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -11,20 +12,19 @@
 /* The largest power of two that fcntl takes for a size. */
 #define PIPE_MOST ((size_t)1 << 30)
 
-static pid_t plain_fork(struct nursery *nursery, int *first, int *second)
+static void close_fd(int *fd)
 {
-    (void)nursery, (void)first, (void)second;
-    return fork();
+    if (*fd != -1)
+        (void)close(*fd);
+    *fd = -1;
 }
 
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
-              void (*work)(void *context, int slot, int jobs_fd,
-                           int results_fd),
-              void *context)
+              pool_main *main, void *context)
 {
     sigset_t child;
     *pool = (struct pool){.limit = limit,
-                          .work = work,
+                          .main = main,
                           .context = context,
                           .kept_fds = kept_fds};
     pool->workers = calloc(limit, sizeof *pool->workers);
@@ -39,23 +39,14 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
     int error = pool->signal_fd == -1
                     ? -errno
                     : nursery_open(&pool->nursery, kept_fds, POOL_KEPT);
-    pool->fork = pool->nursery.shares ? nursery_fork : plain_fork;
     if (error != 0) {
-        if (pool->signal_fd != -1)
-            (void)close(pool->signal_fd);
+        close_fd(&pool->signal_fd);
         free(pool->workers);
     }
     return error;
 }
 
 /* --- Making a worker ---------------------------------------------------- */
-
-static void close_fd(int *fd)
-{
-    if (*fd != -1)
-        (void)close(*fd);
-    *fd = -1;
-}
 
 /* Closes the numbers from `first` to `last`. A container or a sandbox may
  * forbid close_range: then one after the other. */
@@ -70,22 +61,18 @@ static void close_span(int first, int last)
 /* Closes all descriptors in the child but the standard ones and those at
  * `keep`. Above all the ends of its siblings' pipes: as long as one process
  * holds the writing end of a pipe, its reader never sees the end. */
-static void close_all_but(int *keep, int n)
+static void close_all_but(const int *keep, int n)
 {
-    for (int i = 1; i < n; i++) { /* insertion sort */
-        for (int j = i; j > 0 && keep[j - 1] > keep[j]; j--) {
-            int swap = keep[j];
-            keep[j] = keep[j - 1];
-            keep[j - 1] = swap;
-        }
-    }
     int from = STDERR_FILENO + 1;
-    for (int i = 0; i < n; i++) {
-        if (keep[i] < from)
-            continue;
-        if (keep[i] > from)
-            close_span(from, keep[i] - 1);
-        from = keep[i] + 1;
+    for (;;) {
+        int next = INT_MAX; /* to be kept */
+        for (int i = 0; i < n; i++)
+            next = keep[i] >= from && keep[i] < next ? keep[i] : next;
+        if (next == INT_MAX)
+            break;
+        if (next > from)
+            close_span(from, next - 1);
+        from = next + 1;
     }
     closefrom(from); /* it has ways of its own, and aborts if none works */
 }
@@ -110,7 +97,7 @@ static _Noreturn void run_child(struct pool *pool, int slot, int jobs_fd,
         keep[2 + i] = pool->kept_fds[i];
     close_all_but(keep, 2 + POOL_KEPT);
     leave_standard_streams();
-    pool->work(pool->context, slot, jobs_fd, results_fd);
+    pool->main(pool->context, slot, jobs_fd, results_fd);
     _exit(70); /* not reached */
 }
 
@@ -124,7 +111,11 @@ static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
     sigset_t before;
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = pool->fork(&pool->nursery, &jobs_fd, &results_fd);
+    /* With thousands of workers the nursery is faster; in the child it gives
+     * the two descriptors other numbers. */
+    pid_t pid = pool->nursery.shares
+                    ? nursery_fork(&pool->nursery, &jobs_fd, &results_fd)
+                    : fork();
     int error = errno;
     if (pid == 0)
         run_child(pool, slot, jobs_fd, results_fd);
@@ -134,13 +125,11 @@ static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
 }
 
 /* The parent never blocks on one child. The flag is of the one end: the
- * worker's own ends stay blocking. */
-static int set_nonblocking(int fd)
+ * worker's own ends stay blocking. False with errno. */
+static bool set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
-    if (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-        return -errno;
-    return 0;
+    return flags != -1 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != -1;
 }
 
 /* Gives a pipe pool->capacity, which the kernel rounds up to pages, a power
@@ -158,20 +147,17 @@ static void set_capacity(struct pool *pool, int fd)
         pool->capacity = (size_t)got;
 }
 
+/* 0; or a negative errno, and pool_vacate comes next. */
 static int make_worker(struct pool *pool, struct pool_worker *worker)
 {
     int jobs[2] = {-1, -1};
     int results[2] = {-1, -1};
     int error = 0;
-    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1)
+    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1 ||
+        !set_nonblocking(jobs[1]) || !set_nonblocking(results[0]))
         error = -errno;
     if (error == 0) {
         set_capacity(pool, results[1]);
-        error = set_nonblocking(jobs[1]);
-    }
-    if (error == 0)
-        error = set_nonblocking(results[0]);
-    if (error == 0) {
         worker->pid = fork_quietly(pool, worker->slot, jobs[0], results[1]);
         if (worker->pid == -1)
             error = -errno;
@@ -179,16 +165,13 @@ static int make_worker(struct pool *pool, struct pool_worker *worker)
     /* The child's ends. Left open here, they would hide its death. */
     close_fd(&jobs[0]);
     close_fd(&results[1]);
-    if (error != 0) {
-        close_fd(&jobs[1]);
-        close_fd(&results[0]);
-        worker->pid = 0;
-        return error;
-    }
     worker->jobs_fd = jobs[1];
     worker->results_fd = results[0];
-    pool->alive++;
-    return 0;
+    if (error == 0)
+        pool->alive++;
+    else
+        worker->pid = 0;
+    return error;
 }
 
 /* --- Lists -------------------------------------------------------------- */
@@ -230,20 +213,14 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     return error;
 }
 
-void pool_settle(struct pool *pool)
-{
-    nursery_settle(&pool->nursery);
-}
-
 void pool_release(struct pool *pool, struct pool_worker *worker)
 {
     worker->next = pool->idle;
     pool->idle = worker;
 }
 
-void pool_retire(struct pool *pool, struct pool_worker *worker)
+void pool_retire(struct pool_worker *worker)
 {
-    (void)pool;
     close_fd(&worker->jobs_fd); /* no more jobs, is what it reads there */
 }
 
@@ -251,7 +228,7 @@ void pool_retire_idle(struct pool *pool)
 {
     struct pool_worker *worker;
     while ((worker = take_first(&pool->idle)) != NULL)
-        pool_retire(pool, worker);
+        pool_retire(worker);
 }
 
 /* --- Deaths ------------------------------------------------------------- */
@@ -289,20 +266,16 @@ void pool_vacate(struct pool *pool, struct pool_worker *worker)
     pool->vacant = worker;
 }
 
-/* Waits for one worker; a signal does not end the waiting. */
-static void await(struct pool *pool, struct pool_worker *worker)
-{
-    while (waitpid(worker->pid, NULL, 0) == -1 && errno == EINTR)
-        ;
-    worker->pid = 0;
-    pool->alive--;
-}
-
 void pool_kill(struct pool *pool, struct pool_worker *worker)
 {
+    if (worker->pid == 0)
+        return;
     take_out(&pool->idle, worker);
     (void)kill(worker->pid, SIGKILL);
-    await(pool, worker);
+    while (waitpid(worker->pid, NULL, 0) == -1 && errno == EINTR)
+        ; /* a signal does not end the waiting */
+    worker->pid = 0;
+    pool->alive--;
 }
 
 void pool_terminate(struct pool *pool)
@@ -318,12 +291,8 @@ void pool_terminate(struct pool *pool)
 
 void pool_end(struct pool *pool)
 {
-    for (size_t i = 0; i < pool->used; i++) {
-        if (pool->workers[i].pid > 0) {
-            (void)kill(pool->workers[i].pid, SIGKILL);
-            await(pool, &pool->workers[i]);
-        }
-    }
+    for (size_t i = 0; i < pool->used; i++)
+        pool_kill(pool, &pool->workers[i]);
 }
 
 void pool_free(struct pool *pool)

@@ -22,6 +22,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* What a worker does, in the child; it does not return. */
+typedef void pool_main(void *context, int slot, int jobs_fd, int results_fd);
+
 /* One slot. A replacement has the same slot. */
 struct pool_worker {
     pid_t pid; /* 0: the slot is vacant */
@@ -41,14 +44,9 @@ struct pool {
     struct pool_worker *idle;
     struct pool_worker *vacant;
     struct nursery nursery;
-    /* How a child is made: fork; or, where that is to be had, nursery_fork,
-     * which is faster with thousands. In the child the two descriptors that it
-     * keeps may have other numbers. */
-    pid_t (*fork)(struct nursery *nursery, int *first, int *second);
     int signal_fd; /* polls as readable when some worker may have died */
     sigset_t mask; /* the signal mask to go back to */
-    /* What a worker does, in the child; it does not return. */
-    void (*work)(void *context, int slot, int jobs_fd, int results_fd);
+    pool_main *main;
     void *context;
     const int *kept_fds; /* POOL_KEPT descriptors that the workers need; each
                           * may be -1: none */
@@ -62,22 +60,17 @@ struct pool {
 /* Prepares a pool of at most `limit` workers; none is made yet. SIGCHLD is
  * blocked from now on. 0 or a negative errno. */
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
-              void (*work)(void *context, int slot, int jobs_fd,
-                           int results_fd),
-              void *context);
+              pool_main *main, void *context);
 
 /* Gets an idle worker, or makes one. 0; -EBUSY when all are at work; or the
  * negative errno that making one met. */
 int pool_get(struct pool *pool, struct pool_worker **worker);
 
-/* To be called before the parent sleeps, when it has made workers. */
-void pool_settle(struct pool *pool);
-
 /* The worker is idle again. */
 void pool_release(struct pool *pool, struct pool_worker *worker);
 
 /* Lets a worker go that has no job: it ends by itself, and is reaped. */
-void pool_retire(struct pool *pool, struct pool_worker *worker);
+void pool_retire(struct pool_worker *worker);
 
 /* The same with all that are idle. */
 void pool_retire_idle(struct pool *pool);
@@ -90,7 +83,8 @@ struct pool_worker *pool_reap(struct pool *pool, int *status);
 /* Closes what is left of a dead worker; its slot can be used again. */
 void pool_vacate(struct pool *pool, struct pool_worker *worker);
 
-/* Kills a worker and waits until it is dead; pool_vacate comes next. */
+/* Kills a worker, unless it is dead, and waits until it is; pool_vacate comes
+ * next. */
 void pool_kill(struct pool *pool, struct pool_worker *worker);
 
 /* Asks all workers to end: closes their jobs pipes and sends SIGTERM, so that

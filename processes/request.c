@@ -11,11 +11,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* Frames, or pieces of a body, that are taken from one worker in a row. A
- * worker that is as fast as standard output could otherwise be served for
- * ever, and a stop, a death or a free place would not be seen. */
-#define SERVE_SHARE 16
-
 /* A result can be received however short memory is. */
 _Static_assert(8 + sizeof(struct outcome) <= MAILBOX_LEAST,
                "a result's frame fits");
@@ -44,22 +39,16 @@ int request_send(struct request *r, struct job *job)
                             {job->url, job->url_length + 1}, /* with its NUL */
                             {job->name, name},
                             {(void *)"", 1}};
-    int error = 0;
-    mailbox_open(&r->mailbox);
     /* Before the worker can have begun. */
     run_started(r->shared->run, job, r->mailbox.worker->slot);
-    if (!ordered(r) || hoards(r))
-        error = mailbox_watch(&r->mailbox);
-    if (error == 0) {
-        trace_hand_over(&r->shared->lane, PARCEL_JOB, job->id);
-        error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 4);
-    }
+    trace_hand_over(&r->shared->lane, PARCEL_JOB, job->id);
+    int error = mailbox_send(&r->mailbox, FRAME_JOB, parts, 4);
     if (error != 0) {
-        mailbox_unwatch(&r->mailbox);
-        mailbox_clear(&r->mailbox);
         run_given_back(r->shared->run, job);
         return error;
     }
+    if (!ordered(r) || hoards(r))
+        mailbox_watch(&r->mailbox);
     r->job = job;
     flight_enter(&r->shared->flight, &r->flier, job->id);
     return 0;
@@ -68,21 +57,17 @@ int request_send(struct request *r, struct job *job)
 /* Forgets the job. Its worker can take another; or the slot another worker. */
 static void free_slot(struct request *r)
 {
-    struct run *run = r->shared->run;
     struct pool_worker *worker = r->mailbox.worker;
-    bool retires = run->options->spawn_each;
     mailbox_clear(&r->mailbox);
-    if (ordered(r) || worker->pid == 0 || retires)
-        mailbox_unwatch(&r->mailbox);
     r->written = 0;
     r->peak = 0;
-    r->out_failed = false;
+    r->out_error = 0;
     r->job = NULL;
     if (worker->pid == 0) {
         pool_vacate(&r->shared->pool, worker);
-        r->mailbox.ended = false;
-    } else if (retires) {
-        pool_retire(&r->shared->pool, worker); /* its death frees the slot */
+        r->mailbox.open = false;
+    } else if (r->shared->run->options->spawn_each) {
+        pool_retire(worker); /* its death frees the slot */
     } else if (!r->mailbox.ended) {
         pool_release(&r->shared->pool, worker);
     } /* else it is dying: its death frees the slot */
@@ -117,16 +102,10 @@ static void start_over(struct request *r)
     free_slot(r);
 }
 
-static void kill_worker(struct request *r)
-{
-    if (r->mailbox.worker->pid != 0)
-        pool_kill(&r->shared->pool, r->mailbox.worker);
-}
-
 /* Ends the request and its worker, which is of no use any more. */
 static void abandon(struct request *r, enum result result, const char *cause)
 {
-    kill_worker(r);
+    pool_kill(&r->shared->pool, r->mailbox.worker);
     sink_remove(&r->shared->run->sink, r->job);
     struct outcome outcome = OUTCOME_NONE;
     outcome.attempts = 1;
@@ -162,7 +141,7 @@ static void retry_crashed(struct request *r, int status)
 static void give_way(struct flier *giver)
 {
     struct request *r = (struct request *)giver;
-    kill_worker(r);
+    pool_kill(&r->shared->pool, r->mailbox.worker);
     start_over(r);
 }
 
@@ -183,21 +162,13 @@ static bool starts_over(struct request *r, const char *cause)
     return true;
 }
 
-bool request_make_room(struct shared *shared, uint64_t id)
+bool request_make_room(struct shared *shared, uint64_t id, const char *cause)
 {
     struct flier *giver = flight_make_room(&shared->flight, id);
+    run_warn_shortage(shared->run, cause, shared->flight.limit);
     if (giver != NULL)
         give_way(giver);
     return giver != NULL;
-}
-
-/* The parent lacks memory to receive the result. */
-static enum served starve(struct request *r, int error)
-{
-    kill_worker(r);
-    if (!starts_over(r, strerror(-error)))
-        abandon(r, RESULT_NO_RESOURCES, strerror(-error));
-    return IS_FINISHED;
 }
 
 /* --- What comes up the pipe --------------------------------------------- */
@@ -205,26 +176,36 @@ static enum served starve(struct request *r, int error)
 /* A result has come: if it is ok, the whole body is at its destination. */
 static void take_result(struct request *r, const struct frame *frame)
 {
-    struct outcome outcome;
-    memcpy(&outcome, frame->at, sizeof outcome);
-    r->job->outcome = outcome;
+    struct outcome *outcome = &r->job->outcome;
+    memcpy(outcome, frame->at, sizeof *outcome);
     trace_get(&r->shared->lane, STEP_FINISH, PARCEL_RESULT, r->job->id);
-    if (outcome.result == RESULT_CANCELLED) {
-        /* The parent did not cancel it: request_collect would have this
-         * result. This worker alone got a SIGTERM from outside, as from a
-         * daemon that watches over memory. */
-        kill_worker(r);
+    if (run_stopping(r->shared->run)) {
+        if (r->out_error != 0)
+            outcome_set(outcome, RESULT_WRITE_FAILED, "%s",
+                        strerror(r->out_error));
+        else if (ordered(r)) /* a part of the body may be thrown away */
+            outcome_cancel(outcome);
+        step_finish(r);
+    } else if (outcome->result == RESULT_CANCELLED) {
+        /* The parent did not cancel it. This worker alone got a SIGTERM from
+         * outside, as from a daemon that watches over memory. */
+        pool_kill(&r->shared->pool, r->mailbox.worker);
         retry_crashed(r, SIGTERM);
-    } else if (outcome.result != RESULT_NO_RESOURCES ||
-               !starts_over(r, outcome.cause)) {
+    } else if (outcome->result != RESULT_NO_RESOURCES ||
+               !starts_over(r, outcome->cause)) {
         step_finish(r);
     }
     trace_step(&r->shared->lane, STEP_NONE);
 }
 
-/* Writes body bytes to standard output, as many as it takes. */
+/* Writes body bytes to standard output, as many as it takes. When the run
+ * stops, no one wants them. */
 static enum served write_out(struct request *r, const struct frame *body)
 {
+    if (run_stopping(r->shared->run)) {
+        frame_took(&r->mailbox.reader, body->length);
+        return GOES_ON;
+    }
     struct iovec part = {(void *)body->at, body->length};
     if (r->peak < body->length)
         r->peak = body->length;
@@ -237,115 +218,67 @@ static enum served write_out(struct request *r, const struct frame *body)
     if (sent == -EAGAIN)
         return NEEDS_OUTPUT;
     if (sent < 0) {
-        const char *cause = strerror((int)-sent);
-        run_fail(r->shared->run, "standard output: %s", cause);
-        outcome_set(&r->job->outcome, RESULT_WRITE_FAILED, "%s", cause);
-        r->out_failed = true;
+        r->out_error = (int)-sent;
+        run_fail(r->shared->run, "standard output: %s",
+                 strerror(r->out_error));
         return NEEDS_OUTPUT; /* for ever: the run is to stop */
     }
     r->written += (size_t)sent;
-    mailbox_took(&r->mailbox, (size_t)sent);
+    frame_took(&r->mailbox.reader, (size_t)sent);
     run_count(r->shared->run, (size_t)sent);
-    return NEEDS_INPUT;
-}
-
-/* Takes frames, as far as that goes. */
-static enum served take_frames(struct request *r)
-{
-    struct frame frame;
-    for (int left = SERVE_SHARE; left > 0; left--) {
-        int got = mailbox_receive(&r->mailbox, &frame);
-        if (got != 1)
-            return got == 0 ? NEEDS_INPUT : starve(r, got);
-        if (frame.type == FRAME_BODY) {
-            if (write_out(r, &frame) == NEEDS_OUTPUT)
-                return NEEDS_OUTPUT;
-        } else if (frame.type == FRAME_RESULT &&
-                   frame.length == sizeof(struct outcome)) {
-            take_result(r, &frame);
-            return IS_FINISHED;
-        } else {
-            abandon(r, RESULT_WORKER_CRASHED,
-                    "the worker wrote what is no frame");
-            return IS_FINISHED;
-        }
-    }
-    return HAS_MORE;
+    return GOES_ON;
 }
 
 enum served request_serve(struct request *r)
 {
-    enum served served = take_frames(r);
-    bool reads_on = served == NEEDS_INPUT || served == HAS_MORE;
-    int error = reads_on ? mailbox_watch(&r->mailbox) : 0;
-    if (error != 0)
-        return starve(r, error);
-    if (served == NEEDS_OUTPUT && !hoards(r))
-        mailbox_unwatch(&r->mailbox); /* back-pressure */
-    return served;
-}
-
-enum served request_readable(struct request *r)
-{
-    if (r->job == NULL) {
-        /* An idle worker says nothing but its end, which its death tells,
-         * too. Left in epoll, that would be reported again and again. */
-        mailbox_unwatch(&r->mailbox);
+    struct frame frame;
+    if (!mailbox_receive(&r->mailbox, &frame)) {
+        mailbox_watch(&r->mailbox);
         return NEEDS_INPUT;
     }
-    if (!hoards(r))
-        return request_serve(r);
-    int error = mailbox_hoard(&r->mailbox);
-    if (r->peak < mailbox_held(&r->mailbox))
-        r->peak = mailbox_held(&r->mailbox);
-    return error == 0 ? NEEDS_INPUT : starve(r, error);
+    if (frame.type == FRAME_BODY)
+        return write_out(r, &frame);
+    if (frame.type == FRAME_RESULT && frame.length == sizeof(struct outcome))
+        take_result(r, &frame);
+    else
+        abandon(r, RESULT_WORKER_CRASHED, "the worker wrote what is no frame");
+    return GOES_ON;
+}
+
+void request_readable(struct request *r)
+{
+    struct mailbox *m = &r->mailbox;
+    m->watched = false;
+    if (!ordered(r)) {
+        (void)request_serve(r);
+    } else if (hoards(r) && mailbox_read(m)) {
+        size_t held = m->reader.in.length - m->reader.used;
+        r->peak = r->peak < held ? held : r->peak;
+        mailbox_watch(m);
+    }
 }
 
 void request_bereft(struct request *r, int status)
 {
     bool has_result = r->job != NULL && mailbox_drain(&r->mailbox);
+    bool starved = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STARVED;
     if (r->job == NULL)
         free_slot(r);
-    else if (!has_result && WIFEXITED(status) &&
-             WEXITSTATUS(status) == WORKER_STARVED)
-        (void)starve(r, -ENOMEM);
-    else if (!has_result)
+    else if (!has_result && !starved)
         retry_crashed(r, status);
-    else if (!ordered(r))
-        (void)take_frames(r);
+    else if (!has_result && !starts_over(r, strerror(ENOMEM)))
+        abandon(r, RESULT_NO_RESOURCES, strerror(ENOMEM));
+    else if (has_result && !ordered(r))
+        (void)request_serve(r);
     /* else it is delivered in its turn */
-}
-
-/* --- Stopping ----------------------------------------------------------- */
-
-/* The outcome is of interest, a body no more. */
-void request_collect(struct request *r)
-{
-    struct outcome before = r->job->outcome;
-    struct frame frame;
-    int left = SERVE_SHARE;
-    while ((left-- > 0 || r->mailbox.worker->pid == 0) &&
-           mailbox_receive(&r->mailbox, &frame) == 1) {
-        if (frame.type == FRAME_BODY) {
-            mailbox_took(&r->mailbox, frame.length);
-            continue;
-        }
-        if (frame.type != FRAME_RESULT || frame.length != sizeof before)
-            return;
-        memcpy(&r->job->outcome, frame.at, sizeof before);
-        if (r->out_failed)
-            outcome_set(&r->job->outcome, before.result, "%s", before.cause);
-        else if (ordered(r)) /* the worker may have thought otherwise */
-            outcome_cancel(&r->job->outcome);
-        step_finish(r);
-        return;
-    }
 }
 
 void request_cancel(struct request *r)
 {
-    if (r->out_failed)
-        abandon(r, RESULT_WRITE_FAILED, r->job->outcome.cause);
-    else
+    while (r->job != NULL && request_serve(r) == GOES_ON)
+        ;
+    if (r->job != NULL && r->out_error != 0)
+        abandon(r, RESULT_WRITE_FAILED, strerror(r->out_error));
+    else if (r->job != NULL)
         abandon(r, RESULT_CANCELLED, "the run ended first");
 }

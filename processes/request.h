@@ -37,42 +37,38 @@ struct request {
     struct job *job;        /* NULL: none */
     uint64_t written;       /* body bytes that standard output took */
     size_t peak;            /* most body bytes in hand */
-    bool out_failed;        /* job->outcome says how standard output failed */
+    int out_error;          /* how standard output failed */
 };
 
-/* What came of a call that goes on as far as it can. */
+/* What came of serving a request. */
 enum served {
-    NEEDS_INPUT,  /* everything that is there is used up */
-    NEEDS_OUTPUT, /* standard output is full */
-    HAS_MORE,     /* it could go on; but the others have their turn first */
-    IS_FINISHED   /* the request has left its slot */
+    NEEDS_INPUT,  /* its worker has written nothing more; epoll will tell */
+    NEEDS_OUTPUT, /* standard output is full, and the frame waits */
+    GOES_ON       /* the frame is dealt with; after a result, the request */
 };
 
 /* Hands a job to the slot's worker, which is idle. 0; or a negative errno,
  * with the job still the caller's. -EPIPE: the worker is dead. */
 int request_send(struct request *r, struct job *job);
 
-/* Takes what has come up the pipe, as far as that goes, and sees to it that
- * epoll tells when it goes on; for NEEDS_OUTPUT that is the caller's to do. */
+/* Takes a frame, or a part of a body, that has come up the pipe. When the run
+ * stops, bodies are thrown away. */
 enum served request_serve(struct request *r);
 
-/* epoll says that the pipe has something: serves the request; or, with
- * --high-water none, takes it all into memory, whosever turn it is. */
-enum served request_readable(struct request *r);
+/* epoll says that the pipe has something. If it goes to standard output it is
+ * left to the turn; with --high-water none it is read into memory. */
+void request_readable(struct request *r);
 
 /* The slot's worker has died, with `status` from waitpid. Either its result is
  * in the pipe, or the job is tried again. */
 void request_bereft(struct request *r, int status);
 
 /* A request cannot begin for want of resources: if it is the first in line,
- * the newest in flight gives way. False if none does. */
-bool request_make_room(struct shared *shared, uint64_t id);
+ * the newest in flight gives way. False if none does. Warns of the cause. */
+bool request_make_room(struct shared *shared, uint64_t id, const char *cause);
 
-/* The run stops: takes some of what comes up the pipe, or all if the worker is
- * dead; a result ends the request. */
-void request_collect(struct request *r);
-
-/* Ends the request without a result from its worker, which is dead. */
+/* The run stops, and the worker is dead: ends the request, with its result if
+ * that has come. */
 void request_cancel(struct request *r);
 
 #endif

@@ -10,19 +10,12 @@
 #ifndef TRIPTYCH_WORKER_H
 #define TRIPTYCH_WORKER_H
 
-#include "run.h"
-
-struct worker_setting {
-    struct run *run; /* a copy of the parent's, made by the fork */
-    int slot;
-    int jobs_fd;    /* FRAME_JOBs come from here */
-    int results_fd; /* FRAME_BODY and FRAME_RESULT go there */
-};
-
 /* The status of a worker that ends because it lacks memory. */
 #define WORKER_STARVED 71
 
-/* Never returns. Called in the child, with all signals blocked. */
-_Noreturn void worker_main(const struct worker_setting *setting);
+/* Never returns. Called in the child, with all signals blocked. `run` is a
+ * copy of the parent's, made by the fork. FRAME_JOBs come from jobs_fd;
+ * FRAME_BODY and FRAME_RESULT go to results_fd. */
+_Noreturn void worker_main(void *run, int slot, int jobs_fd, int results_fd);
 
 #endif

@@ -58,9 +58,8 @@ ASIDE = {
         "kinds/query": "databases", "kinds/datagram": "datagrams",
     },
 }
-# The most lines that a model has without these. (The goal of processes is
-# 1,700; what it has is held.)
-MOST = {"threads": 1000, "processes": 1980, "evloop": 2700}
+# The most lines that a model has without these.
+MOST = {"threads": 1000, "processes": 1700, "evloop": 2700}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(event2/[^>]+)>)', re.M)
 
 

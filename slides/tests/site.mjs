@@ -411,7 +411,7 @@ test('a step begins with the minimal programs, and shows who waits', async () =>
             /^trace_\w+\(/.test(t)));
         const waits = await shown('.waits');
         for (const call of [/^pthread_cond_wait\(/, /frame_write\(/,
-            /connection_pause\(/, /mailbox_unwatch\(/])
+            /connection_pause\(/, /\bwatch\(/])
             assert.ok(waits.some((line) => call.test(line)), `${call}`);
         const wakes = await shown('.wakes');
         for (const call of [/connection_resume\(/, /mailbox_watch\(/])

@@ -406,8 +406,9 @@ def a_body_that_is_partly_out(model):
 
 @case(models=("processes",) if not SANITIZED else ())
 def a_worker_without_memory(model):
-    """For a long job it needs some, and has none left: that is a shortage, as
-    it would be in the other models, and no crash."""
+    """For a job that is longer than what it reads at once it needs some, and has
+    none left: that is a shortage, as it would be in the other models, and no
+    crash."""
     listed, writer = os.pipe()
     # The C library is to have none in store.
     env = dict(os.environ, MALLOC_TOP_PAD_="0", MALLOC_TRIM_THRESHOLD_="0")
@@ -421,7 +422,7 @@ def a_worker_without_memory(model):
             with open(f"/proc/{worker}/statm", encoding="ascii") as file:
                 size = int(file.read().split()[0]) * resource.getpagesize()
             resource.prlimit(worker, resource.RLIMIT_AS, (size, size))
-            os.write(writer, f"{server.http}/{'x' * 60000}\n".encode())
+            os.write(writer, f"{server.http}/{'x' * 200000}\n".encode())
             os.close(writer)
             r = running.finish()
     equal(r.words, ["ok", "no-resources"], r.err)

@@ -1,42 +1,45 @@
-/* Fuzzes frame_feed: however the bytes are cut, the same comes out. */
+/* Fuzzes frame_next: however the bytes are cut, the same comes out. */
 #include "frame.h"
 
 #include "fuzz.h"
 
 #include <string.h>
 
-/* Reads all frames, and notes types and bytes. Bodies may come in pieces. */
+/* Reads all frames, and notes types and bytes. Bodies may come in pieces. What
+ * the reader has not used yet is put before the next piece, in a block that
+ * has no byte more. */
 static void read_frames(const uint8_t *data, size_t n, size_t step,
                         struct bytes *out)
 {
     struct frame_reader reader = {0};
     struct frame frame = {.type = FRAME_NONE};
-    size_t used = 0;
-    while (used < n && frame.type != FRAME_BROKEN) {
-        size_t size = n - used < step ? n - used : step;
-        char *piece = malloc(size);
-        HOLDS(piece != NULL);
-        memcpy(piece, data + used, size);
-        size_t at = 0;
-        while (at < size && frame.type != FRAME_BROKEN) {
-            size_t took = frame_feed(&reader, piece + at, size - at, &frame);
-            HOLDS(took <= size - at);
-            HOLDS(took > 0 || frame.type != FRAME_NONE);
-            at += took;
+    size_t given = 0;
+    while (given < n && frame.type != FRAME_BROKEN) {
+        size_t rest = reader.in.length - reader.used;
+        size_t size = n - given < step ? n - given : step;
+        char *block = malloc(rest + size);
+        HOLDS(block != NULL);
+        memcpy(block, data + given - rest, rest + size);
+        free(reader.in.data);
+        reader.in = (struct bytes){block, rest + size, rest + size, true};
+        reader.used = 0;
+        given += size;
+        while (frame = frame_next(&reader), frame.type != FRAME_NONE) {
+            if (frame.type == FRAME_BROKEN)
+                break;
+            HOLDS(frame.length == 0 ||
+                  (frame.at >= block &&
+                   frame.at + frame.length <= block + rest + size));
+            HOLDS(frame.type != FRAME_BODY || frame.length > 0);
             if (frame.type == FRAME_BODY)
-                HOLDS(frame.length == 0 ||
-                      (frame.at >= piece &&
-                       frame.at + frame.length <= piece + size));
-            else if (frame.type != FRAME_NONE)
+                frame_took(&reader, frame.length);
+            else
                 HOLDS(bytes_append(out, &frame.type, 1) == 0);
-            if (frame.type != FRAME_NONE && frame.type != FRAME_BROKEN &&
-                frame.length > 0)
-                HOLDS(bytes_append(out, frame.at, frame.length) == 0);
+            HOLDS(bytes_append(out, frame.at, frame.length) == 0);
+            HOLDS(reader.used <= reader.in.length);
         }
-        used += size;
-        free(piece);
     }
-    frame_free(&reader);
+    free(reader.in.data);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,8 +2,8 @@
  * The frames: whole, in pieces, one byte at a time, and what is none.
  *
  * What a header looks like is the student's to choose: frames are made with
- * frame_append or frame_write, and taken apart with frame_feed. write, writev
- * and realloc are wrapped, to take little at a time or to fail.
+ * frame_append or frame_write, and found with frame_next. write, writev and
+ * realloc are wrapped, to take little at a time or to fail.
  */
 #include "frame.h"
 #include "lab.h"
@@ -17,7 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FEED   "frame_feed: what it keeps in struct frame_reader"
+#define NEXT   "frame_next: what it does when a frame is not whole yet"
+#define LENGTH "frame_next: what a header may say"
 #define APPEND "frame_append: which bytes it puts behind each other"
 #define WRITE  "frame_write: what it does with the number that write returned"
 
@@ -104,61 +105,97 @@ static void append_four(struct bytes *out)
 
 static const char four[] = "J<abcdefg>0123456789R<end>";
 
-/* frame_feed, and what holds for every call of it. */
-static size_t feed(struct frame_reader *reader, const char *p, size_t n,
-                   struct frame *frame)
+/* Puts bytes behind those that the reader has not used, as frame_read does. All
+ * lie in a block of their own, so that the address sanitizer sees who reads
+ * past their end. */
+static void give(struct frame_reader *reader, const char *p, size_t n)
 {
-    *frame = (struct frame){.type = FRAME_NONE};
-    size_t took = frame_feed(reader, p, n, frame);
-    lab_check(took > 0 && took <= n,
-              "the stub; else: it must take something, and no more than it "
-              "was given",
-              "frame_feed: what it returns",
-              "frame_feed took %zu of %zu bytes", took, n);
-    return took;
+    size_t rest = reader->in.length - reader->used;
+    char *block = malloc(rest + n > 0 ? rest + n : 1);
+    if (block == NULL)
+        lab_broken("no memory");
+    if (rest > 0)
+        memcpy(block, reader->in.data + reader->used, rest);
+    if (n > 0)
+        memcpy(block + rest, p, n);
+    free(reader->in.data);
+    reader->in = (struct bytes){
+        .data = block, .length = rest + n, .capacity = rest + n, .lent = true};
+    reader->used = 0;
 }
 
-/* Feeds it all, and writes down what came of it. The bytes lie in a block of
- * their own, so that the address sanitizer sees who reads past their end. */
+static void end_reader(struct frame_reader *reader)
+{
+    free(reader->in.data);
+    *reader = (struct frame_reader){0};
+}
+
+/* frame_next, and what holds for every call of it. */
+static struct frame next(struct frame_reader *reader)
+{
+    size_t before = reader->used;
+    struct frame frame = frame_next(reader);
+    const char *from = reader->in.data, *end = from + reader->in.length;
+    lab_check(reader->used >= before && reader->used <= reader->in.length,
+              "it says that it has used what is not there",
+              "frame_next: reader->used",
+              "of %zu bytes %zu were used, and then %zu", reader->in.length,
+              before, reader->used);
+    if (frame.type == FRAME_NONE || frame.type == FRAME_BROKEN)
+        return frame;
+    lab_check(frame.length == 0 ||
+                  (frame.at >= from && frame.at + frame.length <= end),
+              "a frame stands in what was read: nothing is copied",
+              "frame_next: frame.at and frame.length",
+              "a frame of type %d and %zu bytes does not stand in the %zu "
+              "bytes that were read",
+              (int)frame.type, frame.length, reader->in.length);
+    if (frame.type == FRAME_BODY)
+        lab_check(frame.length > 0 && frame.length <= reader->body &&
+                      frame.at == from + reader->used,
+                  "frame_took takes from reader->body, and moves "
+                  "reader->used on: a body is found where that is",
+                  "frame_next, FRAME_BODY",
+                  "a body of %zu bytes was found, %zu are still to be taken, "
+                  "and it does not begin at reader->used",
+                  frame.length, reader->body);
+    else
+        lab_check(reader->used > before,
+                  "a message is found once: then it is used",
+                  "frame_next: reader->used",
+                  "a message of %zu bytes was found, and reader->used is %zu, "
+                  "as before",
+                  frame.length, before);
+    return frame;
+}
+
+/* Finds all that is there, and writes down what came of it. */
 static void note(struct frame_reader *reader, const char *bytes, size_t n,
                  struct bytes *notes)
 {
-    char *p = malloc(n > 0 ? n : 1);
-    if (p == NULL)
-        lab_broken("no memory");
-    if (n > 0)
-        memcpy(p, bytes, n);
-    size_t used = 0;
-    while (used < n) {
-        struct frame frame;
-        size_t took = feed(reader, p + used, n - used, &frame);
+    struct frame frame;
+    give(reader, bytes, n);
+    do {
+        int error = 0;
+        frame = next(reader);
         lab_check(frame.type != FRAME_BROKEN,
                   "one read is not one record: a piece may end anywhere, in a "
                   "header as well",
-                  FEED,
-                  "frames that are right were fed, and a piece of %zu bytes "
+                  NEXT,
+                  "frames that are right were read, and a piece of %zu bytes "
                   "gave FRAME_BROKEN, after \"%.*s\"",
-                  n - used, (int)notes->length,
-                  notes->length > 0 ? notes->data : "");
-        const char *at = frame.at;
-        lab_check(frame.type != FRAME_BODY || frame.length == 0 ||
-                      (at >= p + used && at + frame.length <= p + n),
-                  "a body is not gathered: its pieces stand in what was fed",
-                  "frame_feed, FRAME_BODY",
-                  "a piece of a body does not stand in the bytes that were "
-                  "given");
-        used += took;
-        int error = 0;
-        if (frame.type == FRAME_BODY)
-            error = bytes_append(notes, at, frame.length);
-        else if (frame.type != FRAME_NONE)
-            error = bytes_print(notes, "%s<%.*s>",
-                                frame.type == FRAME_JOB ? "J" : "R",
-                                (int)frame.length, frame.length > 0 ? at : "");
+                  n, (int)notes->length, notes->length > 0 ? notes->data : "");
+        if (frame.type == FRAME_BODY) {
+            error = bytes_append(notes, frame.at, frame.length);
+            frame_took(reader, frame.length);
+        } else if (frame.type != FRAME_NONE) {
+            error = bytes_print(
+                notes, "%s<%.*s>", frame.type == FRAME_JOB ? "J" : "R",
+                (int)frame.length, frame.length > 0 ? frame.at : "");
+        }
         if (error != 0)
             lab_broken("no memory");
-    }
-    free(p);
+    } while (frame.type != FRAME_NONE);
 }
 
 static void check_notes(const struct bytes *notes, const char *wanted,
@@ -166,9 +203,10 @@ static void check_notes(const struct bytes *notes, const char *wanted,
 {
     lab_check(notes->length == strlen(wanted) &&
                   memcmp(notes->data, wanted, notes->length) == 0,
-              "frames are not put together again as they were", FEED,
-              "fed %s, it gave %.*s instead of %s", how, (int)notes->length,
-              notes->length > 0 ? notes->data : "", wanted);
+              "frames are not put together again as they were", NEXT,
+              "reading %s, it gave %.*s instead of %s", how,
+              (int)notes->length, notes->length > 0 ? notes->data : "",
+              wanted);
 }
 
 /* --- The tests ----------------------------------------------------------- */
@@ -179,24 +217,25 @@ static void a_frame_comes_out_whole(void)
     struct frame_reader reader = {0};
     struct frame frame;
     struct iovec parts[] = {{(void *)"ab", 2}, {(void *)"c", 1}};
-    lab_doing("appending one frame, and feeding it whole",
-              "what is appended is not what is fed", APPEND);
+    lab_doing("appending one frame, and reading it whole",
+              "what is appended is not what is found", APPEND);
     int error = frame_append(&frames, FRAME_RESULT, parts, 2);
     lab_check(error == 0, "the stub, or an error that is none", APPEND,
               "frame_append returned %d", error);
     lab_check(frames.length > 3, "a header must say how long the message is",
               APPEND, "a message of 3 bytes became %zu bytes", frames.length);
-    size_t took = feed(&reader, frames.data, frames.length, &frame);
-    lab_check(took == frames.length && frame.type == FRAME_RESULT,
-              "the header does not say what was appended", FEED,
-              "of a whole frame of %zu bytes it took %zu and found type %d",
-              frames.length, took, (int)frame.type);
+    give(&reader, frames.data, frames.length);
+    frame = next(&reader);
+    lab_check(frame.type == FRAME_RESULT && reader.used == reader.in.length,
+              "the header does not say what was appended", NEXT,
+              "of a whole frame of %zu bytes it used %zu and found type %d",
+              frames.length, reader.used, (int)frame.type);
     lab_check(frame.length == 3 && memcmp(frame.at, "abc", 3) == 0,
-              "the message is the parts, one behind the other", FEED,
+              "the message is the parts, one behind the other", NEXT,
               "\"ab\" and \"c\" came out as %zu bytes: \"%.*s\"", frame.length,
               (int)frame.length, frame.at);
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
 }
 
 /* It is whole with its header: what comes next may come much later. */
@@ -206,17 +245,19 @@ static void an_empty_message(void)
     struct frame_reader reader = {0};
     struct frame frame = {.type = FRAME_NONE};
     append(&frames, FRAME_RESULT, "");
-    lab_doing("feeding an empty result", NULL, FEED);
-    for (size_t used = 0; used < frames.length && frame.type == FRAME_NONE;)
-        used += feed(&reader, frames.data + used, 1, &frame);
+    lab_doing("reading an empty result", NULL, NEXT);
+    for (size_t i = 0; i < frames.length; i++) {
+        give(&reader, frames.data + i, 1);
+        frame = next(&reader);
+    }
     lab_check(frame.type == FRAME_RESULT && frame.length == 0,
               "whoever waits for a byte of it waits for one of the next frame",
-              "frame_feed: a message of no bytes, when its header is whole",
+              "frame_next: a message of no bytes, when its header is whole",
               "the frame of an empty result has come, all of it, and its type "
               "is %d",
               (int)frame.type);
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
 }
 
 static void one_byte_at_a_time(void)
@@ -224,24 +265,24 @@ static void one_byte_at_a_time(void)
     struct bytes frames = {0};
     struct bytes notes = {0};
     struct frame_reader reader = {0};
-    lab_doing("feeding four frames, one byte at a time",
-              "one read is not one record", FEED);
+    lab_doing("reading four frames, one byte at a time",
+              "one read is not one record", NEXT);
     append_four(&frames);
     for (size_t i = 0; i < frames.length; i++)
         note(&reader, frames.data + i, 1, &notes);
     check_notes(&notes, four, "one byte at a time");
     bytes_free(&notes);
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
     an_empty_message();
 }
 
 static void split_at_every_byte(void)
 {
     struct bytes frames = {0};
-    lab_doing("feeding four frames in two pieces",
+    lab_doing("reading four frames in two pieces",
               "a piece may end anywhere: in a header, between two frames",
-              FEED);
+              NEXT);
     append_four(&frames);
     for (size_t split = 0; split <= frames.length; split++) {
         struct frame_reader reader = {0};
@@ -253,7 +294,7 @@ static void split_at_every_byte(void)
         note(&reader, frames.data + split, frames.length - split, &notes);
         check_notes(&notes, four, how);
         bytes_free(&notes);
-        frame_free(&reader);
+        end_reader(&reader);
     }
     bytes_free(&frames);
 }
@@ -266,19 +307,25 @@ static void a_body_of_many_megabytes(void)
     struct bytes frames = {0};
     struct frame_reader reader = {0};
     struct frame frame = {.type = FRAME_NONE};
-    size_t used = 0, got = 0, all = 30 * sizeof piece;
+    size_t given = 0, got = 0, all = 30 * sizeof piece;
     for (int i = 0; i < 30; i++)
         parts[i] = (struct iovec){piece, sizeof piece};
-    lab_doing("feeding a body of 18,000,000 bytes", NULL, FEED);
+    lab_doing("reading a body of 18,000,000 bytes", NULL, NEXT);
     int error = frame_append(&frames, FRAME_BODY, parts, 30);
     lab_check(error == 0, "bodies come in any length", APPEND,
               "frame_append returned %d for a body of %zu bytes", error, all);
     append(&frames, FRAME_RESULT, "end");
-    while (used < frames.length && frame.type != FRAME_RESULT &&
+    while (given < frames.length && frame.type != FRAME_RESULT &&
            frame.type != FRAME_BROKEN) {
-        size_t n = frames.length - used < 65536 ? frames.length - used : 65536;
-        used += feed(&reader, frames.data + used, n, &frame);
-        got += frame.type == FRAME_BODY ? frame.length : 0;
+        size_t n =
+            frames.length - given < 65536 ? frames.length - given : 65536;
+        give(&reader, frames.data + given, n);
+        given += n;
+        for (frame = next(&reader); frame.type == FRAME_BODY;
+             frame = next(&reader)) {
+            got += frame.length;
+            frame_took(&reader, frame.length);
+        }
     }
     lab_check(got == all && frame.type == FRAME_RESULT,
               "the length is kept in too few bits",
@@ -286,7 +333,7 @@ static void a_body_of_many_megabytes(void)
               "%zu of %zu bytes came out, and then type %d", got, all,
               (int)frame.type);
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
 }
 
 /* Binary, longer than any buffer, and with two more frames behind it. */
@@ -296,41 +343,45 @@ static void a_body_of_any_length(void)
     struct bytes frames = {0};
     struct frame_reader reader = {0};
     struct frame frame;
-    size_t used = 0, got = 0, heap = 0;
+    size_t given = 0, got = 0, held = 0;
     for (size_t i = 0; i < sizeof body; i++)
         body[i] = (char)(i * 7 + i / 251);
     struct iovec part = {body, sizeof body};
-    lab_doing("feeding a body of 600,000 bytes in pieces of 4,096",
-              "pieces of a body are lost, or gathered", FEED);
+    lab_doing("reading a body of 600,000 bytes in pieces of 4,096",
+              "pieces of a body are lost, or gathered", NEXT);
     int error = frame_append(&frames, FRAME_BODY, &part, 1);
     lab_check(error == 0, "bodies come in any length", APPEND,
               "frame_append returned %d for a body of 600,000 bytes", error);
     append(&frames, FRAME_RESULT, "end");
     do {
-        size_t n = frames.length - used < 4096 ? frames.length - used : 4096;
-        used += feed(&reader, frames.data + used, n, &frame);
-        if (frame.type == FRAME_BODY) {
+        size_t n = frames.length - given < 4096 ? frames.length - given : 4096;
+        give(&reader, frames.data + given, n);
+        given += n;
+        for (frame = next(&reader); frame.type == FRAME_BODY;
+             frame = next(&reader)) {
             lab_check(got + frame.length <= sizeof body &&
                           memcmp(frame.at, body + got, frame.length) == 0,
-                      "a piece is lost, or comes twice", FEED,
+                      "a piece is lost, or comes twice", NEXT,
                       "the piece of %zu bytes behind byte %zu is not what "
                       "was sent",
                       frame.length, got);
             got += frame.length;
+            frame_took(&reader, frame.length);
         }
-        if (heap < reader.message.capacity)
-            heap = reader.message.capacity;
+        if (held < reader.in.length - reader.used)
+            held = reader.in.length - reader.used;
     } while (frame.type != FRAME_RESULT && frame.type != FRAME_BROKEN &&
-             used < frames.length);
+             given < frames.length);
     lab_check(got == sizeof body && frame.type == FRAME_RESULT,
-              "the end of the body is not where its header says", FEED,
+              "the end of the body is not where its header says", NEXT,
               "%zu of 600,000 bytes came out, and then type %d", got,
               (int)frame.type);
-    lab_check(heap < 65536, "a body is not gathered: it may be of any length",
-              "frame_feed: what it appends to reader->message",
-              "the reader holds %zu bytes", heap);
+    lab_check(held < 65536, "a body is not gathered: it may be of any length",
+              "frame_next, FRAME_BODY",
+              "the reader holds %zu bytes of a body that could be taken",
+              held);
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
     a_body_of_many_megabytes();
 }
 
@@ -344,8 +395,8 @@ static bool find_length(char *header, int *places)
     static char message[65536];
     struct bytes empty = {0};
     struct iovec part = {message, 0};
-    bool found = frame_append(&empty, FRAME_JOB, &part, 1) == 0 &&
-                 empty.length == sizeof((struct frame_reader *)0)->header;
+    bool found =
+        frame_append(&empty, FRAME_JOB, &part, 1) == 0 && empty.length == 8;
     if (found)
         memcpy(header, empty.data, empty.length);
     for (int i = 0; i < 3 && found; i++) {
@@ -384,20 +435,21 @@ static void lengths_near_4_gib(void)
         struct frame_reader reader = {0};
         struct frame frame = {.type = FRAME_NONE};
         bytes[places[0]] = (char)last;
-        lab_doing("feeding the header of a job of nearly 4 GiB",
-                  "what came over the pipe was believed",
-                  "frame_feed: what a header may say");
-        for (size_t used = 0; used < sizeof bytes && frame.type == FRAME_NONE;)
-            used += feed(&reader, bytes + used, sizeof bytes - used, &frame);
+        lab_doing("reading the header of a job of nearly 4 GiB",
+                  "what came over the pipe was believed", LENGTH);
+        for (size_t i = 0; i < sizeof bytes && frame.type == FRAME_NONE; i++) {
+            give(&reader, bytes + i, 1);
+            frame = next(&reader);
+        }
         lab_check(frame.type == FRAME_BROKEN,
                   "something is added to the length, in as many bits as the "
                   "header has, before it is compared: then the longest are "
                   "short",
-                  "frame_feed: what a header may say",
+                  LENGTH,
                   "the header of a job of 0xffffff%02x bytes, and some zeroes "
                   "behind it, gave type %d, not FRAME_BROKEN",
                   (unsigned)last, (int)frame.type);
-        frame_free(&reader);
+        end_reader(&reader);
     }
 }
 
@@ -409,52 +461,53 @@ static void what_is_no_frame(void)
     struct frame frame = {.type = FRAME_NONE};
     char ones[64];
     memset(ones, 0xff, sizeof ones);
-    lab_doing("feeding 64 bytes of 0xff",
-              "what came over the pipe was believed",
-              "frame_feed: what a header may say");
-    for (size_t used = 0; used < sizeof ones && frame.type == FRAME_NONE;)
-        used += feed(&reader, ones + used, sizeof ones - used, &frame);
+    lab_doing("reading 64 bytes of 0xff",
+              "what came over the pipe was believed", LENGTH);
+    give(&reader, ones, sizeof ones);
+    frame = next(&reader);
     lab_check(frame.type == FRAME_BROKEN,
-              "whoever reads on waits for 4 GiB that never come",
-              "frame_feed: what a header may say",
+              "whoever reads on waits for 4 GiB that never come", LENGTH,
               "64 bytes of 0xff gave type %d, not FRAME_BROKEN",
               (int)frame.type);
-    frame_free(&reader);
+    end_reader(&reader);
 
     struct iovec part = {longest, sizeof longest};
-    reader = (struct frame_reader){0};
-    lab_doing("feeding a job that is longer than FRAME_MOST",
-              "FRAME_MOST is not looked at", FEED);
+    lab_doing("reading a job that is longer than FRAME_MOST",
+              "FRAME_MOST is not looked at", NEXT);
     int error = frame_append(&frames, FRAME_JOB, &part, 1);
     if (error == 0) {
-        size_t used = 0;
-        do
-            used += feed(&reader, frames.data + used, frames.length - used,
-                         &frame);
-        while (frame.type == FRAME_NONE && used < frames.length);
+        give(&reader, frames.data, frames.length);
+        frame = next(&reader);
         lab_check(frame.type == FRAME_BROKEN, "FRAME_MOST is not looked at",
-                  "frame_feed: what a header may say",
-                  "a job of %zu bytes gave type %d, not FRAME_BROKEN",
+                  LENGTH, "a job of %zu bytes gave type %d, not FRAME_BROKEN",
                   sizeof longest, (int)frame.type);
     }
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
 
-    reader = (struct frame_reader){0};
     part.iov_len = FRAME_MOST;
-    lab_doing("feeding a job of FRAME_MOST bytes",
-              "FRAME_MOST itself is allowed", FEED);
+    lab_doing("reading a job of FRAME_MOST bytes",
+              "FRAME_MOST itself is allowed", NEXT);
     error = frame_append(&frames, FRAME_JOB, &part, 1);
     lab_check(error == 0, "FRAME_MOST itself is allowed", APPEND,
               "frame_append returned %d for a job of FRAME_MOST bytes", error);
-    (void)feed(&reader, frames.data, frames.length, &frame);
+    give(&reader, frames.data, frames.length);
+    frame = next(&reader);
     lab_check(frame.type == FRAME_JOB && frame.length == FRAME_MOST,
-              "FRAME_MOST itself is allowed", FEED,
+              "FRAME_MOST itself is allowed", NEXT,
               "a job of FRAME_MOST bytes gave type %d and %zu bytes",
               (int)frame.type, frame.length);
     bytes_free(&frames);
-    frame_free(&reader);
+    end_reader(&reader);
     lengths_near_4_gib();
+}
+
+static void open_pipe(int ends[2], int capacity)
+{
+    if (pipe2(ends, O_CLOEXEC) == -1 ||
+        (capacity > 0 && fcntl(ends[1], F_SETPIPE_SZ, capacity) == -1))
+        lab_broken("pipe: %s", strerror(errno));
+    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 /* When memory is short a reader has what it was lent, for each of its messages
@@ -462,34 +515,33 @@ static void what_is_no_frame(void)
 static void what_was_lent_serves_again(void)
 {
     static char room[256], message[200];
-    struct bytes frames = {0};
     struct frame_reader reader = {0};
-    struct frame frame;
     struct iovec part = {message, sizeof message};
-    int error = 0;
-    for (int i = 0; i < 3 && error == 0; i++)
-        error = frame_append(&frames, FRAME_RESULT, &part, 1);
-    lab_check(error == 0, "the stub, or an error that is none", APPEND,
-              "frame_append returned %d for a frame of %zu bytes", error,
-              sizeof message);
-    bytes_lend(&reader.message, room, sizeof room);
-    lab_doing("feeding three results without memory", NULL, FEED);
-    reallocs_left = 0;
-    for (size_t i = 0, used = 0; i < 3; i++) {
-        used += frame_feed(&reader, frames.data + used, frames.length - used,
-                           &frame);
+    int ends[2];
+    open_pipe(ends, 0);
+    bytes_lend(&reader.in, room, sizeof room);
+    lab_doing("reading three results without memory", NULL, NEXT);
+    for (int i = 0; i < 3; i++) {
+        struct bytes frames = {0};
+        struct frame frame = {.type = FRAME_NONE};
+        if (frame_append(&frames, FRAME_RESULT, &part, 1) != 0 ||
+            write(ends[1], frames.data, frames.length) == -1)
+            lab_broken("no frame can be made");
+        bytes_free(&frames);
+        reallocs_left = 0;
+        if (frame_read(&reader, ends[0]) > 0)
+            frame = next(&reader);
+        reallocs_left = -1;
         lab_check(frame.type == FRAME_RESULT && frame.length == sizeof message,
                   "the room that the reader was lent is given up after a "
                   "message: the next result is lost when memory is short",
-                  "frame_feed: what it does with reader->message when a new "
-                  "message begins",
+                  "frame_next: what it does with reader->in",
                   "256 bytes were lent, and there is no more memory: result "
-                  "%zu of %zu bytes comes out as type %d",
+                  "%d of %zu bytes comes out as type %d",
                   i + 1, sizeof message, (int)frame.type);
     }
-    reallocs_left = -1;
-    bytes_free(&frames);
-    frame_free(&reader);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
 }
 
 static void memory_runs_out(void)
@@ -515,33 +567,10 @@ static void memory_runs_out(void)
         if (error == 0)
             break;
     }
-    struct bytes frames = {0};
-    struct frame_reader reader = {0};
-    struct frame frame;
-    append_four(&frames);
-    lab_doing("feeding a job while memory runs out",
-              "an error of bytes_append is not looked at", FEED);
-    reallocs_left = 0;
-    size_t used = frame_feed(&reader, frames.data, frames.length, &frame);
-    reallocs_left = -1;
-    lab_check(frame.type == FRAME_BROKEN ||
-                  (used > 0 && frame.type == FRAME_JOB),
-              "what could not be kept is lost", FEED,
-              "without memory frame_feed gave type %d", (int)frame.type);
-    bytes_free(&frames);
-    frame_free(&reader);
     what_was_lent_serves_again();
 }
 
 /* --- Through a pipe ------------------------------------------------------ */
-
-static void open_pipe(int ends[2], int capacity)
-{
-    if (pipe2(ends, O_CLOEXEC) == -1 ||
-        (capacity > 0 && fcntl(ends[1], F_SETPIPE_SZ, capacity) == -1))
-        lab_broken("pipe: %s", strerror(errno));
-    (void)signal(SIGPIPE, SIG_IGN);
-}
 
 static char big[150000];
 
@@ -583,31 +612,28 @@ static void read_back(int fd, size_t n, size_t step)
     bool ended = false;
     ssize_t length;
     while (!ended && (length = read(fd, text, step)) > 0) {
-        for (size_t used = 0; used < (size_t)length && !ended;) {
-            struct frame frame;
-            used += feed(&reader, text + used, (size_t)length - used, &frame);
-            if (frame.type == FRAME_BODY) {
-                lab_check(got + frame.length <= n &&
-                              memcmp(frame.at, big + got, frame.length) == 0,
-                          "after a short write it went on at the wrong place",
-                          WRITE,
-                          "the body is not what was sent, from byte "
-                          "%zu on",
-                          got);
-                got += frame.length;
-            }
-            lab_check(frame.type != FRAME_BROKEN,
-                      "a write that took a part only was taken for a whole "
-                      "one, and the next frame begins in the middle of this",
-                      WRITE, "what came is no frame, after %zu of %zu bytes",
-                      got, n);
-            ended = frame.type == FRAME_RESULT;
+        give(&reader, text, (size_t)length);
+        struct frame frame = next(&reader);
+        for (; frame.type == FRAME_BODY; frame = next(&reader)) {
+            lab_check(got + frame.length <= n &&
+                          memcmp(frame.at, big + got, frame.length) == 0,
+                      "after a short write it went on at the wrong place",
+                      WRITE, "the body is not what was sent, from byte %zu on",
+                      got);
+            got += frame.length;
+            frame_took(&reader, frame.length);
         }
+        lab_check(frame.type != FRAME_BROKEN,
+                  "a write that took a part only was taken for a whole one, "
+                  "and the next frame begins in the middle of this",
+                  WRITE, "what came is no frame, after %zu of %zu bytes", got,
+                  n);
+        ended = frame.type == FRAME_RESULT;
     }
     lab_check(ended && got == n,
               "a write that took a part only was taken for a whole one", WRITE,
               "the pipe ended after %zu of %zu bytes of the body", got, n);
-    frame_free(&reader);
+    end_reader(&reader);
 }
 
 static void check_writer(pid_t pid)
@@ -656,7 +682,7 @@ static void nothing_leaks(void)
 {
     lab_doing("writing and reading frames, and giving all back",
               "memory that was allocated is not given back",
-              "what a frame's bytes are gathered in, and frame_free");
+              "what a frame's bytes are gathered in");
     a_frame_comes_out_whole();
     a_body_of_any_length();
     one_byte_at_a_time();

@@ -114,7 +114,7 @@ static struct hello meet(struct pool_worker *worker)
     ssize_t n = read_from(worker, &hello, sizeof hello);
     lab_check(n == sizeof hello && hello.slot == worker->slot &&
                   hello.pid == worker->pid,
-              "the child does not call pool->work, or with other arguments; "
+              "the child does not call pool->main, or with other arguments; "
               "or pid and results_fd of struct pool_worker are not set",
               "make_worker and run_child",
               "worker %d (process %d) did not say hello: %zd bytes came, from "
@@ -134,7 +134,7 @@ static struct pool_worker *make_one(void)
     lab_check(worker != NULL && worker->pid > 0,
               "the pid that fork returned is not kept", "make_worker",
               "pool_get returned 0, and no worker with a process");
-    pool_settle(&pool);
+    nursery_settle(&pool.nursery);
     return worker;
 }
 
@@ -343,7 +343,7 @@ static void the_child_closes_the_parents_ends(void)
               "its results to");
     lab_doing("retiring a worker: closing its jobs pipe",
               "the worker never reads the end of its jobs pipe", CHILD);
-    pool_retire(&pool, workers[0]);
+    pool_retire(workers[0]);
     pid_t pid = workers[0]->pid;
     lab_check(look_until(pid, look_ended, &pid) == LOOK_REACHED,
               "somebody holds the writing end of its jobs pipe still", CHILD,
@@ -753,12 +753,6 @@ static rlim_t limit_for(int spare)
     }
 }
 
-static pid_t by_fork(struct nursery *nursery, int *first, int *second)
-{
-    (void)nursery, (void)first, (void)second;
-    return fork();
-}
-
 static void a_shortage_is_undone(void)
 {
     struct rlimit limit;
@@ -781,12 +775,12 @@ static void a_shortage_is_undone(void)
                   "with %d descriptors to be had pool_get returned %s, not "
                   "-EMFILE",
                   spare, lab_value(error));
-        pool_settle(&pool);
+        nursery_settle(&pool.nursery);
     }
     limit.rlim_cur = most;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
-    pid_t (*fork_well)(struct nursery *, int *, int *) = pool.fork;
-    pool.fork = by_fork;
+    bool shares = pool.nursery.shares;
+    pool.nursery.shares = false; /* then it is fork that makes a worker */
     no_fork = true;
     for (int i = 0; i < 3; i++) {
         int error = pool_get(&pool, &worker);
@@ -796,14 +790,14 @@ static void a_shortage_is_undone(void)
             "fork gave -1 with EAGAIN, and pool_get %s", lab_value(error));
     }
     no_fork = false;
-    pool.fork = fork_well;
+    pool.nursery.shares = shares;
     sigset_t blocked;
     (void)sigprocmask(SIG_BLOCK, NULL, &blocked);
     lab_check(sigismember(&blocked, SIGTERM) == 0,
               "the parent would hear no signal any more",
               "fork_quietly, where the fork fails",
               "the fork has failed, and the parent's signals stay blocked");
-    pool_settle(&pool);
+    nursery_settle(&pool.nursery);
     int after = look_descriptors(getpid());
     lab_check(after == before && look_living(getpid()) == 1,
               "what was made before the failure must be undone",

@@ -91,7 +91,7 @@ static void bodies_come_in_order(void)
     static const struct hint hint = {
         "what is shared between the workers gets mixed up, or a worker ends "
         "early",
-        "make_worker, read_job, frame_feed"};
+        "make_worker, read_job, frame_next"};
     static char urls[40][200];
     static char wanted[4000];
     const char *words[50] = {"-j6", "--spawn", "pool"};

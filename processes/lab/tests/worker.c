@@ -9,6 +9,7 @@
 #include "lab.h"
 #include "look.h"
 #include "result.h"
+#include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,10 +81,7 @@ static void start(struct worker *worker)
     if (worker->pid == 0) {
         (void)close(jobs[1]);
         (void)close(results[0]);
-        const struct worker_setting setting = {.run = &run,
-                                               .jobs_fd = jobs[0],
-                                               .results_fd = results[1]};
-        worker_main(&setting);
+        worker_main(&run, 0, jobs[0], results[1]);
     }
     (void)close(jobs[0]);
     (void)close(results[1]);
@@ -127,27 +125,23 @@ static bool writable(void *context)
 /* Waits for a result, and checks that it is that of a URL which is none. */
 static void take_result(struct worker *worker, const char *when)
 {
-    struct frame frame = {.type = FRAME_NONE};
-    char text[4096];
+    struct frame frame = frame_next(&worker->reader);
     while (frame.type == FRAME_NONE) {
         enum look look =
             look_until(worker->pid, readable, &worker->results_fd);
         lab_check(look == LOOK_REACHED,
                   "it waits for more, though the job is whole", READ,
                   "%s no result came: %s", when, look_words(worker->pid));
-        ssize_t n = __real_read(worker->results_fd, text, sizeof text);
+        bool drips = dripping;
+        dripping = false;
+        ssize_t n = frame_read(&worker->reader, worker->results_fd);
+        dripping = drips;
         lab_check(n > 0,
                   "a part of a job was taken for the end, or for a "
                   "whole job",
                   READ, "%s the worker closed the results pipe: %s", when,
                   look_words(worker->pid));
-        for (size_t used = 0; used < (size_t)n && frame.type == FRAME_NONE;) {
-            size_t took = frame_feed(&worker->reader, text + used,
-                                     (size_t)n - used, &frame);
-            lab_check(took > 0, "the frames come first", "frame_feed",
-                      "frame_feed took 0 of %zu bytes", (size_t)n - used);
-            used += took;
-        }
+        frame = frame_next(&worker->reader);
     }
     struct outcome outcome = OUTCOME_NONE;
     if (frame.length == sizeof outcome)

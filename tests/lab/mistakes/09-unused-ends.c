@@ -36,6 +36,6 @@ static _Noreturn void run_child(struct pool *pool, int slot, int jobs_fd,
         close_fd(&pool->workers[i].results_fd);
     }
     leave_standard_streams();
-    pool->work(pool->context, slot, jobs_fd, results_fd);
+    pool->main(pool->context, slot, jobs_fd, results_fd);
     _exit(70); /* not reached */
 }

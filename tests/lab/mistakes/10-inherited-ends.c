@@ -33,7 +33,7 @@ static _Noreturn void run_child(struct pool *pool, int slot, int jobs_fd,
     close_fd(&pool->workers[slot].jobs_fd);
     close_fd(&pool->workers[slot].results_fd);
     leave_standard_streams();
-    pool->work(pool->context, slot, jobs_fd, results_fd);
+    pool->main(pool->context, slot, jobs_fd, results_fd);
     _exit(70); /* not reached */
 }
 
@@ -42,29 +42,22 @@ static int make_worker(struct pool *pool, struct pool_worker *worker)
     int jobs[2] = {-1, -1};
     int results[2] = {-1, -1};
     int error = 0;
-    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1)
+    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1 ||
+        !set_nonblocking(jobs[1]) || !set_nonblocking(results[0]))
         error = -errno;
-    if (error == 0) {
-        set_capacity(pool, results[1]);
-        error = set_nonblocking(jobs[1]);
-    }
-    if (error == 0)
-        error = set_nonblocking(results[0]);
     worker->jobs_fd = jobs[1]; /* for the child to close */
     worker->results_fd = results[0];
     if (error == 0) {
+        set_capacity(pool, results[1]);
         worker->pid = fork_quietly(pool, worker->slot, jobs[0], results[1]);
         if (worker->pid == -1)
             error = -errno;
     }
     close_fd(&jobs[0]);
     close_fd(&results[1]);
-    if (error != 0) {
-        close_fd(&worker->jobs_fd);
-        close_fd(&worker->results_fd);
+    if (error == 0)
+        pool->alive++;
+    else
         worker->pid = 0;
-        return error;
-    }
-    pool->alive++;
-    return 0;
+    return error;
 }

@@ -9,27 +9,27 @@
  * that was made, unless the worker was killed.
  */
 
-void worker_main(const struct worker_setting *setting)
+void worker_main(void *run, int slot, int jobs_fd, int results_fd)
 {
-    static struct worker w; /* the signal handler's, too */
     static char buffer[BLOCKING_CHUNK];
-    struct lane *lane = &w.outlet.blocking.lane;
-    w.setting = setting;
-    w.outlet.blocking.buffer = buffer;
-    outlet_prepare(&w.outlet, setting->run, &w.idle, step_deliver);
-    trace_name(&setting->run->trace, lane, setting->slot + 1, "worker %d",
-               setting->slot);
+    struct worker *w = &the_worker;
+    struct lane *lane = &w->outlet.blocking.lane;
+    w->jobs_fd = jobs_fd;
+    w->results_fd = results_fd;
+    w->outlet.blocking.buffer = buffer;
+    outlet_prepare(&w->outlet, run, &w->idle, step_deliver);
+    trace_name(&w->outlet.run->trace, lane, slot + 1, "worker %d", slot);
     trace_step(lane, STEP_TAKE);
-    set_signals(&w);
+    set_signals(w);
     blocking_prepare();
     /* One for each worker makes no more than --jobs altogether. */
-    if (idle_open(&w.idle, 1, blocking_close_idle) == 0) {
-        while (atomic_load(&w.outlet.blocking.told) == TOLD_NOTHING &&
-               step_take(&w) && go(&w))
+    if (idle_open(&w->idle, 1, blocking_close_idle) == 0) {
+        while (atomic_load(&w->outlet.blocking.told) == TOLD_NOTHING &&
+               step_take(w) && go(w))
             ;
-        idle_close(&w.idle);
+        idle_close(&w->idle);
     }
     trace_step(lane, STEP_NONE);
-    frame_free(&w.reader);
+    bytes_free(&w->reader.in);
     exit(EXIT_SUCCESS);
 }

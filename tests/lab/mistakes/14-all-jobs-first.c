@@ -28,6 +28,6 @@ static int flush_outbox(struct mailbox *m)
             error = -errno;
         }
     }
-    forget_outbox(m);
+    bytes_free(&m->outbox);
     return error;
 }

@@ -12,27 +12,30 @@
 /* One write puts it into the pipe in one piece. */
 int frame_write(int fd, enum frame_type type, const void *data, size_t n)
 {
-    unsigned char header[8];
-    struct iovec parts[2] = {{header, sizeof header}, {(void *)data, n}};
-    make_header(header, type, n);
+    struct header header = {.type = type, .length = (uint32_t)n};
+    struct iovec parts[2] = {{&header, sizeof header}, {(void *)data, n}};
     ssize_t written = writev(fd, parts, 2);
     return written == -1 ? -errno : 0;
 }
 
 /* What was read begins with a header, and the message follows. */
-size_t frame_feed(struct frame_reader *reader, const char *p, size_t n,
-                  struct frame *frame)
+struct frame frame_next(struct frame_reader *reader)
 {
-    size_t length = 0;
-    enum frame_type type = FRAME_BROKEN;
-    if (n >= sizeof reader->header) {
-        memcpy(reader->header, p, sizeof reader->header);
-        type = read_header(reader->header, &length);
-    }
-    if (type == FRAME_BROKEN || n - sizeof reader->header < length) {
-        *frame = (struct frame){.type = FRAME_BROKEN};
-        return n;
-    }
-    *frame = (struct frame){type, p + sizeof reader->header, length};
-    return sizeof reader->header + length;
+    struct header header = {.type = FRAME_BROKEN};
+    size_t here = reader->in.length - reader->used;
+    if (here == 0)
+        return (struct frame){.type = FRAME_NONE};
+    const char *at = reader->in.data + reader->used;
+    if (here >= sizeof header)
+        memcpy(&header, at, sizeof header);
+    if (header.type < FRAME_JOB || header.type > FRAME_RESULT ||
+        here - sizeof header < header.length)
+        return (struct frame){.type = FRAME_BROKEN};
+    reader->used += sizeof header;
+    if (header.type == FRAME_BODY)
+        reader->body = header.length; /* frame_took is next */
+    else
+        reader->used += header.length;
+    return (struct frame){(enum frame_type)header.type, at + sizeof header,
+                          header.length};
 }

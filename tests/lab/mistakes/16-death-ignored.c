@@ -15,6 +15,6 @@ void request_bereft(struct request *r, int status)
     if (r->job == NULL)
         free_slot(r);
     else if (mailbox_drain(&r->mailbox) && !ordered(r))
-        (void)take_frames(r);
+        (void)request_serve(r);
     /* else it has not sent a result yet */
 }

@@ -13,15 +13,11 @@ static int make_worker(struct pool *pool, struct pool_worker *worker)
     int jobs[2] = {-1, -1};
     int results[2] = {-1, -1};
     int error = 0;
-    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1)
+    if (pipe2(jobs, O_CLOEXEC) == -1 || pipe2(results, O_CLOEXEC) == -1 ||
+        !set_nonblocking(jobs[1]) || !set_nonblocking(results[0]))
         error = -errno;
     if (error == 0) {
         set_capacity(pool, results[1]);
-        error = set_nonblocking(jobs[1]);
-    }
-    if (error == 0)
-        error = set_nonblocking(results[0]);
-    if (error == 0) {
         worker->pid = fork_quietly(pool, worker->slot, jobs[0], results[1]);
         if (worker->pid == -1)
             error = -errno;
@@ -33,14 +29,11 @@ static int make_worker(struct pool *pool, struct pool_worker *worker)
         worker->pid = 0;
         return error;
     }
-    if (error != 0) {
-        close_fd(&jobs[1]);
-        close_fd(&results[0]);
-        worker->pid = 0;
-        return error;
-    }
     worker->jobs_fd = jobs[1];
     worker->results_fd = results[0];
-    pool->alive++;
-    return 0;
+    if (error == 0)
+        pool->alive++;
+    else
+        worker->pid = 0;
+    return error;
 }

@@ -10,19 +10,14 @@
 
 bool mailbox_drain(struct mailbox *m)
 {
-    (void)fill(m); /* nobody writes there any more */
-    mailbox_unwatch(m);
+    (void)mailbox_read(m); /* nobody writes there any more */
     m->ended = true;
-
-    char room[MAILBOX_LEAST];
-    struct frame_reader reader = m->reader;
-    struct frame frame = {.type = FRAME_NONE};
-    size_t used = m->used;
-    bytes_lend(&reader.message, room, sizeof room); /* not m's own */
-    while (used < m->inbox.length && frame.type != FRAME_RESULT &&
-           frame.type != FRAME_BROKEN)
-        used += frame_feed(&reader, m->inbox.data + used,
-                           m->inbox.length - used, &frame);
-    frame_free(&reader);
+    m->watched = false;
+    struct frame_reader reader = m->reader; /* the frames are taken later */
+    struct frame frame = frame_next(&reader);
+    while (frame.type == FRAME_BODY) {
+        frame_took(&reader, frame.length);
+        frame = frame_next(&reader);
+    }
     return frame.type == FRAME_RESULT;
 }

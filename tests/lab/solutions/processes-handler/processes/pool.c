@@ -27,20 +27,12 @@ static void ring(int number)
     errno = saved;
 }
 
-static pid_t plain_fork(struct nursery *nursery, int *first, int *second)
-{
-    (void)nursery, (void)first, (void)second;
-    return fork();
-}
-
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
-              void (*work)(void *context, int slot, int jobs_fd,
-                           int results_fd),
-              void *context)
+              pool_main *main, void *context)
 {
     int ends[2];
     *pool = (struct pool){.limit = limit,
-                          .work = work,
+                          .main = main,
                           .context = context,
                           .kept_fds = kept_fds};
     pool->workers = calloc(limit, sizeof *pool->workers);
@@ -49,7 +41,6 @@ int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1)
         goto failed;
     int error = nursery_open(&pool->nursery, kept_fds, POOL_KEPT);
-    pool->fork = pool->nursery.shares ? nursery_fork : plain_fork;
     if (error == 0) {
         struct sigaction action = {.sa_handler = ring,
                                    .sa_flags = SA_RESTART | SA_NOCLDSTOP};
@@ -116,7 +107,7 @@ static _Noreturn void run_child(struct pool *pool, int slot, int jobs_fd,
 {
     sweep(pool, jobs_fd, results_fd);
     leave_standard_streams();
-    pool->work(pool->context, slot, jobs_fd, results_fd);
+    pool->main(pool->context, slot, jobs_fd, results_fd);
     _exit(70); /* not reached */
 }
 
@@ -129,7 +120,9 @@ static pid_t fork_quietly(struct pool *pool, int slot, int jobs_fd,
     sigset_t before;
     sigfillset(&all);
     (void)sigprocmask(SIG_SETMASK, &all, &before);
-    pid_t pid = pool->fork(&pool->nursery, &jobs_fd, &results_fd);
+    pid_t pid = pool->nursery.shares
+                    ? nursery_fork(&pool->nursery, &jobs_fd, &results_fd)
+                    : fork();
     int error = errno;
     if (pid == 0)
         run_child(pool, slot, jobs_fd, results_fd);
@@ -235,27 +228,21 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     return error;
 }
 
-void pool_settle(struct pool *pool)
-{
-    nursery_settle(&pool->nursery);
-}
-
 void pool_release(struct pool *pool, struct pool_worker *worker)
 {
     worker->next = pool->idle;
     pool->idle = worker;
 }
 
-void pool_retire(struct pool *pool, struct pool_worker *worker)
+void pool_retire(struct pool_worker *worker)
 {
-    (void)pool;
     close_fd(&worker->jobs_fd); /* no more jobs, is what it reads there */
 }
 
 void pool_retire_idle(struct pool *pool)
 {
     while (pool->idle != NULL)
-        pool_retire(pool, take_first(&pool->idle));
+        pool_retire(take_first(&pool->idle));
 }
 
 /* --- Deaths ------------------------------------------------------------- */
@@ -312,6 +299,8 @@ static void await(struct pool *pool, struct pool_worker *worker)
 
 void pool_kill(struct pool *pool, struct pool_worker *worker)
 {
+    if (worker->pid == 0)
+        return;
     take_out(&pool->idle, worker);
     (void)kill(worker->pid, SIGKILL);
     await(pool, worker);

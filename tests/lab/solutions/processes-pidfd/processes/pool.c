@@ -22,13 +22,11 @@ struct more {
 static struct more *more;
 
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
-              void (*work)(void *context, int slot, int jobs_fd,
-                           int results_fd),
-              void *context)
+              pool_main *main, void *context)
 {
     sigset_t child;
     *pool = (struct pool){.limit = limit,
-                          .work = work,
+                          .main = main,
                           .context = context,
                           .kept_fds = kept_fds};
     pool->workers = calloc(limit, sizeof *pool->workers);
@@ -85,7 +83,7 @@ static _Noreturn void be_a_worker(struct pool *pool, int slot, int jobs,
         (void)dup2(null, STDOUT_FILENO);
         (void)close(null);
     }
-    pool->work(pool->context, slot, jobs, results);
+    pool->main(pool->context, slot, jobs, results);
     _exit(70);
 }
 
@@ -199,11 +197,6 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     return error;
 }
 
-void pool_settle(struct pool *pool)
-{
-    (void)pool; /* after a plain fork there is nothing to wait for */
-}
-
 void pool_release(struct pool *pool, struct pool_worker *worker)
 {
     (void)pool;
@@ -217,9 +210,8 @@ static void let_go(int *fd)
     *fd = -1;
 }
 
-void pool_retire(struct pool *pool, struct pool_worker *worker)
+void pool_retire(struct pool_worker *worker)
 {
-    (void)pool;
     let_go(&worker->jobs_fd);
 }
 
@@ -229,7 +221,7 @@ void pool_retire_idle(struct pool *pool)
         if (!more[i].is_idle)
             continue;
         more[i].is_idle = false;
-        pool_retire(pool, &pool->workers[i]);
+        pool_retire(&pool->workers[i]);
     }
 }
 
@@ -268,6 +260,8 @@ void pool_vacate(struct pool *pool, struct pool_worker *worker)
 void pool_kill(struct pool *pool, struct pool_worker *worker)
 {
     int status;
+    if (worker->pid == 0)
+        return;
     (void)pidfd_send_signal(more[worker->slot].pidfd, SIGKILL, NULL, 0);
     bury(pool, worker, &status);
 }
@@ -283,10 +277,8 @@ void pool_terminate(struct pool *pool)
 
 void pool_end(struct pool *pool)
 {
-    for (size_t i = 0; i < pool->used; i++) {
-        if (pool->workers[i].pid > 0)
-            pool_kill(pool, &pool->workers[i]);
-    }
+    for (size_t i = 0; i < pool->used; i++)
+        pool_kill(pool, &pool->workers[i]);
 }
 
 void pool_free(struct pool *pool)

@@ -9,9 +9,8 @@
 
 static const char letters[] = " jbr"; /* by type */
 
-/* What a reader remembers: its state in header_length, the type in header[0].
- */
-enum state { AT_TYPE, AT_LENGTH, AT_MESSAGE, AT_RUINS };
+/* What a header has been found to be. */
+enum state { AT_TYPE, AT_LENGTH, IS_WHOLE, IS_RUINED };
 
 static int write_head(char *head, size_t size, enum frame_type type, size_t n)
 {
@@ -57,71 +56,94 @@ int frame_write(int fd, enum frame_type type, const void *data, size_t n)
     return error == 0 ? write_all(fd, data, n) : error;
 }
 
+struct head {
+    enum state state;
+    enum frame_type type;
+    size_t length; /* of the message */
+};
+
 /* One character of the header. */
-static void step_head(struct frame_reader *reader, char c)
+static void step_head(struct head *head, char c)
 {
     const char *letter = c == ' ' || c == '\0' ? NULL : strchr(letters, c);
-    switch ((enum state)reader->header_length) {
+    switch (head->state) {
     case AT_TYPE:
-        reader->message.length = 0;
-        reader->left = 0;
-        reader->header[0] = letter == NULL ? (unsigned char)FRAME_BROKEN
-                                           : (unsigned char)(letter - letters);
-        reader->header_length = letter == NULL ? AT_RUINS : AT_LENGTH;
+        head->state = letter == NULL ? IS_RUINED : AT_LENGTH;
+        head->type = letter == NULL ? FRAME_BROKEN
+                                    : (enum frame_type)(letter - letters);
         break;
     case AT_LENGTH:
         if (c == ':')
-            reader->header_length = AT_MESSAGE;
-        else if (c < '0' || c > '9' || reader->left > ((size_t)1 << 40))
-            reader->header_length = AT_RUINS;
+            head->state = IS_WHOLE;
+        else if (c < '0' || c > '9' || head->length > ((size_t)1 << 40))
+            head->state = IS_RUINED;
         else
-            reader->left = 10 * reader->left + (size_t)(c - '0');
-        if (reader->header[0] != FRAME_BODY && reader->left > FRAME_MOST)
-            reader->header_length = AT_RUINS;
+            head->length = 10 * head->length + (size_t)(c - '0');
+        if (head->type != FRAME_BODY && head->length > FRAME_MOST)
+            head->state = IS_RUINED;
         break;
     default:
         break;
     }
 }
 
-/* A part of the message: all there is of it here. */
-static size_t step_message(struct frame_reader *reader, const char *p,
-                           size_t n, struct frame *frame)
+/* In the midst of a body: what is here of it. */
+static struct frame find_piece(const struct frame_reader *reader)
 {
-    size_t take = n < reader->left ? n : reader->left;
-    reader->left -= take;
-    if (reader->left == 0)
-        reader->header_length = AT_TYPE;
-    if (reader->header[0] == FRAME_BODY) {
-        if (take > 0 || reader->left == 0)
-            *frame = (struct frame){FRAME_BODY, p, take};
-    } else if (bytes_append(&reader->message, p, take) != 0) {
-        frame->type = FRAME_BROKEN;
-    } else if (reader->left == 0) {
-        *frame = (struct frame){(enum frame_type)reader->header[0],
-                                reader->message.data, reader->message.length};
-    }
-    return take;
+    size_t here = reader->in.length - reader->used;
+    if (here == 0)
+        return (struct frame){.type = FRAME_NONE};
+    return (struct frame){FRAME_BODY, reader->in.data + reader->used,
+                          here < reader->body ? here : reader->body};
 }
 
-size_t frame_feed(struct frame_reader *reader, const char *p, size_t n,
-                  struct frame *frame)
+struct frame frame_next(struct frame_reader *reader)
 {
-    size_t used = 0;
-    *frame = (struct frame){.type = FRAME_NONE};
-    while (used < n && reader->header_length < AT_MESSAGE)
-        step_head(reader, p[used++]);
-    if (reader->header_length == AT_RUINS) {
-        frame->type = FRAME_BROKEN;
-        return n;
+    struct head head = {.state = AT_TYPE};
+    size_t at = reader->used;
+    if (reader->body > 0)
+        return find_piece(reader);
+    while (at < reader->in.length && head.state < IS_WHOLE)
+        step_head(&head, reader->in.data[at++]);
+    if (head.state == IS_RUINED)
+        return (struct frame){.type = FRAME_BROKEN};
+    if (head.state != IS_WHOLE)
+        return (struct frame){.type = FRAME_NONE};
+    if (head.type == FRAME_BODY) {
+        reader->used = at;
+        reader->body = head.length;
+        return frame_next(reader); /* the piece, or what is behind no body */
     }
-    if (reader->header_length == AT_MESSAGE)
-        used += step_message(reader, p + used, n - used, frame);
-    return used;
+    if (reader->in.length - at < head.length)
+        return (struct frame){.type = FRAME_NONE};
+    reader->used = at + head.length;
+    return (struct frame){head.type, reader->in.data + at, head.length};
 }
 
-void frame_free(struct frame_reader *reader)
+ssize_t frame_read(struct frame_reader *reader, int fd)
 {
-    bytes_free(&reader->message);
-    *reader = (struct frame_reader){0};
+    struct bytes *in = &reader->in;
+    size_t room = FRAME_CHUNK;
+    ssize_t n;
+    if (in->length - reader->used < 256) {
+        bytes_drop(in, reader->used);
+        reader->used = 0;
+    }
+    if (bytes_reserve(in, room) != 0)
+        room = in->capacity - in->length;
+    if (room == 0)
+        return -ENOMEM;
+    do
+        n = read(fd, in->data + in->length, room);
+    while (n == -1 && errno == EINTR);
+    if (n == -1)
+        return -errno;
+    in->length += (size_t)n;
+    return n;
+}
+
+void frame_took(struct frame_reader *reader, size_t n)
+{
+    reader->used += n;
+    reader->body -= n;
 }

@@ -1,7 +1,8 @@
-/* Style: the jobs pipe is read a few bytes at a time. */
+/* Style: the next job is read by one loop, which has one way out. */
 /* worker: what a forked worker does. See worker.h. */
 #include "worker.h"
 
+#include "database.h"
 #include "frame.h"
 #include "outlet.h"
 
@@ -15,40 +16,37 @@
 
 struct worker {
     struct outlet outlet; /* first: deliver is handed a pointer to it */
-    const struct worker_setting *setting;
+    int jobs_fd;
+    int results_fd;
     struct idle idle;
-    struct frame_reader reader;
-    struct job job; /* url and name point into the reader's message */
+    struct frame_reader reader; /* of jobs */
+    struct job job; /* url and name stand in what the reader has read */
     bool has_sent;  /* a part of the body, to the parent */
+    bool starved;   /* there is not even the memory for a job */
 };
 
-/* For the signal handler. */
-static struct worker *the_worker;
+/* One in a process: the signal handler knows it, too. */
+static struct worker the_worker;
 
 static void on_terminate(int number)
 {
     (void)number;
-    atomic_store(&the_worker->outlet.blocking.told, TOLD_STOP);
+    atomic_store(&the_worker.outlet.blocking.told, TOLD_STOP);
 }
 
 /* SIGINT and SIGHUP go to the whole foreground group; what to do about them is
  * for the parent to say, by SIGTERM. */
 static void set_signals(struct worker *w)
 {
-    struct sigaction action = {.sa_handler = on_terminate};
-    the_worker = w;
-    sigemptyset(&action.sa_mask);
-    (void)sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN;
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGHUP, &action, NULL);
-    action.sa_handler = SIG_DFL;
-    (void)sigaction(SIGCHLD, &action, NULL);
+    (void)signal(SIGTERM, on_terminate);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGCHLD, SIG_DFL);
 
     /* A parent that is killed cannot tell us; the kernel does. If it died
      * before we asked for that, we have another parent by now. */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != w->setting->run->sink.owner)
+    if (getppid() != w->outlet.run->sink.owner)
         atomic_store(&w->outlet.blocking.told, TOLD_STOP);
 
     /* Blocked but for the ppoll in blocking_wait: there it is never missed. */
@@ -65,26 +63,30 @@ static void set_signals(struct worker *w)
 static void trace_pipe(struct worker *w)
 {
     int bytes = 0;
-    if (w->setting->run->trace.on &&
-        ioctl(w->setting->results_fd, FIONREAD, &bytes) == 0)
+    if (w->outlet.run->trace.on && ioctl(w->results_fd, FIONREAD, &bytes) == 0)
         trace_in_pipe(&w->outlet.blocking.lane, (size_t)bytes);
 }
 
+/* Step deliver: to the file; or up the pipe to the parent, which knows whose
+ * turn it is. */
 static int step_deliver(struct blocking *blocking, const char *p, size_t n)
 {
     struct worker *w = (struct worker *)blocking;
     if (!outlet_is_ordered(&w->outlet))
         return outlet_store(&w->outlet, p, n);
-    /* Sleeps here while the parent does not read. When it never will again -
-     * it is stopping, or dead - there is nothing left to do. */
     if (!w->has_sent)
         trace_hand_over(&blocking->lane, PARCEL_BODY, w->job.id);
     w->has_sent = true;
     outlet_in_hand(&w->outlet, n);
-    int error = frame_write(w->setting->results_fd, FRAME_BODY, p, n);
+    /* Sleeps here while the parent does not read. */
+    int error = frame_write(w->results_fd, FRAME_BODY, p, n);
     outlet_in_hand(&w->outlet, 0);
     trace_pipe(w);
-    return error == -EPIPE ? -ECANCELED : error;
+    /* The parent will never read again: it is stopping, or dead. Or SIGTERM
+     * has come while we slept; write does not let it in. */
+    if (error == -EPIPE || (error == 0 && blocking_is_told(blocking)))
+        return -ECANCELED;
+    return error;
 }
 
 /* --- One job after the other -------------------------------------------- */
@@ -94,15 +96,14 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
  * sees. */
 static bool go(struct worker *w)
 {
-    const struct outcome *outcome = &w->job.outcome;
     struct lane *lane = &w->outlet.blocking.lane;
     w->has_sent = false;
     outlet_open(&w->outlet, &w->job);
     blocking_fetch_job(&w->outlet.blocking, &w->job);
     outlet_complete(&w->outlet, 0);
     trace_put(lane, STEP_FINISH, PARCEL_RESULT, w->job.id);
-    int error = frame_write(w->setting->results_fd, FRAME_RESULT, outcome,
-                            sizeof *outcome);
+    int error = frame_write(w->results_fd, FRAME_RESULT, &w->job.outcome,
+                            sizeof w->job.outcome);
     trace_step(lane, STEP_TAKE); /* until the next is here */
     return error == 0;
 }
@@ -110,23 +111,18 @@ static bool go(struct worker *w)
 /* Reads until a whole FRAME_JOB is there. False when there will be none. */
 static bool read_job(struct worker *w, struct frame *frame)
 {
-    char few[13];
-    ssize_t n = read(w->setting->jobs_fd, few, sizeof few);
-    if (n == 0 || (n == -1 && errno != EINTR))
-        return false;
-    /* More than one frame cannot be here; but one may end early. */
-    for (ssize_t used = 0; used < n && frame->type == FRAME_NONE;)
-        used += (ssize_t)frame_feed(&w->reader, few + used, (size_t)(n - used),
-                                    frame);
-    if (frame->type == FRAME_NONE)
-        return read_job(w, frame); /* the compiler makes a loop of it */
+    ssize_t n = 1;
+    for (*frame = frame_next(&w->reader); frame->type == FRAME_NONE && n > 0;
+         *frame = frame_next(&w->reader))
+        n = frame_read(&w->reader, w->jobs_fd);
+    w->starved = n == -ENOMEM;
     return frame->type == FRAME_JOB;
 }
 
 /* Step take: the next job. False when there will be none. */
 static bool step_take(struct worker *w)
 {
-    struct frame frame = {.type = FRAME_NONE};
+    struct frame frame;
     struct frame_job fixed;
     if (!read_job(w, &frame) || frame.length < sizeof fixed)
         return false;
@@ -134,7 +130,7 @@ static bool step_take(struct worker *w)
     if (frame.length - sizeof fixed !=
         (size_t)fixed.url_length + fixed.name_length + 2)
         return false;
-    char *url = w->reader.message.data + sizeof fixed;
+    char *url = (char *)frame.at + sizeof fixed;
     char *name = url + fixed.url_length + 1;
     w->job = (struct job){.id = fixed.id,
                           .url = url,
@@ -144,31 +140,33 @@ static bool step_take(struct worker *w)
     return true;
 }
 
-void worker_main(const struct worker_setting *setting)
+void worker_main(void *run, int slot, int jobs_fd, int results_fd)
 {
-    static struct worker w; /* the signal handler's, too */
     /* Static: there is nothing to fail, and no page of it before it is read
      * into. */
     static char buffer[BLOCKING_CHUNK];
-    struct lane *lane = &w.outlet.blocking.lane;
-    w.setting = setting;
-    w.outlet.blocking.buffer = buffer;
-    outlet_prepare(&w.outlet, setting->run, &w.idle, step_deliver);
-    trace_name(&setting->run->trace, lane, setting->slot + 1, "worker %d",
-               setting->slot);
+    struct worker *w = &the_worker;
+    struct lane *lane = &w->outlet.blocking.lane;
+    w->jobs_fd = jobs_fd;
+    w->results_fd = results_fd;
+    w->outlet.blocking.buffer = buffer;
+    outlet_prepare(&w->outlet, run, &w->idle, step_deliver);
+    trace_name(&w->outlet.run->trace, lane, slot + 1, "worker %d", slot);
     trace_step(lane, STEP_TAKE);
-    set_signals(&w);
+    set_signals(w);
     blocking_prepare();
     /* One for each worker makes no more than --jobs altogether. */
-    if (idle_open(&w.idle, 1, blocking_close_idle) == 0) {
-        while (atomic_load(&w.outlet.blocking.told) == TOLD_NOTHING &&
-               step_take(&w) && go(&w))
+    w->starved = idle_open(&w->idle, 1, blocking_close_idle) != 0;
+    if (!w->starved) {
+        while (atomic_load(&w->outlet.blocking.told) == TOLD_NOTHING &&
+               step_take(w) && go(w))
             ;
-        idle_close(&w.idle);
+        idle_close(&w->idle);
     }
     trace_step(lane, STEP_NONE);
-    frame_free(&w.reader);
+    bytes_free(&w->reader.in);
+    database_settle();
     /* Not exit: what the parent had buffered, and its exit handlers, are not
      * ours to run a second time. */
-    _exit(0);
+    _exit(w->starved ? WORKER_STARVED : 0);
 }
