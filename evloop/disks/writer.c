@@ -4,8 +4,14 @@
 #include "output.h"
 
 #include <errno.h>
+#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What is no longer waits until the callback that brought it has returned: the
+ * end of a small file has come by then, and the thread is handed one errand,
+ * not two. */
+#define SMALL_PIECE ((size_t)16 * 1024)
 
 /* --- In the thread, or in its place -------------------------------------- */
 
@@ -59,6 +65,7 @@ static void remove_file(void *arg)
 
 static void free_writing(struct writing *w)
 {
+    (void)event_del(&w->after);
     remove_file(w); /* unless it is complete, or removed */
     bytes_free(&w->stash);
     bytes_free(&w->piece);
@@ -93,6 +100,7 @@ static void note_written(struct writing *w)
  * not busy. */
 static void hand_over(struct writing *w)
 {
+    (void)event_del(&w->after);
     w->piece = w->stash;
     w->stash = (struct bytes){0};
     w->under_way = w->piece.length;
@@ -129,6 +137,17 @@ static void is_written(void *arg, bool was_run)
     if (error == 0 && !w->is_last && (w->stash.length > 0 || w->whole))
         hand_over(w);
     w->done(w, error, w->arg);
+}
+
+/* The callback that brought a small piece has returned. */
+static void after_callback(evutil_socket_t fd, short what, void *arg)
+{
+    struct writing *w = arg;
+    (void)fd;
+    (void)what;
+    hand_over(w);
+    if (!w->busy)
+        w->done(w, w->error, w->arg);
 }
 
 int writer_open(struct writer *writer, struct event_base *base,
@@ -179,6 +198,8 @@ writing_new(struct writer *writer, const struct job *job,
     w->file = FILE_NONE;
     w->done = done;
     w->arg = arg;
+    (void)event_assign(&w->after, writer->helper.base, -1, 0, after_callback,
+                       w);
     w->write = (struct errand){
         .run = write_piece, .done = is_written, .arg = w, .id = job->id};
     w->remove = (struct errand){
@@ -196,11 +217,14 @@ int writing_put(struct writing *w, const char *p, size_t n)
     int error = w->busy ? 0 : w->error;
     if (error == 0)
         error = bytes_append(&w->stash, p, n);
-    if (error == 0 && !w->busy && w->stash.length > 0) {
-        hand_over(w);
-        error = w->busy ? 0 : w->error;
+    if (error != 0 || w->busy || w->stash.length == 0)
+        return error;
+    if (w->output == NULL && w->stash.length <= SMALL_PIECE) {
+        event_active(&w->after, EV_TIMEOUT, 1);
+        return 0;
     }
-    return error;
+    hand_over(w);
+    return w->busy ? 0 : w->error;
 }
 
 int writing_complete(struct writing *w)
@@ -225,6 +249,7 @@ void writing_drop(struct writing *w)
         return;
     struct helper *helper = &w->writer->helper;
     w->dropped = true;
+    (void)event_del(&w->after);
     if (w->output != NULL && w->busy)
         helper_wait(helper, &w->write);
     /* The file goes behind the piece that is under way, and before whatever is

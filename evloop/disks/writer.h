@@ -24,6 +24,7 @@
 #include "idle.h"
 #include "sink.h"
 
+#include <event2/event_struct.h>
 #include <stdatomic.h>
 
 struct output;
@@ -58,6 +59,7 @@ struct writing {
     bool is_last;          /* ... after this piece: then it gets its name */
     bool busy;             /* a piece is the thread's, or going to be */
     bool removes;          /* the other errand is: it frees this */
+    struct event after;    /* ... this callback a small piece is handed over */
     atomic_bool dropped;
     struct errand write;
     struct errand remove;
