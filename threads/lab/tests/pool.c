@@ -29,6 +29,7 @@ static struct {
     size_t limit;
     int prepared;   /* how often */
     int unprepared; /* so often `prepare` fails */
+    bool asks;      /* the work asks how many threads there are: one */
 } seen;
 
 static struct pool pool;
@@ -50,6 +51,15 @@ static int prepare(size_t slot, void *context)
     return 0;
 }
 
+static void check_alive(size_t wanted)
+{
+    size_t alive = pool_alive(&pool);
+    expect(alive == wanted, "threads are counted other than they are there",
+           "make_thread and thread_main: where `alive` is changed, also on "
+           "the ways that fail; is a thread counted before it can run?",
+           "pool_alive gives %zu, not %zu", alive, wanted);
+}
+
 static void work(struct pool_thread *thread, void *argument, void *context)
 {
     int i = (int)((int *)argument - items);
@@ -59,6 +69,8 @@ static void work(struct pool_thread *thread, void *argument, void *context)
     expect(i >= 0 && i < ITEMS, "the work is called with what is no item",
            "thread_main: what it hands to pool->work, and when",
            "the work gets an item that was not handed in");
+    if (seen.asks)
+        check_alive(1);
     pthread_mutex_lock(&seen.lock);
     expect(!seen.ended, "pool_free did not wait for a thread",
            "pool_free: for whom it waits, and how",
@@ -105,15 +117,6 @@ static void release(void)
     pthread_mutex_unlock(&seen.lock);
 }
 
-static void check_alive(size_t wanted)
-{
-    size_t alive = pool_alive(&pool);
-    expect(alive == wanted, "threads are counted other than they are there",
-           "make_thread and thread_main: where `alive` is changed, also on "
-           "the ways that fail",
-           "pool_alive gives %zu, not %zu", alive, wanted);
-}
-
 static void check_counts(int count)
 {
     pthread_mutex_lock(&seen.lock);
@@ -147,10 +150,21 @@ static void submitted_alone(int i)
            seen.times[i]);
 }
 
+static const char prefer[] =
+    "pool_submit: how it finds out whether a thread waits for work";
+
 static void end_pool(int count)
 {
     pool_finish(&pool);
     bool ended = pool_wait(&pool, LONG_MS);
+    pthread_mutex_lock(&seen.lock);
+    expect(ended || seen.inside >= seen.meet,
+           "the works wait for each other, and one cannot begin before the "
+           "other has ended: a thread was not made, for another seemed to "
+           "wait; or it was not woken",
+           prefer, "%d of %d works have begun, and nobody begins another",
+           seen.inside, seen.meet);
+    pthread_mutex_unlock(&seen.lock);
     expect(ended, "threads do not end, or are not counted as ended",
            "thread_main: what it does after its loop; pool_wait: what it "
            "returns",
@@ -201,6 +215,7 @@ static void run_slots(void)
 static void wait_for_one(bool each)
 {
     open_pool(1, each, 2); /* the work waits for us */
+    seen.asks = true;
     expect(pool_wait(&pool, 0), "without threads all have ended",
            "pool_wait: what it looks at before it waits",
            "before the first item, pool_wait gives false");
@@ -267,9 +282,6 @@ static void run_free_each(void)
 {
     free_at_once(true);
 }
-
-static const char prefer[] =
-    "pool_submit: how it finds out whether a thread waits for work";
 
 static void run_idle(void)
 {
