@@ -414,17 +414,6 @@ static void the_parent_closes_the_childs_ends(void)
               "the worker is dead, and its jobs pipe took %zd bytes", n);
 }
 
-/* What a system does on which no child can be made without a copy of all that
- * its parent has open (nursery.h). */
-static pid_t fork_with_all(struct nursery *nursery, int *jobs_fd,
-                           int *results_fd)
-{
-    (void)nursery;
-    (void)jobs_fd;
-    (void)results_fd;
-    return fork();
-}
-
 static void check_ends(const struct pool_worker *worker, const char *how)
 {
     struct look_end ends[20];
@@ -462,7 +451,8 @@ static void the_worker_keeps_what_it_needs(void)
     lab_check(target[0] == '/', "pool->kept_fds are for the workers, too",
               CHILD, "the worker has closed the descriptor kept_fds[1]");
     check_ends(workers[0], "");
-    pool.fork = fork_with_all;
+    /* As on a system where each child gets a copy of all (nursery.h). */
+    pool.nursery.shares = false;
     workers[1] = make_one();
     (void)meet(workers[1]);
     check_ends(workers[1], "; its parent had some above all that it needs");
