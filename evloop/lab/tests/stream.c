@@ -355,6 +355,29 @@ static void one_cancels_another(void)
               waited[0].calls, waited[1].calls);
 }
 
+/* One send ends two waits: for the drain, and for the close. */
+static void of_two_kinds(void)
+{
+    struct waited drained, closed;
+    receiver_open();
+    set_marks(10, 5);
+    write_bytes(20);
+    (void)drain(&drained);
+    stream_close(stream);
+    (void)wait_closed(&closed);
+    let_take(ENDLESS);
+    turn();
+    lab_check(drained.calls == 1 && drained.error == 0 && closed.calls == 1 &&
+                  closed.error == 0,
+              "those who are to be called already are still to be called when "
+              "others join them",
+              "complete: what it does with waiters of an earlier call",
+              "one waits for the drain, one for the close, and a send ends "
+              "both waits: they were called %u times (%s) and %u times (%s)",
+              drained.calls, lab_value(drained.error), closed.calls,
+              lab_value(closed.error));
+}
+
 static void several_wait(void)
 {
     struct waited waited[4];
@@ -381,6 +404,7 @@ static void several_wait(void)
                   "called %u times",
                   i + 1, waited[i].calls);
     one_cancels_another();
+    of_two_kinds();
 }
 
 /* --- From inside -------------------------------------------------------- */
