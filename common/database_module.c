@@ -225,8 +225,11 @@ static const char *cause_of(const struct database *db, int error)
 
 /* --- Sessions of TLS, which are libpq's ---------------------------------- */
 
-/* The one whose libpq is at work in this thread to connect; NULL: none. */
-static _Thread_local struct database *connecting;
+/* The one whose libpq is at work in this thread to connect; NULL: none. It has
+ * its place from the thread's start: for what a module has otherwise, memory is
+ * allocated at the first use, and glibc ends the program if there is none. */
+static _Thread_local struct database *connecting
+    __attribute__((tls_model("initial-exec")));
 
 /* libpq gets no control back while OpenSSL reads on: the socket must end. */
 static void count_message(int writing, int version, int type, const void *p,

@@ -677,6 +677,23 @@ def a_refusal_in_two_pieces(model):
     return expect(r, ["database-error"], b"", err="28P01: no such password")
 
 
+@case(models=("evloop",) if not QUICK else ())
+def without_memory(model):
+    """From some allocation on, around those of connecting, there is none: the
+    program ends in good order."""
+    shim = harness.preloaded("faults-shim.so")
+    with Server(lambda c: c.sock.recv(1000)) as server, Workplace() as place:
+        for number in range(90, 240, 2):
+            done = subprocess.run(
+                [harness.program(model), "-q",
+                 url("SELECT 1", host=f"127.0.0.1:{server.port}")],
+                env=dict(os.environ, LD_PRELOAD=shim,
+                         TRIPTYCH_FAULT_PAGE=place.join(f"page{number}"),
+                         TRIPTYCH_FAULT=f"alloc:{number}:ENOMEM+"),
+                capture_output=True, check=False, timeout=PATIENCE)
+            check(done.returncode in (1, 3), f"{number}: {done}")
+
+
 @case
 def a_server_that_asks_again_and_again(model):
     """For the password, and reads no answer: whoever sends one for each waits
