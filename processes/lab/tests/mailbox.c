@@ -349,8 +349,8 @@ static void a_dead_worker_takes_no_job(void)
               post.mailbox.outbox.length);
 }
 
-/* A dead worker's pipe may hold more than one reading takes, and the result
- * is what it wrote last. */
+/* A dead worker's pipe may hold more than one reading takes, and more than one
+ * piece of a body. The result is what it wrote last. */
 static void the_whole_rest_is_looked_at(void)
 {
     static char body[1 << 20];
@@ -359,8 +359,10 @@ static void the_whole_rest_is_looked_at(void)
     open_post(&post);
     (void)fcntl(post.their_results, F_SETPIPE_SZ, 4 * FRAME_CHUNK);
     int room = fcntl(post.their_results, F_GETPIPE_SZ);
-    struct iovec parts[] = {{body, (size_t)room - 4096}, {"end", 3}};
+    struct iovec parts[] = {{body, ((size_t)room - 4096) / 2}, {"end", 3}};
     int error = frame_append(&frames, FRAME_BODY, &parts[0], 1);
+    if (error == 0)
+        error = frame_append(&frames, FRAME_BODY, &parts[0], 1);
     if (error == 0)
         error = frame_append(&frames, FRAME_RESULT, &parts[1], 1);
     lab_check(error == 0 && frames.length > 0, "no frames are made",

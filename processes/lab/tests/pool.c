@@ -430,7 +430,8 @@ static void the_worker_keeps_what_it_needs(void)
     if (pipe2(output, O_CLOEXEC) == -1 || pipe2(other, O_CLOEXEC) == -1 ||
         dup2(output[1], STDOUT_FILENO) == -1)
         lab_broken("pipe: %s", strerror(errno));
-    kept[1] = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < POOL_KEPT; i++)
+        kept[i] = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Far above all others, as in a program with many connections. */
     if (fcntl(other[1], F_DUPFD, 300) == -1 ||
         fcntl(other[0], F_DUPFD, 700) == -1)
@@ -447,9 +448,12 @@ static void the_worker_keeps_what_it_needs(void)
     look_target(workers[0]->pid, STDERR_FILENO, target, sizeof target);
     lab_check(target[0] != '\0', "what goes wrong there cannot be told", CHILD,
               "the worker has no standard error");
-    look_target(workers[0]->pid, kept[1], target, sizeof target);
-    lab_check(target[0] == '/', "pool->kept_fds are for the workers, too",
-              CHILD, "the worker has closed the descriptor kept_fds[1]");
+    for (int i = 0; i < POOL_KEPT; i++) {
+        look_target(workers[0]->pid, kept[i], target, sizeof target);
+        lab_check(target[0] == '/', "pool->kept_fds are for the workers, too",
+                  CHILD, "the worker has closed the descriptor kept_fds[%d]",
+                  i);
+    }
     check_ends(workers[0], "");
     /* As on a system where each child gets a copy of all (nursery.h). */
     pool.nursery.shares = false;
