@@ -260,6 +260,25 @@ static void an_empty_message(void)
     end_reader(&reader);
 }
 
+/* A body is handed on as it comes, be it a byte. */
+static void a_byte_is_a_piece(void)
+{
+    struct bytes frames = {0};
+    struct frame_reader reader = {0};
+    append(&frames, FRAME_BODY, "ab");
+    lab_doing("reading a body of two bytes, of which one has come",
+              "one read is not one record", NEXT);
+    give(&reader, frames.data, frames.length - 1);
+    struct frame frame = next(&reader);
+    lab_check(frame.type == FRAME_BODY && frame.length == 1 &&
+                  frame.at[0] == 'a',
+              "who waits for the rest of a body has what has come of it", NEXT,
+              "of a body of two bytes one has come: type %d, %zu bytes",
+              (int)frame.type, frame.length);
+    bytes_free(&frames);
+    end_reader(&reader);
+}
+
 static void one_byte_at_a_time(void)
 {
     struct bytes frames = {0};
@@ -275,6 +294,7 @@ static void one_byte_at_a_time(void)
     bytes_free(&frames);
     end_reader(&reader);
     an_empty_message();
+    a_byte_is_a_piece();
 }
 
 static void split_at_every_byte(void)
