@@ -697,10 +697,8 @@ static void others_deaths_are_kept(void)
 }
 
 /* A program may have children from before it became this one, by exec. */
-static void a_stranger_among_the_dead(void)
+static void a_stranger_dies(void)
 {
-    int status = 0;
-    make(2);
     pid_t stranger = fork();
     if (stranger == -1)
         lab_broken("fork: %s", strerror(errno));
@@ -708,6 +706,15 @@ static void a_stranger_among_the_dead(void)
         _exit(0);
     if (look_until(stranger, look_ended, &stranger) != LOOK_REACHED)
         lab_broken("a child does not end");
+}
+
+/* One that is older than the workers, and one that is younger. */
+static void a_stranger_among_the_dead(void)
+{
+    int status = 0;
+    a_stranger_dies();
+    make(2);
+    a_stranger_dies();
     kill_worker(workers[1]);
     struct pool_worker *dead = reap_one(&status);
     /* Whether the stranger is reaped is nobody's concern. */
@@ -715,7 +722,7 @@ static void a_stranger_among_the_dead(void)
               "a child that is no worker was taken for the end of the dead, "
               "or for a worker",
               "pool_reap: what it does with a pid that no slot has",
-              "a stranger and worker 1 died; pool_reap returned worker %d",
+              "two strangers and worker 1 died; pool_reap returned worker %d",
               dead != NULL ? dead->slot : -1);
 }
 
@@ -813,12 +820,20 @@ static void a_shortage_is_undone(void)
               "the fork has failed, and the parent's signals stay blocked");
     nursery_settle(&pool.nursery);
     int after = look_descriptors(getpid());
-    lab_check(after == before && look_living(getpid()) == 1,
+    lab_check(after == before && look_living(getpid()) == 1 &&
+                  look_zombies(getpid()) == 0,
               "what was made before the failure must be undone",
               "make_worker, where pipe2 or the fork fails",
               "making a worker failed 7 times, and left %d descriptors and %d "
               "children",
-              after - before, look_living(getpid()) - 1);
+              after - before,
+              look_living(getpid()) - 1 + look_zombies(getpid()));
+    for (size_t i = 1; i < pool.used; i++)
+        lab_check(pool.workers[i].pid == 0,
+                  "-1 is no process: kill(-1, ...) kills all that one may",
+                  "make_worker, where the fork fails",
+                  "making worker %zu has failed, and its pid is %d, not 0", i,
+                  (int)pool.workers[i].pid);
     (void)meet(make_one());
 }
 
