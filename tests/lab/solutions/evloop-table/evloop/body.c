@@ -165,7 +165,7 @@ void body_close(struct body *b)
     b->out = NULL;
 }
 
-uint64_t body_bytes(const struct body *b)
+uint64_t body_bytes(struct body *b)
 {
     return is_ordered(b) ? b->written : b->file.bytes;
 }
