@@ -560,6 +560,33 @@ static void a_nearer_limit(void)
     fetcher_expect(0, "http-error", &hint);
 }
 
+/* Paused for longer than the limit, and then the server says nothing more. */
+static void times_out_after_a_pause(void)
+{
+    static const struct hint hint = {
+        "while its consumer is slow a request's time stands still; after that "
+        "it goes on, and a server that has fallen silent meanwhile must not "
+        "be waited for without a limit",
+        "on_timer, when it goes off in a pause; on_drained: which timer is "
+        "set "
+        "when it reads on"};
+    static char bytes[60 * 1024 + 1];
+    listener = listen_anywhere(&port);
+    fetcher_start(true, "--high-water=4K", "-t0.3", "--retries=0",
+                  url_of("silent"), NULL);
+    int fd = fetcher_accept(listener, &hint);
+    (void)fetcher_asks(fd, &hint);
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+    memset(bytes, 'x', sizeof bytes - 1);
+    say(fd, bytes);
+    (void)poll(NULL, 0, 1000); /* nobody reads its output */
+    lab_doing("taking what a server sent before it fell silent", hint.means,
+              hint.look);
+    (void)fetcher_read(bytes, sizeof bytes, &hint);
+    fetcher_wait(&hint);
+    fetcher_expect(0, "timeout", &hint);
+}
+
 static void times_out(void)
 {
     static const struct hint hint = {
@@ -574,6 +601,7 @@ static void times_out(void)
         fetcher_expect(id, "timeout", &hint);
     fetcher_expect_status(1, &hint);
     times_out_on_a_kept_one();
+    times_out_after_a_pause();
     a_nearer_limit();
 }
 
