@@ -52,7 +52,8 @@ struct frame_reader {
     size_t body;     /* bytes of a FRAME_BODY that are still to be taken */
 };
 
-/* A message longer than this is none of ours; bodies come in any length. */
+/* A message longer than this is none of ours; a body's may be as long as its
+ * header can say: less than 4 GiB. */
 #define FRAME_MOST ((size_t)256 * 1024)
 
 /* Appends a frame, made of the `n` parts, to `out`. 0 or -ENOMEM. */
