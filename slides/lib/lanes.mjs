@@ -15,16 +15,19 @@ import { inlined } from './glossary.mjs';
 import { escape } from './highlight.mjs';
 import { MODELS, Missing } from './source.mjs';
 
+const LANES = [...MODELS, 'coroutines'];
+const SAYS = new RegExp(`^(${LANES.join('|')}): (.*)$`);
+
 function parse(text, file) {
     const found = { groups: [], moments: [], ticks: 0 };
     for (const line of text.trimEnd().split('\n')) {
         const lane = line.match(/^(.*?) *\|(.*)$/);
         const moment = line.match(/^moment (\d+): (.*)$/);
-        const says = line.match(/^(threads|processes|evloop): (.*)$/);
+        const says = line.match(SAYS);
         if (lane && found.groups.length > 0) {
             found.groups.at(-1).lanes.push({ name: lane[1], signs: lane[2] });
             found.ticks = Math.max(found.ticks, lane[2].length);
-        } else if (MODELS.includes(line)) {
+        } else if (LANES.includes(line)) {
             found.groups.push({ model: line, lanes: [] });
         } else if (moment) {
             found.moments.push({ at: Number(moment[1]), world: moment[2] });

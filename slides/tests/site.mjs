@@ -522,8 +522,10 @@ test('the picture of the front page moves when it may, and by hand', async () =>
         const asleep = await tab.locator('.lanes .sleeping .who')
             .allInnerTexts();
         assert.ok(asleep.includes('thread A') && asleep.includes('parent') &&
-            !asleep.includes('thread B') && !asleep.includes('the loop'),
-        asleep.join());
+            !asleep.includes('thread B') && !asleep.includes('the loop') &&
+            !asleep.includes('its loop'), asleep.join());
+        assert.deepEqual(await tab.locator('.lanes .group > .tag')
+            .allInnerTexts(), ['threads', 'processes', 'evloop', 'coroutines']);
         await tab.locator('.lanes .back').click();
         assert.equal(await told(), first);
         await tab.locator('.lanes .go').click();
