@@ -6,8 +6,8 @@
  * the processes model only the parent does.
  *
  * SIGINT, SIGTERM and SIGHUP end a run: the handler, here, notes the signal and
- * writes to `stop_fd`, which every wait looks at; the model's step_stop ends
- * what is in flight.
+ * writes to `stop_fd`, which the model's main wait looks at, or notes within
+ * 0.2 s; its step_stop then ends what is in flight, and tells the workers.
  *
  * Nothing here waits for the network, nor for the reader of standard error or
  * of the report: what is not taken at once is kept, and written later (see

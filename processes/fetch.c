@@ -3,8 +3,8 @@
  *
  * The parent reads the URLs and sends each idle worker one job; the worker
  * (worker.c) drives it from connect to finish and sends the result back. The
- * parent never blocks on one child: it waits, by epoll, for all pipes that it
- * is willing to read, and for the news that a child has died (pool_reap).
+ * parent never waits for what one child does: it waits, by epoll, for all pipes
+ * it is willing to read, and for the news that a child has died (pool_reap).
  *
  * Bodies for standard output come up the pipe as well, and keep their order
  * by what the parent is willing to read: only the pipe of the request whose
@@ -29,7 +29,7 @@
 const char model_name[] = "processes";
 
 /* How long interrupted workers have for tidying up. They look for a signal
- * between any two chunks, so they need little; a busy machine needs more. */
+ * every few chunks, so they need little; a busy machine needs more. */
 #define GRACE_MS 250
 
 /* Jobs given out, and frames taken from the worker whose turn it is, before
@@ -87,7 +87,7 @@ static bool lacks_worker(struct fetch *fetch, const struct job *job, int error)
     return request_make_room(&fetch->shared, job->id, strerror(-error));
 }
 
-/* Gives the job to an idle worker, or to a new one. False if there is none. */
+/* Gives the job to an idle worker, or to a new one. False: the job waits. */
 static bool give_out(struct fetch *fetch, struct job *job)
 {
     struct shared *shared = &fetch->shared;
@@ -269,7 +269,7 @@ static void step_stop(struct fetch *fetch)
         for (size_t i = 0; i < pool->used; i++) {
             struct request *r = &fetch->requests[i];
             while (r->job != NULL && request_serve(r) == GOES_ON)
-                ; /* also: a worker that sleeps in write goes on */
+                ; /* so a worker that sleeps in write goes on, too */
         }
         trace_step(&fetch->shared.lane, STEP_STOP); /* after step finish */
         (void)poll(&deaths, 1, 1);
@@ -283,8 +283,8 @@ static void step_stop(struct fetch *fetch)
     trace_step(&fetch->shared.lane, STEP_NONE);
 }
 
-/* Gives out jobs and serves the turn, as far as that goes. True if it stopped
- * before. */
+/* Gives out jobs and serves the turn, as far as that goes. True if its share
+ * was used up before. */
 static bool go_on(struct fetch *fetch)
 {
     for (int left = SHARE; left > 0; left--) {

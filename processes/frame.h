@@ -74,7 +74,7 @@ ssize_t frame_read(struct frame_reader *reader, int fd);
  * Finds the next frame in what was read; it stands there, and is valid until
  * the next frame_read. FRAME_NONE: more must be read first. FRAME_BODY: as
  * much of a body as is here, at least a byte; it is found again until
- * frame_took has taken all of it. Any other is whole, and is found once.
+ * frame_took has taken all of it. A message is whole, and is found once.
  */
 struct frame frame_next(struct frame_reader *reader);
 

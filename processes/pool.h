@@ -62,8 +62,8 @@ struct pool {
 int pool_open(struct pool *pool, size_t limit, const int *kept_fds,
               pool_main *main, void *context);
 
-/* Gets an idle worker, or makes one. 0; -EBUSY when all are at work; or the
- * negative errno that making one met. */
+/* Gets an idle worker, or makes one. 0; -EBUSY when all are at work or dying;
+ * or the negative errno that making one met. */
 int pool_get(struct pool *pool, struct pool_worker **worker);
 
 /* The worker is idle again. */

@@ -42,9 +42,9 @@ struct request {
 
 /* What came of serving a request. */
 enum served {
-    NEEDS_INPUT,  /* its worker has written nothing more; epoll will tell */
+    NEEDS_INPUT,  /* nothing more can be read: epoll will tell, or SIGCHLD */
     NEEDS_OUTPUT, /* standard output is full, and the frame waits */
-    GOES_ON       /* the frame is dealt with; after a result, the request */
+    GOES_ON       /* there may be more; after a result, of another request */
 };
 
 /* Hands a job to the slot's worker, which is idle. 0; or a negative errno,
@@ -59,8 +59,8 @@ enum served request_serve(struct request *r);
  * left to the turn; with --high-water none it is read into memory. */
 void request_readable(struct request *r);
 
-/* The slot's worker has died, with `status` from waitpid. Either its result is
- * in the pipe, or the job is tried again. */
+/* The slot's worker has died, with `status` from waitpid. Its result may be in
+ * the pipe; else its job, if it has one, is tried again or has failed. */
 void request_bereft(struct request *r, int status);
 
 /* A request cannot begin for want of resources: if it is the first in line,

@@ -3,7 +3,7 @@
  *
  * Each descriptor is watched for one event at a time (EPOLLONESHOT): after
  * that epoll tells nothing of it, not even its end, until it is watched again.
- * So what is not waited for wakes no parent.
+ * So what is not waited for does not wake the parent again and again.
  */
 #ifndef TRIPTYCH_WATCH_H
 #define TRIPTYCH_WATCH_H

@@ -81,8 +81,8 @@ static int step_deliver(struct blocking *blocking, const char *p, size_t n)
     int error = frame_write(w->results_fd, FRAME_BODY, p, n);
     outlet_in_hand(&w->outlet, 0);
     trace_pipe(w);
-    /* The parent will never read again: it is stopping, or dead. Or SIGTERM
-     * has come while we slept; write does not let it in. */
+    /* The parent is dead. Or SIGTERM has come while we slept; write does not
+     * let it in. */
     if (error == -EPIPE || (error == 0 && blocking_is_told(blocking)))
         return -ECANCELED;
     return error;

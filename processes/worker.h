@@ -2,7 +2,7 @@
  * worker: what a forked worker does until its pipe is closed.
  *
  * It reads a job, drives it from connect to finish, straight down, and writes
- * the result; then the next. Its parent is the only one it talks to. What it
+ * the result; then the next. Of its siblings it knows nothing. What it
  * waits for, it waits for alone: a body that the parent does not read fills
  * the pipe, and then the worker sleeps in write and reads nothing from the
  * network - back-pressure, kept by the kernel.

@@ -1,19 +1,20 @@
 /*
  * coroutine: functions that wait in a loop's thread. See coroutine.h.
  *
- * Which coroutine runs next is decided in one place, run_ready, on the loop's
- * own stack: a coroutine switches to the loop only, never to another. Hence
+ * Which coroutine runs next is decided on the loop's own stack: by run_ready,
+ * in the order in which they were woken, or by on_event, when what one waits
+ * for has come. A coroutine switches to the loop only, never to another. Hence
  * the states:
  *
  *     coroutine_start --> READY --> RUNNING --> ENDED
- *                           ^          |
- *                     wake  |          |  suspend
- *                           +- WAITING-+
+ *                           ^        |   ^
+ *                     wake  | suspend|   | on_event
+ *                           +-- WAITING -+
  *
  *     state     where it is linked          left by
- *     READY     coroutines.ready            run_ready; on_event
+ *     READY     coroutines.ready            run_ready
  *     RUNNING   nowhere; coroutines.current suspend; the return of its function
- *     WAITING   a condition, or nowhere     wake
+ *     WAITING   a condition, or nowhere     wake; on_event
  *     ENDED     nowhere                     await_end, coroutine_detach
  */
 #include "coroutine.h"
@@ -222,8 +223,8 @@ static void run_ready(evutil_socket_t fd, short what, void *arg)
         (void)event_base_loopbreak(all->base);
 }
 
-/* On the coroutine's stack: switches to the loop, until it was woken and its
- * turn has come. */
+/* On the coroutine's stack: switches to the loop, until on_event or run_ready
+ * switches back. */
 static int suspend(struct coroutine *c)
 {
     context_switch(&c->stack->context, &c->all->loop, false);

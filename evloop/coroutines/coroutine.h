@@ -27,7 +27,7 @@
  * reads straight down as a thread's does, and its state is on its stack. Only
  * the loop waits, for all of them.
  *
- * WHAT MAY SWITCH: a function whose name begins with await_, and nothing else.
+ * WHAT MAY SWITCH: a function whose name begins with await_, or that calls one.
  * Between two awaits no other coroutine runs, so what they share needs no
  * lock, and no wake-up is lost between a look and the await after it. After an
  * await everything shared may have changed. Starting, waking and cancelling a
