@@ -10,6 +10,7 @@ import atexit
 import concurrent.futures
 import errno
 import faulthandler
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ import tempfile
 import threading
 import time
 import traceback
+import urllib.request  # here: of two threads one would find it half there
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 
@@ -271,8 +273,6 @@ class Origin:
             for _ in range(3))
 
     def stats(self):
-        import json
-        import urllib.request
         with urllib.request.urlopen(self.http + "/stats") as answer:
             return json.load(answer)
 
