@@ -109,8 +109,8 @@ def cmake(lab, tests, root):
 SERVER = """\
 # The practice server.
 add_executable(triptych-origin
-  tests/origin/content.c tests/origin/origin.c tests/origin/request.c
-  tests/origin/server.c evloop/stream.c)
+  tests/origin/content.c tests/origin/fast.c tests/origin/origin.c
+  tests/origin/request.c tests/origin/server.c evloop/stream.c)
 target_include_directories(triptych-origin PRIVATE tests/origin evloop
   tests/harness)
 target_link_libraries(triptych-origin PRIVATE triptych_flags PkgConfig::EVENT)
