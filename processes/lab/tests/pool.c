@@ -774,17 +774,14 @@ static rlim_t limit_for(int spare)
     }
 }
 
-static void a_shortage_is_undone(void)
+/* Four times: with no descriptor to be had, with one, two and three. */
+static void run_out_of_descriptors(void)
 {
     struct rlimit limit;
     struct pool_worker *worker = NULL;
-    make(1);
-    int before = look_descriptors(getpid());
     if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
         lab_broken("getrlimit: %s", strerror(errno));
     rlim_t most = limit.rlim_cur;
-    lab_doing("making a worker while descriptors run out",
-              "an error is not looked at", "make_worker, where pipe2 fails");
     for (int spare = 0; spare < 4; spare++) {
         limit.rlim_cur = limit_for(spare);
         if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
@@ -800,6 +797,12 @@ static void a_shortage_is_undone(void)
     }
     limit.rlim_cur = most;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Three times. */
+static void run_out_of_processes(void)
+{
+    struct pool_worker *worker = NULL;
     bool shares = pool.nursery.shares;
     pool.nursery.shares = false; /* then it is fork that makes a worker */
     no_fork = true;
@@ -819,6 +822,16 @@ static void a_shortage_is_undone(void)
               "fork_quietly, where the fork fails",
               "the fork has failed, and the parent's signals stay blocked");
     nursery_settle(&pool.nursery);
+}
+
+static void a_shortage_is_undone(void)
+{
+    make(1);
+    int before = look_descriptors(getpid());
+    lab_doing("making a worker while descriptors run out",
+              "an error is not looked at", "make_worker, where pipe2 fails");
+    run_out_of_descriptors();
+    run_out_of_processes();
     int after = look_descriptors(getpid());
     lab_check(after == before && look_living(getpid()) == 1 &&
                   look_zombies(getpid()) == 0,
