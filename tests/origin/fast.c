@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,27 +109,24 @@ static void accept_clients(int listener, int epoll_fd)
         (void)poll(NULL, 0, REST_MS);
 }
 
-static void end(int number)
-{
-    (void)number;
-    _exit(0);
-}
-
-int fast_serve(int listener, size_t size, struct statistics *statistics)
+int fast_serve(int listener, int signal_fd, size_t size,
+               struct statistics *statistics)
 {
     struct epoll_event events[EVENTS_MOST];
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener};
+    struct epoll_event signals = {.events = EPOLLIN, .data.fd = signal_fd};
     int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd == -1 ||
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event) == -1)
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &event) == -1 ||
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, signal_fd, &signals) == -1)
         return 3;
-    (void)signal(SIGTERM, end);
-    (void)signal(SIGINT, end);
     make_answer(size);
     for (;;) {
         int n = epoll_wait(epoll_fd, events, EVENTS_MOST, -1);
         for (int i = 0; i < n; i++) {
             int fd = events[i].data.fd;
+            if (fd == signal_fd)
+                return 0;
             if (fd == listener)
                 accept_clients(listener, epoll_fd);
             else if (!serve_client(fd, statistics))

@@ -16,7 +16,8 @@
 /* Serves the clients of a listening socket, which does not block, with a body
  * of that size, the same for all; or with /stats, and then closes. Requests
  * have no bodies; a client that does not take an answer at once is dropped.
- * Does not return. 3 if it cannot begin. */
-int fast_serve(int listener, size_t size, struct statistics *statistics);
+ * Returns 0 once `signal_fd` can be read; 3 if it cannot begin. */
+int fast_serve(int listener, int signal_fd, size_t size,
+               struct statistics *statistics);
 
 #endif

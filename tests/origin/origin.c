@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -255,11 +256,24 @@ static void on_datagram(evutil_socket_t fd, short what, void *arg)
     server_echo_datagrams(fd);
 }
 
-static void on_signal(evutil_socket_t number, short what, void *arg)
+static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
-    (void)number;
+    (void)fd;
     (void)what;
     event_base_loopbreak(arg);
+}
+
+/* A descriptor that is readable once we are to end. The signals wait there
+ * from before the addresses are printed: none comes too early to be heard. */
+static int open_signals(void)
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
+        return -1;
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 /* Delays are measured against, and must not be rounded up to the next tick. */
@@ -275,7 +289,7 @@ static struct event_base *new_base(void)
     return base;
 }
 
-static int serve(const int fds[3], unsigned port,
+static int serve(const int fds[3], int signal_fd, unsigned port,
                  struct statistics *statistics, int log)
 {
     struct event_base *base = new_base();
@@ -289,11 +303,10 @@ static int serve(const int fds[3], unsigned port,
         evconnlistener_new(base, on_echo, &server, flags, 0, fds[1]);
     struct event *datagrams =
         event_new(base, fds[2], EV_READ | EV_PERSIST, on_datagram, NULL);
-    struct event *term = evsignal_new(base, SIGTERM, on_signal, base);
-    struct event *interrupt = evsignal_new(base, SIGINT, on_signal, base);
-    if (http == NULL || echo == NULL || datagrams == NULL || term == NULL ||
-        interrupt == NULL || event_add(datagrams, NULL) != 0 ||
-        event_add(term, NULL) != 0 || event_add(interrupt, NULL) != 0)
+    struct event *signals =
+        event_new(base, signal_fd, EV_READ, on_signal, base);
+    if (http == NULL || echo == NULL || datagrams == NULL || signals == NULL ||
+        event_add(datagrams, NULL) != 0 || event_add(signals, NULL) != 0)
         return 3;
     evconnlistener_set_error_cb(http, on_refused);
     evconnlistener_set_error_cb(echo, on_refused);
@@ -302,8 +315,7 @@ static int serve(const int fds[3], unsigned port,
     evconnlistener_free(http);
     evconnlistener_free(echo);
     event_free(datagrams);
-    event_free(term);
-    event_free(interrupt);
+    event_free(signals);
     return status;
 }
 
@@ -345,11 +357,12 @@ static void raise_limit(void)
 
 /* In the one way or the other. */
 static int serve_as(const struct settings *settings, const int fds[3],
-                    struct statistics *statistics)
+                    int signal_fd, struct statistics *statistics)
 {
     return settings->fast
-               ? fast_serve(fds[0], settings->size, statistics)
-               : serve(fds, settings->ports[0], statistics, settings->log);
+               ? fast_serve(fds[0], signal_fd, settings->size, statistics)
+               : serve(fds, signal_fd, settings->ports[0], statistics,
+                       settings->log);
 }
 
 int main(int argc, char **argv)
@@ -376,6 +389,11 @@ int main(int argc, char **argv)
         if (!bind_all(&settings, fds[i]))
             return 3;
     }
+    int signal_fd = open_signals();
+    if (signal_fd == -1) {
+        perror("triptych-origin: signalfd");
+        return 3;
+    }
     pid_t parent = getpid();
     for (unsigned i = 1; i < settings.workers; i++) {
         pid_t pid = fork();
@@ -386,11 +404,11 @@ int main(int argc, char **argv)
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() != parent)
             _exit(0);
-        _exit(serve_as(&settings, fds[i], statistics));
+        _exit(serve_as(&settings, fds[i], signal_fd, statistics));
     }
     if (!settings.quiet)
         print_addresses(&settings);
-    status = serve_as(&settings, fds[0], statistics);
+    status = serve_as(&settings, fds[0], signal_fd, statistics);
     /* The workers die with us (PR_SET_PDEATHSIG). */
     return status;
 }

@@ -169,5 +169,19 @@ def case_more_clients_than_descriptors(directory):
         check(not said, f"{len(said)} characters, {said[:200]!r}")
 
 
+def case_told_to_end_as_soon_as_it_is_ready(directory):
+    """The signal may come before anything has been served."""
+    for way in [[], ["--workers=3"], ["--fast=10"]]:
+        for _ in range(30):
+            with subprocess.Popen(
+                    [os.path.join(BIN, "tests", "triptych-origin"),
+                     "--port=0", *way], stdout=subprocess.PIPE,
+                    cwd=directory) as server:
+                server.stdout.readline()
+                server.terminate()
+                status = server.wait(PATIENCE)
+            check(status == 0, f"{way}: status {status}")
+
+
 if __name__ == "__main__":
     sys.exit(run_cases(globals()))
