@@ -233,6 +233,7 @@ static int step_start(struct fetch *fetch, struct run *run)
         pool_open(pool, options->jobs, fetch->kept_fds, worker_main, run);
     if (error != 0)
         return error;
+    pool->nursery.stop_fd = run->stop_fd;
     if (options_ordered(options) && options->high_water != WATER_NONE)
         pool->capacity = options->high_water;
     fetch->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -75,7 +75,8 @@ static int highest(const struct nursery *n, const int *kept, int count)
 
 int nursery_open(struct nursery *n, const int *kept, int count)
 {
-    *n = (struct nursery){.shares = can_share(), .count = count_cribs()};
+    *n = (struct nursery){
+        .shares = can_share(), .count = count_cribs(), .stop_fd = -1};
     n->spares = n->shares && SPARES;
     for (int i = 0; i < n->count; i++)
         n->cribs[i] = (struct crib){{-1, -1}, -1, -1};
@@ -106,7 +107,8 @@ static void leave_table(const struct nursery *n, const struct crib *crib)
         ; /* there is room for it: it was interrupted */
 }
 
-/* Waits until the child that was last put there has a table of its own. */
+/* Waits until the child that was last put there has a table of its own. If the
+ * run is to stop before, the child has done nothing yet, and is killed. */
 static void settle(const struct nursery *n, struct crib *crib)
 {
     uint64_t count;
@@ -114,16 +116,27 @@ static void settle(const struct nursery *n, struct crib *crib)
         return;
     /* Or the child has died before. */
     struct pollfd fds[] = {{.fd = crib->ready, .events = POLLIN},
-                           {.fd = crib->pidfd, .events = POLLIN}};
+                           {.fd = crib->pidfd, .events = POLLIN},
+                           {.fd = n->stop_fd, .events = POLLIN}};
     /* It must not go on before, whatever error poll meets. */
-    while (poll(fds, 2, -1) == -1)
+    while (poll(fds, 3, -1) == -1)
         ;
+    if (fds[0].revents == 0 && fds[1].revents == 0) {
+        (void)syscall(SYS_pidfd_send_signal, crib->pidfd, SIGKILL, NULL, 0);
+        while (poll(fds, 2, -1) == -1)
+            ;
+    }
     while (fds[0].revents != 0 &&
            read(crib->ready, &count, sizeof count) == -1)
         ;
     (void)close(crib->pidfd);
     crib->pidfd = -1;
     put(crib, n->null, n->null);
+}
+
+void nursery_make_room(struct nursery *n)
+{
+    settle(n, &n->cribs[n->next]);
 }
 
 void nursery_settle(struct nursery *n)
@@ -144,7 +157,6 @@ pid_t nursery_fork(struct nursery *n, int *first, int *second)
 {
     struct crib *crib = &n->cribs[n->next];
     n->next = (n->next + 1) % n->count;
-    settle(n, crib);
     put(crib, *first, *second);
     pid_t pid = clone_sharing(&crib->pidfd);
     if (pid == 0) {

@@ -12,7 +12,8 @@
  * others: a crib. Until then the table is shared: a close by either process
  * affects both, so the parent must not touch these descriptors. It waits for
  * that before it uses the crib again, or sleeps. There are several cribs, so
- * that it need not wait for each child to get a processor.
+ * that it need not wait for each child to get a processor. A child that has
+ * been stopped may never get there: when the run is to stop it is killed.
  *
  * And fork copies the page tables of all the parent's memory, of which a child
  * needs little; then each page that either writes to is copied. So most of
@@ -45,6 +46,7 @@ struct crib {
 struct nursery {
     bool shares; /* false: fork */
     bool spares; /* nursery_calloc's memory is not there in children */
+    int stop_fd; /* polls as readable once the run is to stop; -1: none */
     int null;    /* stands in the reserved numbers meanwhile */
     int top;     /* the highest number that a child needs */
     int count;   /* cribs that there are */
@@ -56,10 +58,14 @@ struct nursery {
  * `count` numbers at `kept`, of which any may be -1. 0 or a negative errno. */
 int nursery_open(struct nursery *nursery, const int *kept, int count);
 
+/* Waits until there is a crib for another child. No signal that stops the run
+ * may be blocked. */
+void nursery_make_room(struct nursery *nursery);
+
 /* Like fork, with two descriptors for the child: there they may have other
- * numbers on return. Only for a nursery that shares. All signals must be
- * blocked. In the child there may still be others to be closed, but not many.
- */
+ * numbers on return. Only for a nursery that shares, after nursery_make_room.
+ * All signals must be blocked. In the child there may still be others to be
+ * closed, but not many. */
 pid_t nursery_fork(struct nursery *nursery, int *first, int *second);
 
 /* Waits until no child shares the table any more. Before that the parent holds

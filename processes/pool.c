@@ -205,6 +205,7 @@ int pool_get(struct pool *pool, struct pool_worker **out)
     }
     if (worker == NULL)
         return -EBUSY;
+    nursery_make_room(&pool->nursery);
     int error = make_worker(pool, worker);
     if (error != 0)
         pool_vacate(pool, worker);

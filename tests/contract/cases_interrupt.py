@@ -19,9 +19,9 @@ import time
 import tty
 
 from authority import Authority, TlsServer
-from harness import (LIMIT_OF_ALL, Failure, Origin, Running, Workplace, case,
-                     catches, check, content, equal, main, read_files,
-                     wait_for)
+from harness import (LIMIT_OF_ALL, Failure, Origin, Running, Skip, Workplace,
+                     case, catches, check, content, equal, main, preloaded,
+                     read_files, rests, wait_for)
 from looking import SANITIZED
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -321,6 +321,39 @@ def over_tls(name, consumer, *options):
 
 over_tls("https_into_dev_null", Null)
 over_tls("https_with_discard", Null, "-n")
+
+
+# --- Before the workers have begun -----------------------------------------
+
+def a_worker_that_is_held(jobs):
+    """By whoever stops it just when it was made: it shares its parent's table
+    of descriptors, for the parent waits. With many, for the first of them
+    before another is made."""
+    def run_it(model):
+        if SANITIZED:
+            return  # nothing else is preloaded there
+        with Workplace() as place, Origin() as origin:
+            gate = place.join("gate")
+            env = dict(os.environ, LD_PRELOAD=preloaded("held-shim.so"),
+                       TRIPTYCH_HELD="close_range", TRIPTYCH_GATE=gate)
+            with Running(model, "-n", "-j", str(jobs),
+                         *[origin.http + "/bytes/1"] * jobs,
+                         env=env) as running:
+                wait_for(lambda: os.path.exists(gate + ".held") or
+                         running.process.poll() is not None, "a worker")
+                if running.process.poll() == 0:
+                    raise Skip("a fork shares nothing here")
+                wait_for(lambda: rests(running.pid), "the parent waits")
+                running.signal(signal.SIGINT)
+                r = running.finish(LIMIT)
+                left = running.family()
+        check_end(r, signal.SIGINT, None, left, running.args)
+    run_it.__name__ = f"while_{jobs}_workers_are_held"
+    case(run_it, models=("processes",))
+
+
+a_worker_that_is_held(1)
+a_worker_that_is_held(20)
 
 
 if __name__ == "__main__":

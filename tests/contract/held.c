@@ -6,12 +6,15 @@
  * Calls of that name - openat (of what is to be written), write (to a regular
  * file), fsync, renameat - return only when FILE is there; with "stdout" writes
  * to standard output, with "pread" the first call alone; with "thread" a new
- * thread begins only then. FILE.held is made when one begins to wait. With "again" reading a regular file fails, as some of
- * /proc do that wait for news: there is nothing now.
+ * thread begins only then; with "close_range" a new process asks only then for
+ * descriptors of its own. FILE.held is made when one begins to wait. With
+ * "again" reading a regular file fails, as some of /proc do that wait for news:
+ * there is nothing now.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -158,6 +161,16 @@ int fsync(int fd)
     NEXT(next, "fsync");
     hold("fsync");
     return next(fd);
+}
+
+int close_range(unsigned first, unsigned last, int flags)
+{
+    int (*next)(unsigned, unsigned, int);
+    NEXT(next, "close_range");
+    /* With no range it is but tried whether the kernel has it. */
+    if (flags == CLOSE_RANGE_UNSHARE && first <= last)
+        hold("close_range");
+    return next(first, last, flags);
 }
 
 /* What a thread is to do. */
