@@ -62,9 +62,8 @@ static void warn_of_capacity(struct run *run, size_t before, size_t now)
              wanted, now);
 }
 
-/* Loads the library that the job needs, before the fork: so the workers share
- * it (tests/bench/MEASURED.md). After a redirect to https each loads its own.
- */
+/* Loads the library that the job needs before the fork: so workers share it
+ * (tests/bench/MEASURED.md). After a redirect to https each loads its own. */
 static void prepare(struct fetch *fetch, const struct job *job)
 {
     if (strncasecmp(job->url, "https:", 6) == 0)

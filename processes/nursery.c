@@ -119,12 +119,12 @@ static void settle(const struct nursery *n, struct crib *crib)
                            {.fd = crib->pidfd, .events = POLLIN},
                            {.fd = n->stop_fd, .events = POLLIN}};
     /* It must not go on before, whatever error poll meets. */
-    while (poll(fds, 3, -1) == -1)
-        ;
-    if (fds[0].revents == 0 && fds[1].revents == 0) {
-        (void)syscall(SYS_pidfd_send_signal, crib->pidfd, SIGKILL, NULL, 0);
-        while (poll(fds, 2, -1) == -1)
-            ;
+    while (fds[0].revents == 0 && fds[1].revents == 0) {
+        if (poll(fds, 3, -1) == 1 && fds[2].revents != 0) {
+            (void)syscall(SYS_pidfd_send_signal, crib->pidfd, SIGKILL, NULL,
+                          0);
+            fds[2].fd = -1; /* it is not asked again */
+        }
     }
     while (fds[0].revents != 0 &&
            read(crib->ready, &count, sizeof count) == -1)
