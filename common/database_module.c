@@ -496,6 +496,18 @@ static void ask(struct database *db, const char *query, size_t n)
     free(text);
 }
 
+/* libpq has failed to read, which may have set errno. It has the same words
+ * for a reset and for an end, but over TLS other words for an end. */
+static int read_failure(struct database *db, bool by_tls)
+{
+    bool is_reset = by_tls || errno == ECONNRESET;
+    int error = failure(db);
+    if (error == -DATABASE_CUT && is_reset &&
+        strstr(PQerrorMessage(db->connection), SAYS_CLOSED) != NULL)
+        return -ECONNRESET;
+    return error;
+}
+
 /* Reads once. libpq may leave a part of a TLS record with OpenSSL, where poll
  * does not see it. */
 static int consume(struct database *db)
@@ -503,11 +515,9 @@ static int consume(struct database *db)
     struct ssl_st *tls = PQsslStruct(db->connection, "OpenSSL");
     drop_notifications(db);
     do {
-        int error = socket_error(db);
-        if (error != 0)
-            return error;
+        errno = 0;
         if (PQconsumeInput(db->connection) != 1)
-            return failure(db);
+            return read_failure(db, tls != NULL);
     } while (tls != NULL && SSL_has_pending(tls) && PQisBusy(db->connection));
     return 0;
 }

@@ -1,5 +1,6 @@
 """Databases: queries to a real PostgreSQL, and to servers that are none."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from urllib.parse import quote
@@ -18,7 +20,7 @@ import postgres
 from authority import Authority
 from harness import (PATIENCE, Origin, Reading, Running, Server, Skip,
                      Workplace, case, check, content, equal, expect, free_port,
-                     main, read_files, run, wait_for)
+                     main, read_files, run, state, wait_for)
 from postgres import PASSWORD, Postgres
 
 AUTHORITY = None
@@ -539,8 +541,66 @@ def servers_that_close(model):
                           ["truncated"], b"abc\n"))
     results.append(expect(served(model, PREPARED, lambda c: c.reset()),
                           ["reset"], b""))
-    r = served(model, PREPARED + ROW, lambda c: c.reset())
-    equal(r.words, ["reset"], r.err)
+    return results
+
+
+# So many bytes libpq reads in one go, and the reset that is behind them.
+LONG = message(b"D", struct.pack(">hi", 1, 100000) + b"x" * 100000)[:40000]
+
+
+def is_in_use(port):
+    """True while a socket with this number has a peer, by the system."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        return any(line.split()[1].endswith(f":{port:04X}")
+                   for line in list(file)[1:])
+
+
+def reset_behind(model, words, tls=False):
+    """Runs against a server that says so and resets the connection, all while
+    the client is stopped."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(AUTHORITY.pair)
+    begun = threading.Event()
+
+    def script(c):
+        startup(c)
+        if tls:
+            c.send(b"S")
+            c.sock = context.wrap_socket(c.sock, server_side=True)
+            startup(c)
+        c.send(WELCOME)
+        while b"S\0\0\0\4" not in c.sock.recv(10000):  # Sync
+            pass
+        begun.wait(PATIENCE)
+        family = running.family()
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        wait_for(lambda: all(state(pid) == "T" for pid in family), "a stop")
+        port = c.sock.getpeername()[1]
+        c.send(words)
+        wait_for(lambda: fcntl.ioctl(c.sock, termios.TIOCOUTQ, bytes(4)) ==
+                 bytes(4), "all has arrived")
+        c.reset()
+        wait_for(lambda: not is_in_use(port), "the reset has arrived")
+        for pid in family:
+            os.kill(pid, signal.SIGCONT)
+    env = dict(os.environ, PGSSLMODE="require" if tls else "disable")
+    with Server(script) as server:
+        host = f"127.0.0.1:{server.port}"
+        with Running(model, url("SELECT 1", host=host), env=env) as running:
+            begun.set()
+            return running.finish()
+
+
+@case
+def a_reset_behind_a_row(model):
+    """By whichever call it is met."""
+    results = []
+    for words in PREPARED + ROW, PREPARED + ROW + LONG:
+        for tls in False, True:
+            r = reset_behind(model, words, tls)
+            results.append((len(words), tls, r.words))
+            equal(r.words, ["reset"], f"{len(words)} bytes, {tls}: {r.err}")
     return results
 
 
