@@ -50,8 +50,8 @@ void progress_summary(const struct progress *progress, char *out, size_t size,
 {
     char amount[24];
     char rate[24];
-    print_amount((double)progress->bytes, amount, sizeof amount);
-    print_amount(per_second(progress->bytes, now), rate, sizeof rate);
+    print_amount((double)progress->kept, amount, sizeof amount);
+    print_amount(per_second(progress->kept, now), rate, sizeof rate);
     snprintf(out, size,
              "%" PRIu64 " request%s: %" PRIu64 " ok, %" PRIu64
              " failed; %s in %.2f s (%.0f requests/s, %s/s)",

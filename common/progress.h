@@ -16,6 +16,7 @@ struct progress {
     uint64_t finished;  /* with any result */
     uint64_t succeeded; /* with RESULT_OK */
     uint64_t bytes;     /* of bodies, as the destination took them */
+    uint64_t kept;      /* ... but not of attempts before the last */
     uint64_t in_flight; /* these two: when the line is shown */
     uint64_t total;     /* 0: not known (an --input is still read) */
 

@@ -238,6 +238,7 @@ uint64_t run_finish(struct run *run, struct job *job)
     pthread_mutex_lock(&run->lock);
     progress->finished++;
     progress->succeeded += result == RESULT_OK;
+    progress->kept += job->outcome.bytes;
     report_finish(&run->report, job);
     uint64_t turn = report_turn(&run->report);
     pthread_mutex_unlock(&run->lock);

@@ -258,6 +258,23 @@ def quiet_and_summary(model):
 
 
 @case
+def the_summary_counts_what_was_kept(model):
+    """Of attempts that failed nothing is left at the destination."""
+    def script(c):
+        while c.request():
+            whole = c.number % 2 == 0
+            c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+                   + bytes(100000 if whole else 50000))
+            if not whole:
+                return
+    for where in (["-n"], ["-d", "."]):
+        with Server(script) as server, Workplace() as place:
+            r = run(model, *where, "--retries=1", server.http, cwd=place.path)
+            equal(r.column("bytes"), ["100000"], "bytes")
+            check(": 1 request: 1 ok, 0 failed; 100.0 KB in " in r.err, r.err)
+
+
+@case
 def progress_lines(model):
     with Origin() as origin:
         urls = [f"{origin.http}/bytes/5?delay={i * 100}" for i in range(8)]
