@@ -1,7 +1,6 @@
 """Readers that stall: of standard error, of the report. That is a matter of
 theirs: requests go on, until so much waits that no more is begun."""
 
-import contextlib
 import os
 import signal
 import threading
@@ -181,33 +180,47 @@ def interrupted_while_both_are_stalled(model):
         os.close(fifo.reader)
 
 
-def has_open(pid, path):
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == path:
-                return True
-    return False
-
-
 @case
 def interrupted_while_the_trace_is_stalled(model):
-    with Workplace() as place, Server(refuse) as server:
+    """One request is held. Of the others the trace has more than a page, and
+    the pipe has one left."""
+    def script(c):
+        while head := c.request():
+            if head.startswith(b"GET /held"):
+                c.hold()
+            c.ok(b"body")
+    with Workplace() as place, Server(script) as server:
         fifo = Fifo(place)
+        os.read(fifo.reader, 4096)
         with subprocess.Popen(
                 [program(model), "-q", "-n", "-j2", "--trace", fifo.path,
-                 *[f"{server.http}/ok{i}" for i in range(20)]],
+                 *[f"{server.http}/{path}" for path in ["held"] + [""] * 99]],
                 stderr=subprocess.PIPE) as process:
-            wait_for(lambda: has_open(process.pid, fifo.path), "the trace")
-            time.sleep(0.5)
-            process.send_signal(signal.SIGTERM)
             try:
+                wait_for(lambda: len(server.requests) == 100, "all requests")
+                process.send_signal(signal.SIGTERM)
                 _, err = process.communicate(timeout=SOON)
             finally:
                 process.kill()
         os.close(fifo.fd)
         os.close(fifo.reader)
-        check(process.returncode in (3, 143), f"{process.returncode}: {err}")
+        equal(process.returncode, 143, f"exit status: {err}")
         check(b"/fifo: " in err, err)
+
+
+@case
+def the_trace_is_stalled_from_the_start(model):
+    """That is an error of its own: the program does not go on."""
+    with Workplace() as place, Server(refuse) as server:
+        fifo = Fifo(place)
+        done = subprocess.run(
+            [program(model), "-q", "-n", "--trace", fifo.path,
+             f"{server.http}/ok"], capture_output=True, check=False,
+            timeout=120)
+        os.close(fifo.fd)
+        os.close(fifo.reader)
+        equal(done.returncode, 3, f"exit status: {done.stderr}")
+        check(b"/fifo: " in done.stderr, done.stderr)
 
 
 @case
