@@ -582,6 +582,8 @@ void exchange_eof(struct exchange *x, int64_t now)
         exchange_failed(x, x->http.result, x->http.cause, now);
     else
         response_complete(x, false, now);
+    if (x->complete) /* of an upload it wants no more; the end comes once */
+        finish(x, RESULT_OK, "");
 }
 
 void exchange_cut(struct exchange *x, int64_t now)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import threading
 import time
 
@@ -179,6 +180,23 @@ def thanked_early(model):
     taken = []
     return early(model, b"200 OK", ["ok"],
                  lambda c: taken.append(len(c.read(40 * MIB - 1000)))), taken
+
+
+@case
+def thanked_early_by_a_server_that_hangs_up(model):
+    """Its end is the answer's end, and says that it wants no more: that is not
+    waited for a second time."""
+    def script(c):
+        c.sock.recv(1)
+        c.send(b"HTTP/1.1 200 OK\r\n\r\nthanks")
+        c.sock.shutdown(socket.SHUT_WR)
+        closed.wait()
+    closed = threading.Event()
+    with Server(script) as server, Workplace() as place:
+        r = run(model, "-t", "600", "-T", make_file(place, 40 * MIB),
+                server.http + "/")
+        closed.set()
+    return expect(r, ["ok"], b"thanks")
 
 
 @case
