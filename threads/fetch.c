@@ -214,8 +214,7 @@ static bool wait_for_room(struct fetch *fetch)
     return fetch->room > 0;
 }
 
-/* Step take, the main thread's half: the next job. NULL when there is none
- * left, or the run is to stop. */
+/* Step take, the main thread's half. NULL: none is left, or the run stops. */
 static struct job *step_take(struct fetch *fetch)
 {
     struct run *run = fetch->run;
@@ -235,7 +234,9 @@ static struct job *step_take(struct fetch *fetch)
             return NULL;
         if (got == 0 && wait_for_input(run, run->input))
             got = run_read_input(run);
-        if (got == -ENOMEM && run_in_flight(run) == 0 && !use_reserve(fetch))
+        /* Those that wait for their thread will give back memory, too. */
+        if (got == -ENOMEM && run_turn(run) == run->jobs.next_id &&
+            !use_reserve(fetch))
             run_fail(run, "%s", strerror(ENOMEM));
         if (got < 0) /* what it lacks comes back when requests finish */
             (void)wait_for_input(run, -1);
@@ -243,8 +244,7 @@ static struct job *step_take(struct fetch *fetch)
     return NULL;
 }
 
-/* Hands a job to the pool. False if the run is to stop; then the job is back
- * among the others. */
+/* Hands a job to the pool. False if the run is to stop: it is given back. */
 static bool submit(struct fetch *fetch, struct job *job)
 {
     struct run *run = fetch->run;

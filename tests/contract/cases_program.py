@@ -14,7 +14,8 @@ from harness import (BIN, PATIENCE, UNCHECKED, Holding, Origin, Reading,
                      Running, Server, Skip, Workplace, agree, case, catches,
                      check, children, content, copy_program, count_fds,
                      count_threads, equal, expect, held_until_warned,
-                     lonely_user, main, program, read_files, run, wait_for)
+                     lonely_user, main, preloaded, program, read_files, rests,
+                     run, wait_for)
 from looking import SANITIZED
 
 
@@ -583,6 +584,53 @@ def no_worker_at_all(model):
                               timeout=PATIENCE, check=False)
     equal(done.returncode, 3, done.stderr)
     check(b"no worker can be made" in done.stderr, done.stderr)
+
+
+def answer_long_heads(c):
+    head = b""
+    while data := c.sock.recv(65536):
+        head += data
+        if head.endswith(b"\r\n\r\n"):
+            c.ok(b"body")
+            head = b""
+
+
+@case(models=("threads",) if not SANITIZED else ())
+def a_shortage_before_the_first_request_has_begun(model):
+    """A job that its thread has not taken will give back memory, too. (With
+    sanitizers nothing else is preloaded.)"""
+    with Workplace() as place, Server(answer_long_heads) as server:
+        gate = place.join("gate")
+        env = dict(os.environ, LD_PRELOAD=preloaded("held-shim.so"),
+                   TRIPTYCH_HELD="thread", TRIPTYCH_GATE=gate)
+        with Running(model, "-n", "-j", "1000", "-i", "-",
+                     stdin=subprocess.PIPE, env=env) as running:
+            def give(count):
+                with contextlib.suppress(BrokenPipeError):
+                    for _ in range(count):
+                        running.process.stdin.write(
+                            f"{server.http}/{'x' * 60000}\n".encode())
+                    running.process.stdin.flush()
+            give(1)
+            wait_for(lambda: os.path.exists(gate + ".held"), "a thread")
+            resource.prlimit(running.pid, resource.RLIMIT_AS,
+                             (1, resource.RLIM_INFINITY))
+            giver = threading.Thread(target=give, args=(200,), daemon=True)
+            giver.start()
+            wait_for(lambda: "no more threads" in running.errors() or
+                     running.process.poll() is not None, "a shortage")
+            wait_for(lambda: running.process.poll() is not None or
+                     rests(running.pid), "nothing is left to be had")
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(running.pid, resource.RLIMIT_AS,
+                                 (resource.RLIM_INFINITY,) * 2)
+            with open(gate, "wb"):
+                pass
+            giver.join(PATIENCE)
+            with contextlib.suppress(BrokenPipeError):
+                running.process.stdin.close()
+            r = running.finish()
+    equal((r.status, r.words), (0, ["ok"] * 201), r.err)
 
 
 @case
