@@ -121,33 +121,42 @@ void connection_is_open(struct connection *c)
 
 /* --- Connecting --------------------------------------------------------- */
 
-static void try_address(struct connection *c)
-{
-    int error = c->kind->open(c, c->address);
-    if (error != 0)
-        connection_address_failed(c, error);
-}
-
-void connection_address_failed(struct connection *c, int error)
+/* The address at hand has failed. True if there is one to try now: the next;
+ * or the same again. Else the owner was told. */
+static bool has_address_after(struct connection *c, int error)
 {
     enum result result = net_result_of_connect(-error, c->address);
     const char *cause = connection_cause(c, error);
     if (database_has_spoken(c->database, -error)) {
         c->owner->failed(c->arg, result, cause);
-        return;
+        return false;
     }
     c->kind->drop(c);
     c->state = CONNECTING;
-    if (result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle)) {
-        try_address(c); /* an idle connection's place will do */
-        return;
-    }
+    if (result == RESULT_NO_RESOURCES && idle_drop(&c->loop->idle))
+        return true; /* an idle connection's place will do */
     net_weigh(&c->failure, result, cause);
     c->address = c->address->ai_next;
     if (c->address != NULL)
-        try_address(c);
-    else
-        c->owner->failed(c->arg, c->failure.result, c->failure.cause);
+        return true;
+    c->owner->failed(c->arg, c->failure.result, c->failure.cause);
+    return false;
+}
+
+/* Tries one address after the other, until one will tell later. (A loop: some
+ * names have more addresses than the stack has room for calls.) */
+static void try_addresses(struct connection *c)
+{
+    int error;
+    do
+        error = c->kind->open(c, c->address);
+    while (error != 0 && has_address_after(c, error));
+}
+
+void connection_address_failed(struct connection *c, int error)
+{
+    if (has_address_after(c, error))
+        try_addresses(c);
 }
 
 bool connection_tells_more(struct connection *c)
@@ -182,7 +191,7 @@ static void on_resolved(evutil_socket_t fd, short what, void *arg)
         return;
     }
     c->state = CONNECTING;
-    try_address(c);
+    try_addresses(c);
 }
 
 /* getaddrinfo waits, so a helper thread calls it (lookup.h), and its answer is

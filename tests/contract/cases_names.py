@@ -265,6 +265,21 @@ def the_hosts_file_alone(model):
 
 
 @case
+def thousands_of_addresses(model):
+    """None of them can be reached: the system says so at once, for each. The
+    stack does not grow with their number."""
+    hosts = "".join(f"10.0.{i >> 8}.{i & 255} many.example\n"
+                    for i in range(16000))
+    with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:
+        file.write(hosts)
+        file.flush()
+        r = run(model, "http://many.example/", wrap=[
+            "unshare", "-m", "sh", "-ec", "ulimit -s 1024; mount --bind "
+            f"{file.name} \"$(realpath /etc/hosts)\"; exec \"$0\" \"$@\""])
+    return expect(r, ["unreachable"], b"")
+
+
+@case
 def search_domains(model):
     """A name of one part, and one of two, are looked for below them."""
     with Server(ok, address="127.0.0.1") as server:
