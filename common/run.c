@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* How long a stalled reader of standard error or of the report is waited for
@@ -295,6 +296,27 @@ static int hold_standard_descriptors(void)
     return 0;
 }
 
+/* Descriptors for each request in flight, at most, in the process that makes
+ * them: both ends of a worker, or a connection and a file. */
+#define DESCRIPTORS_EACH 2
+
+/* Has the kernel make its table of our descriptors as large as it will be. It
+ * doubles it when it is full, and once threads or children share the table,
+ * all who need a descriptor wait meanwhile, some milliseconds
+ * (tests/bench/MEASURED.md). If there is no such number, it grows as usual. */
+static void make_room_for_descriptors(size_t requests)
+{
+    struct rlimit limit;
+    size_t last = DESCRIPTORS_EACH * requests;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+        return;
+    if (last >= limit.rlim_cur)
+        last = (size_t)limit.rlim_cur - 1;
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, (int)last);
+    if (fd != -1)
+        (void)close(fd);
+}
+
 static int open_input(struct run *run)
 {
     const char *input = run->options->input;
@@ -325,6 +347,7 @@ int run_open(struct run *run, struct options *options, char *message,
     int error = hold_standard_descriptors();
     const char *cause = NULL;
     const char *what = "standard descriptors";
+    make_room_for_descriptors(options->jobs);
     if (error == 0)
         error = -pthread_mutex_init(&run->lock, NULL);
     if (error == 0) {

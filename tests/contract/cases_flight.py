@@ -122,6 +122,22 @@ def handed_over_by_half_a_queue(model):
     check(slept < 400, f"the main thread slept {slept} times")
 
 
+@case
+def descriptors_have_room_before_the_first_request(model):
+    """The kernel's table of them need not grow while workers wait for it."""
+    jobs = 300
+    with Holding("/held") as server, \
+            Running(model, f"-j{jobs}", f"{server.http}/held") as running:
+        wait_for(lambda: server.requests, "the request")
+        with open(f"/proc/{running.pid}/status", encoding="ascii") as file:
+            room = next(int(line.split()[1]) for line in file
+                        if line.startswith("FDSize:"))
+        server.go.set()
+        r = running.finish()
+    equal(r.words, ["ok"], r.err)
+    check(room >= jobs, f"room for {room} descriptors")
+
+
 @case(models=("processes",))
 def workers_leave_before_the_last_answer(model):
     with Holding("/last") as server:
