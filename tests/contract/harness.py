@@ -279,9 +279,11 @@ class Origin:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure=None, *_):
         end(self.process)
         self.process.stdout.close()
+        if failure is None:  # or that is what is to be told
+            equal(self.process.returncode, 0, "the practice server's status")
 
 
 def end(server):

@@ -295,7 +295,8 @@ static int serve(const int fds[3], int signal_fd, unsigned port,
     struct event_base *base = new_base();
     if (base == NULL)
         return 3;
-    struct server server = {base, statistics, port, log};
+    static struct server server; /* clients refer to it to the end */
+    server = (struct server){base, statistics, port, log};
     unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC;
     struct evconnlistener *http =
         evconnlistener_new(base, on_http, &server, flags, 0, fds[0]);
