@@ -127,17 +127,18 @@ static void go_on_connecting(struct connection *c)
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
-    (void)fd;
-    (void)what;
     if (c->state == OPEN) {
         read_on(c); /* paused, it is not armed */
         return;
     }
     /* After a SIGCONT the time may be over, and the answer here: so libpq is
-     * asked once more after the limit. */
+     * asked once more after the limit. But only if there is news: it takes a
+     * call to mean that the socket is connected, and waits, deaf, if that is
+     * not so. */
     bool was_late = c->late;
+    bool has_news = what != EV_TIMEOUT || net_has_news(fd);
     c->late = clock_us() >= c->limit;
-    if (was_late)
+    if (was_late || !has_news)
         connection_address_failed(c, -ETIMEDOUT);
     else
         go_on_connecting(c);

@@ -19,8 +19,8 @@ import harness
 import postgres
 from authority import Authority
 from harness import (PATIENCE, Origin, Reading, Running, Server, Skip,
-                     Workplace, case, check, content, equal, expect, free_port,
-                     main, read_files, run, state, wait_for)
+                     Workplace, case, check, content, deaf_port, equal, expect,
+                     free_port, main, read_files, run, state, wait_for)
 from postgres import PASSWORD, Postgres
 
 AUTHORITY = None
@@ -280,6 +280,15 @@ def rows_that_take_too_long(model):
         f"SELECT pg_sleep(generate_series(1, 900) / 500 * 1000) {mark}"))
     wait_for(lambda: active(f"slow {model}") == 0, "the query is gone")
     equal(r.words, ["timeout"], r.err)
+
+
+@case
+def a_server_that_does_not_even_connect(model):
+    with deaf_port() as port:
+        deaf = url("SELECT 1", host=f"127.0.0.1:{port}")
+        r = run(model, "--connect-timeout", "0.2", deaf)
+        q = run(model, "-t", "0.2", deaf)
+    return (expect(r, ["connect-timeout"], b""), expect(q, ["timeout"], b""))
 
 
 @case

@@ -9,7 +9,7 @@ import time
 
 import harness
 from harness import (MINIMAL, PATIENCE, Failure, Origin, Server, case, check,
-                     content, equal, expect, free_port, main, run)
+                     content, deaf_port, equal, expect, free_port, main, run)
 
 
 def serve(answer):
@@ -740,23 +740,12 @@ def timeout_includes_redirects(model):
 
 @case
 def connect_timeout(model):
-    """A listener whose backlog is full drops what comes: nobody answers."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
-        port = listener.getsockname()[1]
-        fillers = []
-        for _ in range(4):
-            filler = socket.socket()
-            filler.setblocking(False)
-            filler.connect_ex(("127.0.0.1", port))
-            fillers.append(filler)
-        time.sleep(0.05)
+    with deaf_port() as port:
         r = run(model, f"http://127.0.0.1:{port}/", "--connect-timeout",
                 "0.3")
         first = expect(r, ["connect-timeout"], b"")
         r = run(model, f"http://127.0.0.1:{port}/", "-t", "0.3")
         second = expect(r, ["timeout"], b"")
-        for filler in fillers:
-            filler.close()
     return first, second
 
 

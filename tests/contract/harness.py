@@ -8,6 +8,7 @@ free loopback port. Nothing depends on speed or on the order of finishing;
 
 import atexit
 import concurrent.futures
+import contextlib
 import errno
 import faulthandler
 import json
@@ -302,6 +303,22 @@ def free_port():
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     return sock, sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def deaf_port():
+    """A port whose listener's backlog is full drops what comes: nobody
+    answers."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(
+            socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = listener.getsockname()[1]
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        time.sleep(0.05)
+        yield port
 
 
 # --- Bodies, as the practice server makes them -----------------------------
