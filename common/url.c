@@ -53,10 +53,11 @@ size_t url_decode(char *text, size_t n)
 /* The stretch from `from` up to the first byte that is one of `stop`. */
 static struct part until(const char *from, const char *end, const char *stop)
 {
-    const char *at = from;
-    while (at < end && (*at == '\0' || strchr(stop, *at) == NULL))
-        at++;
-    return (struct part){from, (size_t)(at - from)};
+    for (; *stop != '\0'; stop++) {
+        const char *at = memchr(from, *stop, (size_t)(end - from));
+        end = at != NULL ? at : end;
+    }
+    return (struct part){from, (size_t)(end - from)};
 }
 
 static bool is_scheme(struct part part)
@@ -376,24 +377,31 @@ static const char *read_port(struct part port, enum scheme scheme, char out[6])
     return NULL;
 }
 
-/* The request target of http: an empty path is "/" (RFC 9112, 3.2.1), bytes
- * above ASCII go out percent-encoded, everything else as it was given. */
+/* Bytes above ASCII go out percent-encoded, the stretches between as given. */
+static int append_encoded(struct bytes *out, struct part part)
+{
+    int error = 0;
+    while (part.length > 0 && error == 0) {
+        size_t n = 0;
+        while (n < part.length && (unsigned char)part.at[n] < 0x80)
+            n++;
+        error = bytes_append(out, part.at, n);
+        if (error == 0 && n < part.length)
+            error = bytes_print(out, "%%%02X", (unsigned char)part.at[n++]);
+        part = (struct part){part.at + n, part.length - n};
+    }
+    return error;
+}
+
+/* The request target of http: an empty path is "/" (RFC 9112, 3.2.1). */
 static int http_target(struct bytes *out, const struct parts *parts)
 {
-    struct bytes raw = {0};
-    int error = 0;
-    if (parts->path.length == 0)
-        error = bytes_append(&raw, "/", 1);
+    int error = parts->path.length == 0 ? bytes_append(out, "/", 1)
+                                        : append_encoded(out, parts->path);
+    if (error == 0 && parts->query.at != NULL)
+        error = bytes_append(out, "?", 1);
     if (error == 0)
-        error = append_part(&raw, "", parts->path, "");
-    if (error == 0)
-        error = append_part(&raw, "?", parts->query, "");
-    for (size_t i = 0; i < raw.length && error == 0; i++) {
-        unsigned char c = (unsigned char)raw.data[i];
-        error = c < 0x80 ? bytes_append(out, &raw.data[i], 1)
-                         : bytes_print(out, "%%%02X", c);
-    }
-    bytes_free(&raw);
+        error = append_encoded(out, parts->query);
     return error;
 }
 
