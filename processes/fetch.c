@@ -10,8 +10,7 @@
  * by what the parent is willing to read: only the pipe of the request whose
  * turn it is. The others' pipes fill up, and their workers sleep in write.
  *
- * (epoll, and not poll, because a call that lists thousands of pipes each time
- * costs more than what it waits for.)
+ * (epoll, not poll: each call of poll would list thousands of pipes.)
  */
 #include "clock.h"
 #include "database.h"

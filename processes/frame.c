@@ -57,10 +57,11 @@ int frame_write(int fd, enum frame_type type, const void *data, size_t n)
 ssize_t frame_read(struct frame_reader *reader, int fd)
 {
     struct bytes *in = &reader->in;
+    size_t rest = in->length - reader->used;
     size_t room = FRAME_CHUNK;
     ssize_t n;
-    /* What is used makes room. But to move a long rest takes its time. */
-    if (in->length - reader->used < FEW) {
+    /* What is used makes room. But to move a longer rest takes its time. */
+    if (rest < FEW || rest <= reader->used) {
         bytes_drop(in, reader->used);
         reader->used = 0;
     }

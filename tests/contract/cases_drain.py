@@ -17,7 +17,7 @@ import tty
 from harness import (BIN, MODELS, PATIENCE, Origin, Running, Server, Skip,
                      Workplace, case,
                      check, content, copy_program, equal, expect, main, run,
-                     state, wait_for)
+                     rests, state, wait_for)
 from looking import (CHUNK, KIB, MIB, SANITIZED, cpu_ticks, family_of,
                      own_memory, stands_still, unread)
 
@@ -226,6 +226,39 @@ def none_switches_it_off(model):
           "bodies differ")
     for peak in r.column("peak_buffered")[1:]:
         check(int(peak) > n - 100 * KIB, f"held only {peak} of {n}")
+
+
+# (In the others the first in line does not read ahead.)
+@case(models=("processes", "evloop"))
+def none_keeps_nothing_that_is_written(model):
+    """The consumer is always behind, but never by more than two pieces: with
+    --high-water none, too, no more than that is held."""
+    unsanitized()
+    pieces, size = 8, 2 * MIB
+    piece = content(size)
+    wanted = threading.Semaphore(2)
+
+    def script(c):
+        c.request()
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+               % (pieces * size))
+        for _ in range(pieces):
+            wanted.acquire(timeout=PATIENCE)
+            c.send(piece)
+    reader, writer = os.pipe()
+    with Server(script) as server, os.fdopen(reader, "rb") as out:
+        with Running(model, "--high-water", "none", "-t", 2 * PATIENCE,
+                     server.http, stdout=writer) as running:
+            os.close(writer)
+            for number in range(pieces):
+                wait_for(lambda: unread(server.port) == 0 and
+                         rests(running.pid), "all that was sent to be read")
+                held = own_memory([running.pid])
+                check(held <= 6 * size, f"{held} bytes before {number}")
+                equal(out.read(size) == piece, True, f"piece {number}")
+                wanted.release()
+            r = running.finish()
+    equal(r.words, ["ok"], r.err)
 
 
 # --- Watermarks ------------------------------------------------------------
