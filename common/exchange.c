@@ -637,6 +637,10 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
             finish(x, result, cause);
         return;
     }
+    if (result == RESULT_CONNECT_TIMEOUT && now >= x->deadline) {
+        exchange_expired(x, now); /* both limits are over: this one counts */
+        return;
+    }
     /* An http-error is a whole response: its connection may be fine. */
     if (result != RESULT_HTTP_ERROR)
         x->reusable = false;

@@ -159,6 +159,19 @@ void connection_address_failed(struct connection *c, int error)
         try_addresses(c);
 }
 
+int connection_set_limit(struct connection *c)
+{
+    int64_t left = c->limit - clock_us();
+    struct timeval time = {left > 0 ? left / CLOCK_SECOND : 0,
+                           left > 0 ? left % CLOCK_SECOND : 0};
+    return event_add(&c->event, &time) == 0 ? 0 : -ENOMEM;
+}
+
+bool connection_is_early(struct connection *c)
+{
+    return clock_us() < c->limit && connection_set_limit(c) == 0;
+}
+
 bool connection_tells_more(struct connection *c)
 {
     struct net_failure failure = c->failure;

@@ -261,6 +261,8 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
     struct connection *c = arg;
     (void)fd;
     (void)what;
+    if (connection_is_early(c))
+        return;
     /* After a SIGCONT the answer may be here, and the time over as well: then
      * libevent, which is given one more turn, will tell first. */
     bool was_late = c->late;
@@ -302,9 +304,8 @@ void socket_is_connected(struct connection *c)
 
 int socket_open(struct connection *c, const struct addrinfo *address)
 {
-    struct timeval limit = {c->loop->connect_timeout_us / CLOCK_SECOND,
-                            c->loop->connect_timeout_us % CLOCK_SECOND};
     evtimer_assign(&c->event, c->loop->base, on_limit, c);
+    c->limit = clock_us() + c->loop->connect_timeout_us;
     c->late = false;
     int fd = net_socket(address);
     if (fd < 0)
@@ -318,7 +319,7 @@ int socket_open(struct connection *c, const struct addrinfo *address)
     if (bufferevent_socket_connect(c->bev, address->ai_addr,
                                    (int)address->ai_addrlen) != 0)
         return -EVUTIL_SOCKET_ERROR();
-    return event_add(&c->event, &limit) == 0 ? 0 : -ENOMEM;
+    return connection_set_limit(c);
 }
 
 const struct connection_kind socket_kind = {

@@ -288,7 +288,9 @@ def a_server_that_does_not_even_connect(model):
         deaf = url("SELECT 1", host=f"127.0.0.1:{port}")
         r = run(model, "--connect-timeout", "0.2", deaf)
         q = run(model, "-t", "0.2", deaf)
-    return (expect(r, ["connect-timeout"], b""), expect(q, ["timeout"], b""))
+        both = run(model, "-t", "0.2", "--connect-timeout", "0.2", deaf)
+    return (expect(r, ["connect-timeout"], b""), expect(q, ["timeout"], b""),
+            expect(both, ["timeout"], b""))
 
 
 @case

@@ -746,7 +746,11 @@ def connect_timeout(model):
         first = expect(r, ["connect-timeout"], b"")
         r = run(model, f"http://127.0.0.1:{port}/", "-t", "0.3")
         second = expect(r, ["timeout"], b"")
-    return first, second
+        # Both at once: the time is up, whatever it was spent on.
+        r = run(model, f"http://127.0.0.1:{port}/", "-t", "0.3",
+                "--connect-timeout", "0.3")
+        third = expect(r, ["timeout"], b"")
+    return first, second, third
 
 
 # --- Retries ---------------------------------------------------------------

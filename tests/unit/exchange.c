@@ -750,6 +750,16 @@ START_TEST(expires)
     check_result(x, RESULT_TIMEOUT);
     ck_assert_int_eq(exchange_deadline(x), CLOCK_NEVER);
     exchange_free(x);
+
+    /* The limit on connecting is over, and with it that on the attempt. */
+    x = start(&options, "http://a/");
+    exchange_failed(x, RESULT_CONNECT_TIMEOUT, "no", 30 * CLOCK_SECOND - 1);
+    check_result(x, RESULT_CONNECT_TIMEOUT);
+    exchange_free(x);
+    x = start(&options, "http://a/");
+    exchange_failed(x, RESULT_CONNECT_TIMEOUT, "no", 30 * CLOCK_SECOND);
+    check_result(x, RESULT_TIMEOUT);
+    exchange_free(x);
 }
 END_TEST
 

@@ -146,7 +146,7 @@ static void begin(const char *url, bool discard)
     loop = (struct loop){.base = event_base_new(),
                          .tls = &tls,
                          .trace = &trace,
-                         .connect_timeout_us = CLOCK_NEVER};
+                         .connect_timeout_us = 1000 * CLOCK_SECOND};
     ck_assert_int_eq(loop_open(&loop, 1), 0);
     loop.kinds = kinds;
     options = (struct options){.discard = discard,
