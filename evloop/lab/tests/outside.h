@@ -53,6 +53,10 @@ int fetcher_accept(int listener, const struct hint *hint);
  * connection's end. */
 const char *fetcher_asks(int fd, const struct hint *hint);
 
+/* Waits until the fetcher has read all but `rest` bytes of what was sent over
+ * this connection. False if it does not. */
+bool fetcher_has_read(int fd, size_t rest);
+
 /* Starts the practice server. Returns its address, "http://127.0.0.1:N". */
 const char *origin_start(void);
 
