@@ -579,6 +579,8 @@ void exchange_eof(struct exchange *x, int64_t now)
         exchange_failed(x, x->http.result, x->http.cause, now);
     else
         response_complete(x, false, now);
+    if (x->complete) /* of an upload it wants no more; the end comes once */
+        finish(x, RESULT_OK, "");
 }
 
 void exchange_cut(struct exchange *x, int64_t now)
@@ -627,6 +629,10 @@ void exchange_failed(struct exchange *x, enum result result, const char *cause,
          * they could not be delivered is known only then. */
         if (x->outcome.result == RESULT_OK)
             finish(x, result, cause);
+        return;
+    }
+    if (result == RESULT_CONNECT_TIMEOUT && now >= x->deadline) {
+        exchange_expired(x, now); /* both limits are over: this one counts */
         return;
     }
     /* An http-error is a whole response: its connection may be fine. */
