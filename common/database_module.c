@@ -243,19 +243,21 @@ static void count_message(int writing, int version, int type, const void *p,
         (void)shutdown(PQsocket(db->connection), SHUT_RDWR);
 }
 
-/* A session is made, by libpq or, for https, by the other module. A new
- * handshake within it would be another that may have no end. */
-static void new_session(void *session, void *p, CRYPTO_EX_DATA *data,
+/* A context is made, by libpq for each session or, for https, by the other
+ * module. A new handshake within a session would be another that may have no
+ * end. (Not when the session is made: newer OpenSSLs tell of that before there
+ * is anything in it.) */
+static void new_context(void *context, void *p, CRYPTO_EX_DATA *data,
                         int index, long number, void *arg)
 {
     (void)p, (void)data, (void)index, (void)number, (void)arg;
-    (void)SSL_set_options(session, SSL_OP_NO_RENEGOTIATION);
-    SSL_set_msg_callback(session, count_message);
+    (void)SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_msg_callback(context, count_message);
 }
 
 static void watch_sessions(void)
 {
-    (void)SSL_get_ex_new_index(0, NULL, new_session, NULL, NULL);
+    (void)SSL_CTX_get_ex_new_index(0, NULL, new_context, NULL, NULL);
 }
 
 /* --- Connecting --------------------------------------------------------- */

@@ -410,10 +410,11 @@ def interrupted_before_a_fifo_is_opened(model):
 
 @case
 def interrupted_during_a_wait_for_a_retry(model):
-    with Running(model, "--retries", "1000", "http://127.0.0.1:1/") as running:
-        time.sleep(0.3)
-        running.signal(signal.SIGINT)
-        r = running.finish()
+    with Server(lambda c: c.request()) as server:
+        with Running(model, "--retries", "1000", server.http) as running:
+            wait_for(lambda: server.connections > 2, "retries")
+            running.signal(signal.SIGINT)
+            r = running.finish()
     equal(r.status, 130, r.err)
     equal(r.words, ["cancelled"], "results")
 

@@ -5,9 +5,10 @@ import collections
 import json
 import os
 import signal
+import time
 
 from harness import (Origin, Running, Server, Workplace, case, check,
-                     content, equal, expect, main, run, wait_for)
+                     content, equal, expect, main, rests, run, sleeps, wait_for)
 
 SHAPES = {
     "threads": ([], ["--spawn", "each"]),
@@ -184,9 +185,10 @@ def a_pause_is_seen(model):
     with Origin() as origin, Workplace() as place:
         with Running(model, "--trace", place.join("trace"),
                      f"{origin.http}/bytes/3000000", stdout=-1) as program:
-            before = os.times().elapsed
             read_ = program.process.stdout.read(1)
-            wait_for(lambda: os.times().elapsed > before + 0.5, "a while")
+            wait_for(lambda: sleeps(program.pid) and rests(program.pid) and
+                     sleeps(program.pid), "it waits for its consumer")
+            time.sleep(0.5)
             read_ += program.process.stdout.read()
             check(read_ == content(3000000), "the body differs")
             program.finish()

@@ -723,6 +723,15 @@ def state(pid):
     return stat[0] if stat else None
 
 
+def sleeps(pid):
+    """All its threads wait for something else than a processor."""
+    states = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat", encoding="ascii") as file:
+            states.add(file.read().rpartition(")")[2].split()[0])
+    return states == {"S"}
+
+
 def rests(pid):
     """It has used no processor for a while."""
     def used():
