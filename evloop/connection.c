@@ -210,7 +210,9 @@ static void on_resolved(evutil_socket_t fd, short what, void *arg)
 /* getaddrinfo waits, so a helper thread calls it (lookup.h), and its answer is
  * one more event. An answer that is here already - an address needs no name
  * server - is told on the next turn like the others: connection_open has not
- * returned the connection to its owner yet. */
+ * returned the connection to its owner yet. For what a look-up lacks idle
+ * connections are dropped, one by one; if that does not help the owner is told
+ * of the shortage, on the next turn as well. */
 static void look_up(struct connection *c, const struct url *url)
 {
     int error;

@@ -12,8 +12,11 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +132,8 @@ static void many_pieces_at_once(void)
         lab_value(stream_loss(stream)));
 }
 
+static void over_a_connection(void);
+
 static void writes_at_once(void)
 {
     char bytes[100];
@@ -146,6 +151,7 @@ static void writes_at_once(void)
               "turn of the loop the peer has %zu of them, %zu are stashed",
               error, received, stream_buffered(stream));
     many_pieces_at_once();
+    over_a_connection();
 }
 
 static void never(void *arg, int error)
@@ -267,10 +273,14 @@ struct seen {
     unsigned failed;
     unsigned ended;
     int error;
+    enum result result; /* of a failure */
+    const char *cause;
     size_t bytes;
     size_t bytes_at_end;
     bool wrong;
-    bool pauses; /* ... at the next bytes */
+    bool pauses;   /* ... at the next bytes */
+    bool closes;   /* ... the same */
+    bool may_fail; /* to connect */
 };
 
 static struct loop loop;
@@ -287,11 +297,12 @@ static void seen_failed(void *arg, enum result result, const char *cause)
 {
     struct seen *seen = arg;
     seen->failed++;
-    lab_fail("the connection could not be made",
-             "look_up, "
-             "connection_has_stream",
-             "the connection to %s failed: %s, %s", seen->name,
-             result_word(result), cause);
+    seen->result = result;
+    seen->cause = cause;
+    lab_check(seen->may_fail, "the connection could not be made",
+              "look_up, connection_has_stream",
+              "the connection to %s failed: %s, %s", seen->name,
+              result_word(result), cause);
 }
 
 static void seen_readable(void *arg, const char *p, size_t n)
@@ -307,6 +318,9 @@ static void seen_readable(void *arg, const char *p, size_t n)
     if (seen->pauses)
         connection_pause(seen->connection);
     seen->pauses = false;
+    if (seen->closes)
+        connection_close(seen->connection);
+    seen->closes = false;
 }
 
 static void seen_ended(void *arg, int error)
@@ -334,13 +348,13 @@ static void make_loop(void)
     listener = listen_anywhere(&port);
 }
 
-static void open_to(struct seen *seen, const char *host)
+static void open_one(struct seen *seen, const char *host, bool may_fail)
 {
     static const struct lane lane;
     struct url url;
     char text[100];
     const char *cause;
-    *seen = (struct seen){.name = host};
+    *seen = (struct seen){.name = host, .may_fail = may_fail};
     (void)snprintf(text, sizeof text, "http://%s:%u/", host, port);
     if (url_parse(&url, text, strlen(text), &cause) != RESULT_OK)
         lab_broken("a URL is refused: %s", cause);
@@ -352,6 +366,11 @@ static void open_to(struct seen *seen, const char *host)
               "who opens does not have the connection in hand yet",
               "look_up, on_resolved",
               "the owner was called from inside of connection_open");
+}
+
+static void open_to(struct seen *seen, const char *host)
+{
+    open_one(seen, host, false);
 }
 
 static bool is_connected(void *context)
@@ -399,6 +418,38 @@ static void check_bytes(const struct seen *seen, size_t expected,
               "connection_hand_on_input",
               "the %zu bytes that were handed on are not those sent",
               seen->bytes);
+}
+
+/* The stream of a connection does as one that is made by hand. */
+static void over_a_connection(void)
+{
+    struct seen seen;
+    char bytes[100];
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    int error = stream_write(seen.connection->stream, "whole", 5);
+    ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    lab_check(error == 0 && n == 5,
+              "what the kernel has room for need not wait for a turn of the "
+              "loop: that is for TLS alone",
+              "connection_has_stream: which stream it makes",
+              "5 bytes were written to the stream of a plain connection (%d): "
+              "before any turn of the loop the peer has %zd",
+              error, n);
+    connection_close(seen.connection);
+}
+
+/* libevent has read `n` bytes, and not told of them yet; as it is with TLS, of
+ * which it reads all that has come. */
+static void has_been_read(struct seen *seen, size_t n)
+{
+    char bytes[6000];
+    struct evbuffer *input = bufferevent_get_input(seen->connection->bev);
+    fill(bytes, n, seen->bytes);
+    if (evbuffer_unfreeze(input, 0) != 0 || evbuffer_add(input, bytes, n) != 0)
+        lab_broken("no memory for %zu bytes", n);
+    (void)evbuffer_freeze(input, 0);
 }
 
 /* No end comes to push the tail out. */
@@ -543,18 +594,20 @@ static void reset_met_while_pausing(void)
 }
 
 /* A server that takes no more of an upload has answered why. */
-static void writing_ends_alone(void)
+static void writing_ends_alone(int told, int expected)
 {
     struct seen seen;
     make_loop();
     open_to(&seen, "127.0.0.1");
     int fd = accept_from(&seen);
-    connection_ended(seen.connection, true, -EPIPE);
-    lab_check(
-        stream_loss(seen.connection->stream) == -EPIPE,
-        "who waits for a drain waits for ever", "connection_ended",
-        "the writing side is broken (EPIPE), and the stream's loss is %s",
-        lab_value(stream_loss(seen.connection->stream)));
+    connection_ended(seen.connection, true, told);
+    int loss = stream_loss(seen.connection->stream);
+    lab_check(loss == expected,
+              "who waits for a drain waits for ever, or hears another reason; "
+              "an end without an error is a broken pipe",
+              "connection_ended",
+              "the writing side is broken (%s), and the stream's loss is %s",
+              lab_value(told), lab_value(loss));
     give(fd, &seen, 5000);
     settle(base, "after the writing side has broken");
     check_bytes(&seen, 5000,
@@ -575,14 +628,95 @@ static void writing_ends_alone(void)
     settle(base, "after a connection was closed");
 }
 
+/* libevent has read some bytes, and the end behind them. At the bytes the
+ * owner closes. */
+static void closed_at_the_last_bytes(void)
+{
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    has_been_read(&seen, 100);
+    seen.closes = true;
+    lab_doing("telling of an end behind bytes at which the owner closes",
+              "who calls the owner may find the connection closed on return",
+              "connection_ended: what it looks at after the bytes");
+    connection_ended(seen.connection, false, 0);
+    lab_check(seen.bytes == 100 && seen.ended == 0,
+              "after connection_close no call is made any more",
+              "connection_ended",
+              "100 bytes and the end, and at the bytes the owner closes: "
+              "%zu bytes and %u ends were told",
+              seen.bytes, seen.ended);
+    settle(base, "after a connection was closed");
+    (void)close(fd);
+}
+
+static bool is_closed(void *context)
+{
+    settle(base, "while an idle connection ends");
+    return fcntl(*(int *)context, F_GETFD) == -1;
+}
+
+/* ... and of one that nobody has the writing side may break, as well. */
+static void broken_while_idle(void)
+{
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    int kept = bufferevent_getfd(seen.connection->bev);
+    connection_keep(seen.connection);
+    lab_doing("telling that an idle connection's writing side has broken",
+              "it is closed by then, and has no stream any more",
+              "connection_ended: connection_drop_idle");
+    connection_ended(seen.connection, true, -EPIPE);
+    lab_check(is_closed(&kept) && seen.ended == 0,
+              "an idle connection that breaks is of no use any more",
+              "connection_ended: connection_drop_idle",
+              "an idle connection's writing side has broken: %u ends were "
+              "told, and its descriptor is %s",
+              seen.ended, is_closed(&kept) ? "closed" : "still open");
+    (void)close(fd);
+}
+
+/* Between two requests it is listened to. */
+static void ended_while_idle(void)
+{
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    int fd = accept_from(&seen);
+    int kept = bufferevent_getfd(seen.connection->bev);
+    connection_keep(seen.connection);
+    settle(base, "with an idle connection");
+    lab_check(fcntl(kept, F_GETFD) != -1, "it is kept for the next request",
+              "connection_ended", "an idle connection was closed");
+    (void)close(fd);
+    lab_check(lab_eventually(is_closed, &kept),
+              "the server has closed a connection that no request has: kept, "
+              "it takes a descriptor until the end of the run",
+              "connection_ended: connection_drop_idle",
+              "an idle connection's peer has closed: its descriptor is still "
+              "open, and the loop sleeps");
+    lab_check(seen.ended == 0, "it has no owner any more", "connection_ended",
+              "an idle connection has ended, and the one that had it was "
+              "told");
+}
+
 static void ends_are_told(void)
 {
+    closed_at_the_last_bytes();
+    ended_while_idle();
+    broken_while_idle();
     end_in(true);
     end_in(false);
     end_while_paused(true);
     end_while_paused(false);
     reset_met_while_pausing();
-    writing_ends_alone();
+    writing_ends_alone(-EPIPE, -EPIPE);
+    writing_ends_alone(-ETIMEDOUT, -ETIMEDOUT);
+    writing_ends_alone(0, -EPIPE);
 }
 
 static void pause_sleeps(void)
@@ -603,6 +737,15 @@ static void pause_sleeps(void)
     check_bytes(&seen, 11000,
                 "resuming must also hand on what was read before the pause, "
                 "and read on",
+                "connection_resume_bufferevent");
+    connection_pause(seen.connection);
+    has_been_read(&seen, 1000);
+    settle(base, "a connection is paused, and libevent has read 1000 bytes");
+    connection_resume(seen.connection);
+    settle(base, "after a connection was resumed");
+    check_bytes(&seen, 12000,
+                "libevent tells of bytes once, when it reads them: what it "
+                "has read before the pause waits until more comes",
                 "connection_resume_bufferevent");
     connection_close(seen.connection);
     settle(base, "after a connection was closed");
@@ -657,6 +800,39 @@ void __wrap_lookup_drop(struct lookup *lookup)
     __real_lookup_drop(lookup);
 }
 
+/* So many calls fail for want of memory. */
+static unsigned begin_fails, add_fails;
+static unsigned begun;
+
+int __real_lookup_begin(const struct url *url, bool may_wait,
+                        struct lookup **lookup);
+int __wrap_lookup_begin(const struct url *url, bool may_wait,
+                        struct lookup **lookup);
+
+int __wrap_lookup_begin(const struct url *url, bool may_wait,
+                        struct lookup **lookup)
+{
+    int error = -ENOMEM;
+    *lookup = NULL;
+    if (begin_fails == 0)
+        error = __real_lookup_begin(url, may_wait, lookup);
+    else
+        begin_fails--;
+    begun += error == 0 ? 1 : 0;
+    return error;
+}
+
+int __real_event_add(struct event *event, const struct timeval *time);
+int __wrap_event_add(struct event *event, const struct timeval *time);
+
+int __wrap_event_add(struct event *event, const struct timeval *time)
+{
+    if (add_fails == 0)
+        return __real_event_add(event, time);
+    add_fails--;
+    return -1;
+}
+
 static void answer(void)
 {
     pthread_mutex_lock(&lock);
@@ -665,10 +841,93 @@ static void answer(void)
     pthread_mutex_unlock(&lock);
 }
 
+/* The owner is told, on a later turn, and why. */
+static void check_shortage(struct seen *seen, const char *what)
+{
+    settle(base, "after a look-up that could not begin");
+    lab_check(seen->connected == 0 && seen->failed == 1 &&
+                  seen->result == RESULT_NO_RESOURCES && seen->cause != NULL &&
+                  strcmp(seen->cause, strerror(ENOMEM)) == 0,
+              "the owner waits for an answer that never comes, or takes a "
+              "shortage for something else",
+              "look_up: what if memory is short; `failure`",
+              "%s: the owner was told of %u connections and %u failures, the "
+              "last of them '%s', '%s'",
+              what, seen->connected, seen->failed, result_word(seen->result),
+              seen->cause != NULL ? seen->cause : "");
+    connection_close(seen->connection);
+    settle(base, "after a connection was closed");
+    lab_check(dropped == begun, "a look-up that was begun is to be given back",
+              "look_up, connection_close: drop_lookup",
+              "%s, and the connection was closed: of %u look-ups %u were "
+              "given back",
+              what, begun, dropped);
+}
+
+/* An idle connection's memory and descriptors will do for a look-up. */
+static void idle_ones_give_way(void)
+{
+    struct seen kept[3], seen;
+    for (int i = 0; i < 3; i++) {
+        open_to(&kept[i], "127.0.0.1");
+        (void)accept_from(&kept[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        connection_keep(kept[i].connection);
+    open_to(&seen, "127.0.0.1");
+    lab_check(loop.idle.count == 3,
+              "idle connections are for the next requests",
+              "look_up: when idle_drop is called",
+              "of three idle connections %zu are left after a look-up that "
+              "has lacked nothing",
+              loop.idle.count);
+    (void)close(accept_from(&seen));
+    connection_close(seen.connection);
+    begin_fails = 2;
+    open_to(&seen, "127.0.0.1");
+    (void)close(accept_from(&seen));
+    lab_check(loop.idle.count == 1 && begin_fails == 0,
+              "an idle connection gives its place to a look-up that lacks "
+              "memory, a descriptor or a thread; one after the other, and no "
+              "more than that takes",
+              "look_up: idle_drop",
+              "a look-up has failed twice for want of memory, with three idle "
+              "connections: %zu are left",
+              loop.idle.count);
+    connection_close(seen.connection);
+    while (idle_drop(&loop.idle))
+        continue;
+    settle(base, "after the connections were closed");
+}
+
+static void no_memory_for_a_lookup(void)
+{
+    struct seen seen;
+    make_loop();
+    idle_ones_give_way();
+    lab_doing("looking a name up without memory",
+              "what fails is tried for ever, or goes unnoticed", "look_up");
+    begin_fails = 1;
+    open_one(&seen, "127.0.0.1", true);
+    check_shortage(&seen, "a look-up cannot begin for want of memory");
+    add_fails = 1;
+    open_one(&seen, "stalled.test", true);
+    bool failed = add_fails == 0;
+    add_fails = 0;
+    if (failed)
+        check_shortage(&seen, "nobody can wait for the look-up's answer, for "
+                              "want of memory");
+    else
+        connection_close(seen.connection);
+    settle(base, "after a connection was closed");
+}
+
 static void stalled_lookup(void)
 {
     struct seen stalled, other, left;
     loop_thread = pthread_self();
+    no_memory_for_a_lookup();
+    dropped = 0;
     make_loop();
     open_to(&stalled, "stalled.test");
     open_to(&left, "stalled.test");
@@ -706,14 +965,130 @@ static void stalled_lookup(void)
               left.connected + left.failed + left.ended);
 }
 
+/* --- Closing ------------------------------------------------------------- */
+
+static struct ssl_st *session; /* a pretended one, while it is closed */
+static unsigned shut_down, freed;
+
+void __real_tls_shutdown(struct ssl_st *of);
+void __wrap_tls_shutdown(struct ssl_st *of);
+
+void __wrap_tls_shutdown(struct ssl_st *of)
+{
+    if (of == NULL || of != session) {
+        __real_tls_shutdown(of);
+        return;
+    }
+    shut_down++;
+    lab_check(freed == 0, "a session that is freed has nothing to say",
+              "connection_drop_bufferevent",
+              "tls_shutdown is called after tls_free");
+}
+
+void __real_tls_free(struct ssl_st *of);
+void __wrap_tls_free(struct ssl_st *of);
+
+void __wrap_tls_free(struct ssl_st *of)
+{
+    if (of != NULL && of == session)
+        freed++;
+    else
+        __real_tls_free(of);
+}
+
+static void tls_ends(void)
+{
+    static char place;
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    (void)accept_from(&seen);
+    session = (struct ssl_st *)&place;
+    seen.connection->tls = session;
+    connection_close(seen.connection);
+    settle(base, "after a connection was closed");
+    lab_check(shut_down == 1 && freed == 1,
+              "a session of TLS says good-bye, and is freed, when its "
+              "connection is closed",
+              "connection_drop_bufferevent",
+              "a connection with TLS was closed: tls_shutdown was called %u "
+              "times with its session, and tls_free %u times",
+              shut_down, freed);
+}
+
+static int events(void)
+{
+    settle(base, "when nothing is to be done");
+    return event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED);
+}
+
+/* Closed while its name is looked up, and while it connects: the loop waits
+ * for nothing that was of it. */
+static void closed_before_it_is_open(void)
+{
+    struct seen seen;
+    make_loop();
+    int before = events();
+    open_to(&seen, "stalled.test");
+    connection_close(seen.connection);
+    int looking_up = events() - before;
+    open_to(&seen, "127.0.0.1");
+    while (seen.connection->state < CONNECTING)
+        (void)event_base_loop(base, EVLOOP_ONCE);
+    connection_close(seen.connection);
+    int connecting = events() - before;
+    lab_check(looking_up == 0 && connecting == 0,
+              "the loop keeps the address of an event whose memory is freed "
+              "on the next turn",
+              "connection_close: event_del",
+              "closed while its name was looked up a connection leaves %d "
+              "events in the loop; two, of which one was connecting, leave %d",
+              looking_up, connecting);
+}
+
+/* Nothing is left of a connection: of its parts when it is closed, and of
+ * itself a turn later. */
+static void closed_whole(void)
+{
+    struct seen seen;
+    make_loop();
+    open_to(&seen, "127.0.0.1");
+    (void)accept_from(&seen);
+    const struct connection *c = seen.connection;
+    int fd = bufferevent_getfd(c->bev);
+    connection_close(seen.connection);
+    lab_check(fcntl(fd, F_GETFD) == -1, "a descriptor is scarcer than memory",
+              "connection_close, connection_drop_bufferevent",
+              "a connection was closed, and its descriptor is still open");
+    lab_check(!__asan_address_is_poisoned(c),
+              "who calls the owner looks at the connection once more",
+              "connection_close, free_soon",
+              "a connection's memory is freed within connection_close");
+    lab_check(c->owner == NULL && c->stream == NULL && c->lookup == NULL &&
+                  c->bev == NULL,
+              "for who looks at it once more it is closed, and has nothing",
+              "connection_close", "a connection was closed, and has still %s",
+              c->owner != NULL    ? "an owner"
+              : c->stream != NULL ? "a stream, which is freed"
+              : c->lookup != NULL ? "a look-up, which is given back"
+                                  : "a bufferevent, which is freed");
+    connection_close(seen.connection); /* does nothing */
+    settle(base, "after a connection was closed");
+    lab_check(__asan_address_is_poisoned(c),
+              "a long list of URLs fills the memory with closed connections",
+              "free_soon, on_reap",
+              "a connection was closed, the loop sleeps, and the connection's "
+              "memory is not freed");
+    tls_ends();
+    closed_before_it_is_open();
+}
+
 int main(void)
 {
-    static const struct lab_test tests[] = {{"writes_at_once", writes_at_once},
-                                            {"over_a_socket", over_a_socket},
-                                            {"short_tail", short_tail},
-                                            {"ends_are_told", ends_are_told},
-                                            {"pause_sleeps", pause_sleeps},
-                                            {"stalled_lookup", stalled_lookup},
-                                            {0}};
+    static const struct lab_test tests[] = {
+        {"writes_at_once", writes_at_once}, {"over_a_socket", over_a_socket},
+        {"short_tail", short_tail},         {"ends_are_told", ends_are_told},
+        {"pause_sleeps", pause_sleeps},     {"stalled_lookup", stalled_lookup},
+        {"closed_whole", closed_whole},     {0}};
     return lab_main(tests);
 }

@@ -404,20 +404,24 @@ static void the_file_breaks(void)
         "what cannot be written ends the request, and who waits for the "
         "drain learns it there",
         "on_drained: not_delivered, and who goes on then"};
-    static char body[6 * BODY];
+    static char response[40000];
     struct rlimit before, little;
     listener = listen_anywhere(&port);
     (void)signal(SIGXFSZ, SIG_IGN);
     (void)getrlimit(RLIMIT_FSIZE, &before);
     little = before;
-    little.rlim_cur = BODY;
+    little.rlim_cur = sizeof response / 4;
     (void)setrlimit(RLIMIT_FSIZE, &little);
-    fetcher_start(false, "-d", "little", "-t10", "--high-water=10000",
-                  url_of("much"), NULL);
+    fetcher_start(false, "-d", "little", "-t86400", "--retries=0",
+                  "--high-water=1000", url_of("much"), NULL);
     (void)setrlimit(RLIMIT_FSIZE, &before);
     int fd = asked(listener, &hint);
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
-    send_all(fd, body, sizeof body);
+    /* All in one reading, and then nothing more that could fail. */
+    memset(response, 'x', sizeof response);
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n";
+    memcpy(response, head, sizeof head - 1);
+    send_all(fd, response, sizeof response);
     fetcher_wait(&hint);
     fetcher_expect(0, "write-failed", &hint);
 }

@@ -17,6 +17,7 @@
 
 void (*loop_before_sleep)(int timeout_ms);
 void (*loop_after_sleep)(void);
+bool loop_interrupts;
 
 static struct event_base *turned; /* by loop_settles */
 static unsigned turns;
@@ -32,6 +33,11 @@ static int sleep_watched(int epoll, struct epoll_event *events, int size,
 {
     for (int left = timeout; left != 0;) {
         loop_before_sleep(timeout);
+        if (loop_interrupts) {
+            loop_interrupts = false;
+            errno = EINTR;
+            return -1;
+        }
         int part = left == -1 || left > 5 ? 5 : left;
         int n = epoll_pwait(epoll, events, size, part, NULL);
         if (n != 0)

@@ -25,6 +25,9 @@ bool loop_settles(struct event_base *base);
 extern void (*loop_before_sleep)(int timeout_ms);
 extern void (*loop_after_sleep)(void);
 
+/* Set by the former: the sleep is over, as if a signal had come. */
+extern bool loop_interrupts;
+
 /* For the former: what the loop waits for of this descriptor (-1: of any), as
  * epoll has it: EPOLLIN, EPOLLOUT. The kernel is asked what is registered, for
  * whether something is ready may change at any moment. */

@@ -601,6 +601,36 @@ static void loss_is_told(void)
     lost_while_closing();
 }
 
+static void count_call(void *arg, int error)
+{
+    struct waited *waited = arg;
+    waited->calls++;
+    waited->error = error;
+}
+
+/* Drain is asked of a stream that closes, and is not paused. Of a waiter only
+ * the first two fields are set by who waits. */
+static void drained_while_closing(void)
+{
+    struct waited waited = {.waiter = {.error = -EIO}};
+    receiver_open();
+    write_bytes(1000);
+    stream_close(stream);
+    waited.waiter.done = count_call;
+    waited.waiter.arg = &waited;
+    int said = stream_drain(stream, &waited.waiter);
+    bool early = waited.calls > 0;
+    turn();
+    bool told = said == STREAM_WAITS && waited.calls == 1 && !early;
+    lab_check((said == 0 && waited.calls == 0) || (told && waited.error == 0),
+              "nothing keeps who drains from going on, and no error has come",
+              "stream_drain: what a waiter is called with",
+              "1000 bytes stashed, stream_close, and a drain below the high "
+              "mark says %d: the waiter was called %u times%s, with %s",
+              said, waited.calls, early ? ", at once" : "",
+              lab_value(waited.error));
+}
+
 static void close_sends_the_rest(void)
 {
     struct waited closed;
@@ -638,6 +668,8 @@ static void close_sends_the_rest(void)
               "closing in good order is no error", "stream_wait_closed",
               "the stream is closed, and its loss is %s",
               lab_value(stream_loss(stream)));
+
+    drained_while_closing();
 
     receiver_open(); /* nothing stashed: closed at once */
     stream_close(stream);

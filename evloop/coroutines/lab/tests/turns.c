@@ -56,7 +56,12 @@ static void on_circle(int number)
 static void quiet(int severity, const char *message)
 {
     (void)severity;
-    (void)message; /* that a file cannot be watched is expected */
+    /* That a file cannot be watched is expected. */
+    lab_check(strstr(message, "event_assign") == NULL,
+              "libevent is asked for an event that there is not, and says so "
+              "to the user",
+              "coroutine_start, await_any: event_assign",
+              "libevent complains while %s: %s", what_now, message);
 }
 
 int run(int (*f)(void *arg), void *arg)
