@@ -10,15 +10,12 @@
 #include "run.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -309,142 +306,11 @@ static void what_has_come_is_read(void)
               status);
 }
 
-/* --- Memory is short ----------------------------------------------------- */
-
-#define LARGE ((size_t)20000)
-#define FIRST ((size_t)200000) /* the first body */
-#define NEXT  ((size_t)60000)
-
-static bool armed;           /* the next large piece of memory is not there */
-static bool short_of_memory; /* ... until one is given back */
-static bool was_short;
-
-static bool lacks(size_t n)
-{
-    if (n < LARGE || !(armed || short_of_memory))
-        return false;
-    short_of_memory = was_short = true;
-    armed = false;
-    return true;
-}
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-    return lacks(n) ? NULL : __real_malloc(n);
-}
-
-static void *take_memory(size_t n)
-{
-    return lacks(n) ? NULL : __real_malloc(n);
-}
-
-static void *take_more(void *old, size_t n)
-{
-    return lacks(n) ? NULL : realloc(old, n);
-}
-
-static void give_back(void *old)
-{
-    if (old != NULL && malloc_usable_size(old) >= LARGE)
-        short_of_memory = false;
-    free(old);
-}
-
-static int first = -1; /* the first body's connection */
-static int second;     /* the second's, when it has asked for the first time */
-static unsigned steps, others;
-
-/* False if the program has given the connection up. */
-static bool is_open(int fd)
-{
-    char byte;
-    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == -1 &&
-           errno == EAGAIN;
-}
-
-/* The first body fills the pipe, and some of it waits. Then there is no memory
- * for more of it. */
-static void first_body(void)
-{
-    steps++;
-    if (steps == 1) {
-        say(first, FIRST, 100000);
-    } else if (steps == 2) {
-        armed = true;
-        say(first, 0, 50000);
-    } else if (steps == 3) {
-        armed = short_of_memory = false;
-        if (is_open(first))
-            say(first, 0, FIRST - 150000);
-        if (is_open(second))
-            say(second, 0, 1);
-        fired();
-    }
-}
-
-/* ... and all that has come of a second one waits. */
-static void two_bodies(int timeout_ms)
-{
-    struct asked asked = take_request();
-    (void)timeout_ms;
-    if (asked.fd != -1 && asked.path == 'a')
-        first = asked.fd;
-    else if (asked.fd != -1 && others++ == 0)
-        say(second = asked.fd, NEXT, NEXT - 1);
-    else if (asked.fd != -1)
-        say(asked.fd, NEXT, NEXT);
-    else if (first != -1 && others > 0)
-        first_body();
-}
-
-static void room_is_made(void)
-{
-    char a[100], b[100];
-    char *argv[] = {(char *)"fetch-evloop",
-                    (char *)"-q",
-                    (char *)"-j2",
-                    (char *)"-t1000",
-                    (char *)"--high-water=1M",
-                    (char *)"--retries=0",
-                    a,
-                    b};
-    pthread_t consumer;
-    listener = listen_anywhere(&port);
-    (void)snprintf(a, sizeof a, "http://127.0.0.1:%u/a", port);
-    (void)snprintf(b, sizeof b, "http://127.0.0.1:%u/b", port);
-    event_set_mem_functions(take_memory, take_more, give_back);
-    if (pipe2(ends, O_CLOEXEC) == -1 || dup2(ends[1], STDOUT_FILENO) == -1 ||
-        pthread_create(&consumer, NULL, consume, NULL) != 0)
-        lab_broken("no pipe or thread: %s", strerror(errno));
-    (void)close(ends[1]);
-    lab_doing("fetching two bodies, one of which is partly out when memory "
-              "runs out",
-              "it does not end", "deliver_ordered: have_room");
-    int status = run_model(two_bodies, 8, argv);
-    fired();
-    (void)close(STDOUT_FILENO);
-    (void)pthread_join(consumer, NULL);
-    size_t got = atomic_load(&consumed);
-    lab_check(status == 0 && got == FIRST + NEXT,
-              "a body that is partly out cannot start over: one that waits "
-              "behind it gives its memory back, and starts over",
-              "deliver_ordered: have_room, before the write",
-              "50000 bytes more of a body that is partly out found no memory "
-              "(%s), and another body waited: the exit status is %d, and %zu "
-              "of %zu bytes came out",
-              was_short ? "asked for" : "not asked for", status, got,
-              FIRST + NEXT);
-}
-
 int main(void)
 {
     static const struct lab_test tests[] = {
         {"time_stands_still_while_paused", time_stands_still_while_paused},
         {"what_has_come_is_read", what_has_come_is_read},
-        {"room_is_made", room_is_made},
         {0}};
     return lab_main(tests);
 }
