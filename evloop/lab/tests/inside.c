@@ -306,11 +306,132 @@ static void what_has_come_is_read(void)
               status);
 }
 
+/* --- Memory runs out ----------------------------------------------------- */
+
+#define LARGE ((size_t)20000)
+#define WHOLE ((size_t)200000)
+
+static bool is_short; /* no large piece of memory is there any more */
+static int asking = -1;
+static unsigned steps;
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+    return is_short && n >= LARGE ? NULL : __real_malloc(n);
+}
+
+/* False if the program has given the connection up. */
+static bool is_open(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == -1 &&
+           errno == EAGAIN;
+}
+
+/* Half of a body fills the pipe, and some of it waits. Then there is no memory
+ * for more of it. */
+static void half_without_memory(int timeout_ms)
+{
+    struct asked asked = take_request();
+    (void)timeout_ms;
+    if (asked.fd != -1)
+        asking = asked.fd;
+    if (asking == -1)
+        return;
+    (void)atomic_fetch_add(&now_us, CLOCK_SECOND);
+    steps++;
+    if (steps == 1) {
+        say(asking, WHOLE, WHOLE / 2);
+    } else if (steps == 2) {
+        is_short = true;
+        say(asking, 0, WHOLE / 4);
+    } else if (steps == 3) {
+        if (is_open(asking))
+            say(asking, 0, WHOLE / 4);
+        fired();
+    }
+}
+
+static void a_shortage_is_told(void)
+{
+    char url[100];
+    char *argv[] = {(char *)"fetch-evloop",    (char *)"-q",
+                    (char *)"-t1000",          (char *)"--high-water=1M",
+                    (char *)"--retries=0",     url};
+    pthread_t consumer;
+    listener = listen_anywhere(&port);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    if (pipe2(ends, O_CLOEXEC) == -1 || dup2(ends[1], STDOUT_FILENO) == -1 ||
+        pthread_create(&consumer, NULL, consume, NULL) != 0)
+        lab_broken("no pipe or thread: %s", strerror(errno));
+    (void)close(ends[1]);
+    lab_doing("fetching a body, half of which has come when memory runs out",
+              "it does not end", "deliver_ordered: have_room");
+    int status = run_model(half_without_memory, 6, argv);
+    fired();
+    (void)close(STDOUT_FILENO);
+    (void)pthread_join(consumer, NULL);
+    size_t got = atomic_load(&consumed);
+    lab_check(got >= WHOLE / 4,
+              "what has come before memory runs out goes into the pipe",
+              "deliver_ordered: stream_write",
+              "half of a body of %zu bytes had come when memory ran out, and "
+              "%zu bytes came out",
+              WHOLE, got);
+    lab_check(status != 0 || got == WHOLE,
+              "bytes for which there is no memory are lost: then the request "
+              "has failed",
+              "deliver_ordered: what becomes of an error",
+              "the second half of a body found no memory: %zu of %zu bytes "
+              "came out, and the exit status is 0",
+              got, WHOLE);
+}
+
+/* A body that the pipe takes at once, and no memory for it. */
+static void whole_without_memory(int timeout_ms)
+{
+    struct asked asked = take_request();
+    (void)timeout_ms;
+    if (asked.fd != -1) {
+        is_short = true;
+        say(asked.fd, 2 * LARGE, 2 * LARGE);
+    }
+}
+
+static void what_goes_at_once_needs_no_memory(void)
+{
+    char url[100];
+    char *argv[] = {(char *)"fetch-evloop", (char *)"-q", (char *)"-t1000",
+                    (char *)"--retries=0", url};
+    int in_pipe = 0;
+    listener = listen_anywhere(&port);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u/", port);
+    if (pipe2(ends, O_CLOEXEC) == -1 || dup2(ends[1], STDOUT_FILENO) == -1)
+        lab_broken("no pipe: %s", strerror(errno));
+    lab_doing("fetching a body that fits into the pipe, without memory",
+              "it does not end", "deliver_ordered: have_room");
+    int status = run_model(whole_without_memory, 5, argv);
+    (void)ioctl(ends[0], FIONREAD, &in_pipe);
+    lab_check(status == 0 && in_pipe == 2 * (int)LARGE,
+              "what standard output takes at once need not be kept: memory is "
+              "asked for when a part of the body is out already",
+              "deliver_ordered: b->written, have_room",
+              "the first bytes of a body found no memory, and room in the "
+              "pipe: the exit status is %d, and %d of %zu bytes came out",
+              status, in_pipe, 2 * LARGE);
+}
+
 int main(void)
 {
     static const struct lab_test tests[] = {
         {"time_stands_still_while_paused", time_stands_still_while_paused},
         {"what_has_come_is_read", what_has_come_is_read},
+        {"a_shortage_is_told", a_shortage_is_told},
+        {"what_goes_at_once_needs_no_memory",
+         what_goes_at_once_needs_no_memory},
         {0}};
     return lab_main(tests);
 }
