@@ -559,11 +559,12 @@ def servers_that_close(model):
 LONG = message(b"D", struct.pack(">hi", 1, 100000) + b"x" * 100000)[:40000]
 
 
-def is_in_use(port):
-    """True while a socket with this number has a peer, by the system."""
+def is_connected(port, to):
+    """True while there is a connection from the one port to the other. (The
+    one alone may be somebody else's, as soon as it is free.)"""
     with open("/proc/net/tcp", encoding="ascii") as file:
-        return any(line.split()[1].endswith(f":{port:04X}")
-                   for line in list(file)[1:])
+        return any([end.rpartition(":")[2] for end in line.split()[1:3]] ==
+                   [f"{port:04X}", f"{to:04X}"] for line in file)
 
 
 def reset_behind(model, words, tls=False):
@@ -587,12 +588,12 @@ def reset_behind(model, words, tls=False):
         for pid in family:
             os.kill(pid, signal.SIGSTOP)
         wait_for(lambda: all(state(pid) == "T" for pid in family), "a stop")
-        port = c.sock.getpeername()[1]
+        port, to = c.sock.getpeername()[1], c.sock.getsockname()[1]
         c.send(words)
         wait_for(lambda: fcntl.ioctl(c.sock, termios.TIOCOUTQ, bytes(4)) ==
                  bytes(4), "all has arrived")
         c.reset()
-        wait_for(lambda: not is_in_use(port), "the reset has arrived")
+        wait_for(lambda: not is_connected(port, to), "the reset has arrived")
         for pid in family:
             os.kill(pid, signal.SIGCONT)
     env = dict(os.environ, PGSSLMODE="require" if tls else "disable")
