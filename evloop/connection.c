@@ -167,11 +167,6 @@ int connection_set_limit(struct connection *c)
     return event_add(&c->event, &time) == 0 ? 0 : -ENOMEM;
 }
 
-bool connection_is_early(struct connection *c)
-{
-    return clock_us() < c->limit && connection_set_limit(c) == 0;
-}
-
 bool connection_tells_more(struct connection *c)
 {
     struct net_failure failure = c->failure;

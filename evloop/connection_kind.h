@@ -139,13 +139,9 @@ bool connection_is_readable(const struct connection *c);
  * end. */
 void connection_address_failed(struct connection *c, int error);
 
-/* Has the event called at c->limit, if nothing calls it before. 0 or -ENOMEM.
- */
+/* Has the event called at c->limit, if nothing calls it before; or a little too
+ * soon, for libevent's clock lags behind. 0 or -ENOMEM. */
 int connection_set_limit(struct connection *c);
-
-/* True if it was called too soon, for libevent's clock lags behind, and is set
- * again. */
-bool connection_is_early(struct connection *c);
 
 /* It is open: the owner is told. */
 void connection_is_open(struct connection *c);

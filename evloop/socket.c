@@ -261,8 +261,8 @@ static void on_limit(evutil_socket_t fd, short what, void *arg)
     struct connection *c = arg;
     (void)fd;
     (void)what;
-    if (connection_is_early(c))
-        return;
+    if (clock_us() < c->limit && connection_set_limit(c) == 0)
+        return; /* too soon: once more */
     /* After a SIGCONT the answer may be here, and the time over as well: then
      * libevent, which is given one more turn, will tell first. */
     bool was_late = c->late;

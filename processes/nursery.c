@@ -1,6 +1,7 @@
 /* nursery: fork, for a parent of thousands. See nursery.h. */
 #include "nursery.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -156,6 +157,7 @@ static pid_t clone_sharing(int *pidfd)
 pid_t nursery_fork(struct nursery *n, int *first, int *second)
 {
     struct crib *crib = &n->cribs[n->next];
+    assert(crib->pidfd == -1); /* room was made */
     n->next = (n->next + 1) % n->count;
     put(crib, *first, *second);
     pid_t pid = clone_sharing(&crib->pidfd);

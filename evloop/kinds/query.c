@@ -131,8 +131,9 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
         read_on(c); /* paused, it is not armed */
         return;
     }
-    if (what == EV_TIMEOUT && connection_is_early(c))
-        return;
+    if (what == EV_TIMEOUT && clock_us() < c->limit &&
+        connection_set_limit(c) == 0)
+        return; /* too soon: once more */
     /* After a SIGCONT the time may be over, and the answer here: so libpq is
      * asked once more after the limit. But only if there is news: it takes a
      * call to mean that the socket is connected, and waits, deaf, if that is

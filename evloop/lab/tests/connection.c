@@ -658,15 +658,23 @@ static bool is_closed(void *context)
     return fcntl(*(int *)context, F_GETFD) == -1;
 }
 
+/* A connection that no request has. The server's end of it; `kept` is ours. */
+static int keep_one(struct seen *seen, int *kept)
+{
+    make_loop();
+    open_to(seen, "127.0.0.1");
+    int fd = accept_from(seen);
+    *kept = bufferevent_getfd(seen->connection->bev);
+    connection_keep(seen->connection);
+    return fd;
+}
+
 /* ... and of one that nobody has the writing side may break, as well. */
 static void broken_while_idle(void)
 {
     struct seen seen;
-    make_loop();
-    open_to(&seen, "127.0.0.1");
-    int fd = accept_from(&seen);
-    int kept = bufferevent_getfd(seen.connection->bev);
-    connection_keep(seen.connection);
+    int kept;
+    int fd = keep_one(&seen, &kept);
     lab_doing("telling that an idle connection's writing side has broken",
               "it is closed by then, and has no stream any more",
               "connection_ended: connection_drop_idle");
@@ -684,11 +692,8 @@ static void broken_while_idle(void)
 static void ended_while_idle(void)
 {
     struct seen seen;
-    make_loop();
-    open_to(&seen, "127.0.0.1");
-    int fd = accept_from(&seen);
-    int kept = bufferevent_getfd(seen.connection->bev);
-    connection_keep(seen.connection);
+    int kept;
+    int fd = keep_one(&seen, &kept);
     settle(base, "with an idle connection");
     lab_check(fcntl(kept, F_GETFD) != -1, "it is kept for the next request",
               "connection_ended", "an idle connection was closed");
