@@ -5,9 +5,10 @@
  * below lock what they touch: any thread of that process may call them. In
  * the processes model only the parent does.
  *
- * SIGINT, SIGTERM and SIGHUP end a run: the handler, here, notes the signal and
- * writes to `stop_fd`, which the model's main wait looks at, or notes within
- * 0.2 s; its step_stop then ends what is in flight, and tells the workers.
+ * SIGINT, SIGTERM and SIGHUP end a run: the program at once, while run_open
+ * goes on. Afterwards the handler, here, notes the signal and writes to
+ * `stop_fd`, which the model's main wait looks at, or notes within 0.2 s; its
+ * step_stop then ends what is in flight, and tells the workers.
  *
  * Nothing here waits for the network, nor for the reader of standard error or
  * of the report: what is not taken at once is kept, and written later (see
@@ -52,8 +53,9 @@ struct run {
 
     atomic_uint_fast64_t in_flight; /* requests that hold a slot */
 
-    /* Written by signal handlers as well, so not behind a lock: */
+    /* Signal handlers' as well, so not behind a lock: */
     int stop_write_fd;
+    atomic_bool is_opening; /* what the options name */
     atomic_int signal;  /* the first one that came; 0: none */
     atomic_bool failed; /* the program itself could not go on */
 };
@@ -91,9 +93,6 @@ int run_next(struct run *run, struct job **job);
 #define RUN_INPUT ((size_t)16384)
 ssize_t run_take_input(struct run *run, char *text);
 int run_feed_input(struct run *run, const char *text, ssize_t n);
-
-/* Requests that hold a slot. */
-uint64_t run_in_flight(struct run *run);
 
 /* A slot is taken for the job. */
 void run_started(struct run *run, struct job *job, int worker);

@@ -320,6 +320,15 @@ static int begin(struct fetch *fetch)
     return 1;
 }
 
+/* True if no loop has a job that it began, or is about to begin. */
+static bool nothing_in_flight(struct fetch *fetch)
+{
+    lock(fetch);
+    bool nothing = fetch->flight->count == 0;
+    unlock(fetch);
+    return nothing;
+}
+
 /* True if nothing is in flight, and no job will come. */
 static bool all_is_done(struct fetch *fetch)
 {
@@ -370,7 +379,7 @@ static void on_input(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     /* -ENOMEM is tried again, but not in vain for ever. */
-    if (read_input(fetch) != 0 && run_in_flight(fetch->run) == 0)
+    if (read_input(fetch) != 0 && nothing_in_flight(fetch))
         run_fail(fetch->run, "%s", strerror(ENOMEM));
     step_take(fetch);
 }
