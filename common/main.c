@@ -31,6 +31,9 @@ static int fetch(struct options *options)
     static struct run run; /* the signal handler's, too: it must not move */
     char message[300];
     if (run_open(&run, options, message, sizeof message) != 0) {
+        int number = atomic_load(&run.signal);
+        if (number != 0) /* it waited for who opens the other end of a FIFO */
+            return 128 + number;
         fprintf(stderr, "fetch-%s: %s\n", model_name, message);
         return STATUS_FATAL;
     }

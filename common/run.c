@@ -44,10 +44,6 @@ static void stop(struct run *run)
 static void on_signal(int number)
 {
     int none = 0;
-    /* Nothing has begun. And to open a FIFO is to wait for its other end: a
-     * signal that came just before would be noted, and not end that. */
-    if (the_run->is_opening)
-        _exit(128 + number);
     atomic_compare_exchange_strong(&the_run->signal, &none, number);
     stop(the_run);
 }
@@ -338,7 +334,6 @@ int run_open(struct run *run, struct options *options, char *message,
              size_t size)
 {
     *run = (struct run){.options = options,
-                        .is_opening = true,
                         .sink = {.directory = -1},
                         .report = {.fd = -1},
                         .input = -1,
@@ -392,7 +387,6 @@ int run_open(struct run *run, struct options *options, char *message,
         error =
             trace_open(&run->trace, options->trace, program, options->jobs);
     }
-    run->is_opening = false;
     if (error != 0)
         snprintf(message, size, "%s: %s", what,
                  cause != NULL ? cause : strerror(-error));

@@ -5,10 +5,9 @@
  * below lock what they touch: any thread of that process may call them. In
  * the processes model only the parent does.
  *
- * SIGINT, SIGTERM and SIGHUP end a run: the program at once, while run_open
- * goes on. Afterwards the handler, here, notes the signal and writes to
- * `stop_fd`, which the model's main wait looks at, or notes within 0.2 s; its
- * step_stop then ends what is in flight, and tells the workers.
+ * SIGINT, SIGTERM and SIGHUP end a run: the handler, here, notes the signal and
+ * writes to `stop_fd`, which the model's main wait looks at, or notes within
+ * 0.2 s; its step_stop then ends what is in flight, and tells the workers.
  *
  * Nothing here waits for the network, nor for the reader of standard error or
  * of the report: what is not taken at once is kept, and written later (see
@@ -53,9 +52,8 @@ struct run {
 
     atomic_uint_fast64_t in_flight; /* requests that hold a slot */
 
-    /* Signal handlers' as well, so not behind a lock: */
+    /* Written by signal handlers as well, so not behind a lock: */
     int stop_write_fd;
-    atomic_bool is_opening; /* what the options name */
     atomic_int signal;  /* the first one that came; 0: none */
     atomic_bool failed; /* the program itself could not go on */
 };
