@@ -1023,6 +1023,9 @@ test('the reader makes the queue fail by clicking, and not the right one',
         assert.match(await says(), /It fails/);
         // By hints alone.
         await tab.goto(`${url('scheduler.html')}#mistake-37`);
+        // The page is not loaded again, but hears of it, a moment later.
+        await tab.locator('[data-is=scene]', { hasText: 'Mistake 37' })
+            .waitFor();
         await tab.keyboard.press('h');
         assert.match(await says(), /It can fail from here, in \d+ steps/);
         await tab.keyboard.press('h');
