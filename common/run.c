@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -312,6 +313,17 @@ static void make_room_for_descriptors(size_t requests)
         (void)close(fd);
 }
 
+/* glibc gives each thread a heap of its own, for which it reserves 64 MiB of
+ * addresses. Where these are limited it cannot: then it takes a page for each
+ * allocation, and fails when there is none, however much others have freed. So
+ * all threads share one heap there. */
+static void share_one_heap(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        (void)mallopt(M_ARENA_MAX, 1);
+}
+
 static int open_input(struct run *run)
 {
     const char *input = run->options->input;
@@ -342,6 +354,7 @@ int run_open(struct run *run, struct options *options, char *message,
     int error = hold_standard_descriptors();
     const char *cause = NULL;
     const char *what = "standard descriptors";
+    share_one_heap();
     make_room_for_descriptors(options->jobs);
     if (error == 0)
         error = -pthread_mutex_init(&run->lock, NULL);
