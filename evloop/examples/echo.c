@@ -2,24 +2,21 @@
  * echo: sends back what it gets, to a thousand who read slowly or not at all,
  * in bounded memory.
  *
- *     echo PORT [HIGH]
+ *     echo ADDRESS[:PORT] [HIGH]
  *
- * A client that does not read fills its socket's buffer, then its stream's stash
- * up to HIGH bytes (16 KiB), and then it is not read from, so that TCP stops it.
- * So it costs at most HIGH and one reading, whatever it sends. With HIGH `none`
- * it may fill the memory.
+ * A client that does not read fills its socket's buffer, then its stream's
+ * stash up to HIGH bytes (16 KiB), and then it is not read from, so that TCP
+ * stops it. So it costs at most HIGH and one reading, whatever it sends.
  *
  * Simple: a client that never reads is kept for ever.
  */
-#include "serve.h"
-
-#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <triptych/stream.h>
 
 struct client {
@@ -35,7 +32,6 @@ static void end(struct client *c)
     stream_free(c->out);
     bufferevent_free(c->bev);
     free(c);
-    serve_closed();
 }
 
 static void on_room(void *arg, int error)
@@ -50,13 +46,11 @@ static void on_room(void *arg, int error)
 static void on_readable(struct bufferevent *bev, void *arg)
 {
     struct client *c = arg;
-    struct evbuffer *input = bufferevent_get_input(bev);
-    size_t n = evbuffer_get_length(input);
-    const void *bytes = evbuffer_pullup(input, -1);
-    int error = bytes != NULL ? stream_write(c->out, bytes, n) : -1;
-    evbuffer_drain(input, n);
-    if (error == 0)
-        error = stream_drain(c->out, &c->waiter);
+    char bytes[4096];
+    size_t n = bufferevent_read(bev, bytes, sizeof bytes);
+    for (; n > 0; n = bufferevent_read(bev, bytes, sizeof bytes))
+        (void)stream_write(c->out, bytes, n); /* drain tells what is wrong */
+    int error = stream_drain(c->out, &c->waiter);
     if (error == STREAM_WAITS)
         bufferevent_disable(bev, EV_READ);
     else if (error < 0)
@@ -78,24 +72,23 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         return;
     }
     /* It sends no more, but is still to get the rest. */
+    c->waiter.done = on_sent;
+    (void)stream_wait_closed(c->out, &c->waiter);
     stream_write_eof(c->out);
     stream_close(c->out);
-    c->waiter.done = on_sent;
-    if (stream_wait_closed(c->out, &c->waiter) != STREAM_WAITS)
-        end(c);
 }
 
-static void on_accept(struct event_base *base, int fd)
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd,
+                      struct sockaddr *from, int length, void *base)
 {
     static const int kernel = 16 * 1024;
     struct client *c = calloc(1, sizeof *c);
     struct bufferevent *bev =
         bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
     struct stream *out = bev != NULL ? stream_new(bev) : NULL;
-    if (c == NULL || out == NULL) {
-        fprintf(stderr, "echo: out of memory\n");
-        exit(1);
-    }
+    (void)listener, (void)from, (void)length;
+    if (c == NULL || out == NULL)
+        exit(1); /* memory is short */
     /* What waits in the kernel is memory, too. */
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kernel, sizeof kernel);
     *c = (struct client){bev, out, {.done = on_room, .arg = c}};
@@ -104,14 +97,44 @@ static void on_accept(struct event_base *base, int fd)
     bufferevent_enable(bev, EV_READ);
 }
 
+static void on_rested(evutil_socket_t fd, short what, void *listener)
+{
+    (void)fd, (void)what;
+    evconnlistener_enable(listener);
+}
+
+/* No descriptors: to ask again at once would take all the time there is. */
+static void on_refused(struct evconnlistener *listener, void *base)
+{
+    static const struct timeval rest = {.tv_usec = 100000};
+    if (!event_base_once(base, -1, EV_TIMEOUT, on_rested, listener, &rest))
+        evconnlistener_disable(listener);
+}
+
 int main(int argc, char **argv)
 {
+    struct sockaddr_storage at;
+    int length = sizeof at;
+    struct event_base *base = event_base_new();
+    char *rest = "";
     if (argc == 3)
-        high = strcmp(argv[2], "none") == 0 ? STREAM_UNLIMITED
-                                            : strtoll(argv[2], NULL, 10);
-    if ((argc != 2 && argc != 3) || high < 0) {
-        fprintf(stderr, "Usage: echo PORT [HIGH]\n");
+        high = strtoll(argv[2], &rest, 10);
+    if (argc < 2 || argc > 3 || high < 0 || *rest != '\0' ||
+        evutil_parse_sockaddr_port(argv[1], (void *)&at, &length) != 0) {
+        fprintf(stderr, "Usage: echo ADDRESS[:PORT] [HIGH]\n");
         return 2;
     }
-    return serve(argv[1], on_accept);
+    struct evconnlistener *listener = evconnlistener_new_bind(
+        base, on_accept, base, LEV_OPT_REUSEABLE, 1024, (void *)&at, length);
+    if (listener == NULL) {
+        perror("echo");
+        return 1;
+    }
+    evconnlistener_set_error_cb(listener, on_refused);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)getsockname(evconnlistener_get_fd(listener), (struct sockaddr *)&at,
+                      (socklen_t *)&length);
+    printf("%d\n", ntohs(((struct sockaddr_in *)&at)->sin_port));
+    (void)fflush(stdout);
+    return event_base_dispatch(base);
 }

@@ -57,7 +57,7 @@ def relayed():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(PATIENCE)
         to = f"127.0.0.1:{listener.getsockname()[1]}"
-        with running(example("relay"), "0", to) as (port, process):
+        with running(example("relay"), "127.0.0.1", to) as (port, process):
             yield listener, port, process
 
 
@@ -275,7 +275,7 @@ def case_relay_reset(_):
 def case_relay_refused(_):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = listener.getsockname()[1]
-    with running(example("relay"), "0", f"127.0.0.1:{nobody}") as (
+    with running(example("relay"), "127.0.0.1", f"127.0.0.1:{nobody}") as (
             port, _):
         try:
             near = connect(port)
@@ -304,6 +304,68 @@ def case_relay_without_descriptors(_):
             s.close()
 
 
+@contextlib.contextmanager
+def descriptors_left(process, n):
+    """No more than so many can be opened meanwhile."""
+    limits = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE,
+                     (descriptors(process) + n, limits[1]))
+    used = processor_time(process)
+    try:
+        yield
+        time.sleep(0.5)
+        check(process.poll() is None, "it has ended")
+        check(processor_time(process) - used < 0.1, "it asks all the time")
+    finally:
+        if process.poll() is None:
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, limits)
+
+
+def case_relay_without_a_connection(_):
+    """The first who comes finds no descriptor, or only one and not the second:
+    there is no connection whose end would tell that one is free again."""
+    for left in (0, 1):
+        with relayed() as (listener, port, process):
+            with descriptors_left(process, left):
+                early = connect(port)
+            near = early if left == 0 else connect(port)
+            far, _ = listener.accept()
+            near.sendall(b"served")
+            far.settimeout(PATIENCE)
+            check(far.recv(6) == b"served", "not served later")
+            for s in {early, near, far}:
+                s.close()
+
+
+def case_relay_ipv6(_):
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError as error:
+        print(f"no IPv6: {error}: left out")
+        return
+    with listener, running(example("relay"), "[::1]", "[::1]:{}".format(
+            listener.getsockname()[1])) as (port, _):
+        with socket.create_connection(("::1", port), PATIENCE) as near:
+            listener.settimeout(PATIENCE)
+            far, _ = listener.accept()
+            with far:
+                near.sendall(b"six")
+                near.shutdown(socket.SHUT_WR)
+                check(rest(far) == b"six", "not what was sent")
+
+
+def case_wrong_arguments(_):
+    for arguments in (("relay", "0", "127.0.0.1:1"),
+                      ("relay", "127.0.0.1:99999", "127.0.0.1:1"),
+                      ("relay", "127.0.0.1", "localhost:1"),
+                      ("echo", "127.0.0.1", "16k"), ("echo", "0"),
+                      ("echo", "127.0.0.1", "-1")):
+        done = subprocess.run([example(arguments[0]), *arguments[1:]],
+                              capture_output=True, timeout=PATIENCE,
+                              check=False)
+        check(done.returncode == 2 and b"Usage" in done.stderr, arguments)
+
+
 def case_relay_load(directory):
     """Three hundred requests, a hundred at a time, through the relay."""
     origin = os.path.join(BIN, "tests/triptych-origin")
@@ -311,7 +373,7 @@ def case_relay_load(directory):
                           text=True) as server:
         try:
             at = server.stdout.readline().strip().rstrip("/")[7:]
-            with running(example("relay"), "0", at) as (port, relay):
+            with running(example("relay"), "127.0.0.1", at) as (port, relay):
                 before = descriptors(relay)
                 sums = []
                 for where in (at, f"127.0.0.1:{port}"):
@@ -422,7 +484,7 @@ def case_relay_socat(_):
                 check(line, "socat does not listen")
             threading.Thread(target=server.stderr.read, daemon=True).start()
             to = "127.0.0.1:" + line.rsplit(":", 1)[1].strip()
-            with running(example("relay"), "0", to) as (port, _):
+            with running(example("relay"), "127.0.0.1", to) as (port, _):
                 content = data(16 << 20)
                 done = subprocess.run(
                     ["socat", "-t", "60", "-", f"TCP:127.0.0.1:{port}"],
@@ -438,7 +500,7 @@ def case_relay_socat(_):
 
 def case_echoes(_):
     """Everything comes back, also behind the end; a reset hurts nobody."""
-    with running(example("echo"), "0") as (port, process):
+    with running(example("echo"), "127.0.0.1") as (port, process):
         before = descriptors(process)
         bystander = connect(port)
         with connect(port) as s:
@@ -460,10 +522,19 @@ def case_echoes(_):
                    "connections are left open")
 
 
+def case_echo_without_a_connection(_):
+    with running(example("echo"), "127.0.0.1") as (port, process):
+        with descriptors_left(process, 0):
+            s = connect(port)
+        with s:
+            s.sendall(b"x")
+            check(s.recv(1) == b"x", "not served later")
+
+
 def cost_of(count, each, *options):
     """Memory a client takes that sends and does not read; then all read, and
     every byte is compared."""
-    with running(example("echo"), "0", *options) as (port, process):
+    with running(example("echo"), "127.0.0.1", *options) as (port, process):
         before = memory(process)
         clients = [connect(port, 4096) for _ in range(count)]
         content = {s: memoryview(data(each, i))
@@ -520,7 +591,7 @@ def case_a_thousand_slow_readers(_):
             return
         bound = 2.1 * (16 * 1024 + READING) + 4096
         cost = cost_of(1000, 192 * 1024)
-        without = cost_of(100, 192 * 1024, "none")
+        without = cost_of(100, 192 * 1024, str(1 << 40))
         print(f"a client: {cost / 1024:.1f} KiB, without a mark "
               f"{without / 1024:.1f}, bound {bound / 1024:.1f}")
         check(cost < bound, "memory is not bounded")

@@ -243,12 +243,14 @@ def case_examples(directory):
     """They, and the page for those who know asyncio, build as installed."""
     prefix = install(directory)
     shared = os.path.join(prefix, "share/doc/libtriptych-dev")
+    examples = os.path.join(shared, "examples")
+    check(sorted(os.listdir(examples)) == ["echo.c", "relay.c"],
+          "an example is more than its file")
     for name in ("relay", "echo"):
-        source = os.path.join(shared, "examples", f"{name}.c")
+        source = os.path.join(examples, f"{name}.c")
         with open(source, encoding="utf-8") as file:
             check(len(file.readlines()) <= 150, f"{name} is long")
         run(CC, *WARNINGS, "-D_GNU_SOURCE", source,
-            os.path.join(shared, "examples/serve.c"),
             "-o", os.path.join(directory, f"example-{name}"),
             *flags(prefix, "stream", "--cflags", "--libs"))
     with open(os.path.join(shared, "asyncio.md"), encoding="utf-8") as file:
