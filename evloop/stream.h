@@ -49,6 +49,10 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct bufferevent;
 struct event_base;
 struct stream;
@@ -175,5 +179,9 @@ void stream_lost(struct stream *stream, int error);
 
 /* For the owner of a transport: a send may succeed now. */
 void stream_writable(struct stream *stream);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

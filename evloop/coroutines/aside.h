@@ -21,6 +21,10 @@
 #include <event2/event_struct.h>
 #include <pthread.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* At most so many threads. One makes all calls, until one of them waits for
  * its disk; then another thread goes on with the others. */
 #define ASIDE_THREADS 4
@@ -53,5 +57,9 @@ void aside_close(struct aside *aside);
  * and none can be made it is called here, and the loop stands still: that is
  * better than not at all. */
 void await_call(struct aside *aside, void (*f)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -65,6 +65,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct coroutine;
 struct coroutines;
 struct event_base;
@@ -155,5 +159,9 @@ int await_end(struct coroutine *coroutine, int64_t deadline, int *result);
 /* Wakes the first coroutine that waits, or all. */
 void condition_wake(struct condition *condition);
 void condition_wake_all(struct condition *condition);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

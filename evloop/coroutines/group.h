@@ -32,6 +32,10 @@
 
 #include "coroutine.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct member;
 
 struct coroutine_group {
@@ -52,5 +56,9 @@ void group_end(struct coroutine_group *group, int error);
 /* Waits for all members to end, also for cancelled ones, as long as they take.
  * 0, or the error that ended the group. */
 int await_group(struct coroutine_group *group, int64_t deadline);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

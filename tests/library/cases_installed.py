@@ -3,6 +3,8 @@ from there alone. What is installed is taken away again without a trace."""
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ from runner import check, run_cases  # noqa: E402
 TREE = os.path.dirname(TESTS)
 BUILD = os.environ["TRIPTYCH_BIN"]
 CC = os.environ.get("CC", "cc")
+CXX = os.environ.get("CXX", "c++")
 WARNINGS = ["-std=c17", "-Wall", "-Wextra", "-Wshadow", "-Wconversion",
             "-Werror"]
 
@@ -73,6 +76,12 @@ CMAKE = """
 cmake_minimum_required(VERSION 3.22)
 project(user C)
 foreach(library stream coroutine)
+  foreach(asked 2.0 0.9 1.99 "1.0;COMPONENTS;nonsense")
+    find_package(triptych-${library} ${asked} QUIET)
+    if(triptych-${library}_FOUND)
+      message(FATAL_ERROR "${library} ${asked} was found")
+    endif()
+  endforeach()
   find_package(triptych-${library} 1.0 REQUIRED)
   add_executable(${library}-shared ${library}.c)
   target_link_libraries(${library}-shared PRIVATE triptych::${library})
@@ -91,12 +100,15 @@ def run(*argv, **more):
 
 
 def install(directory):
-    """What libtriptych-dev and the library's package hold."""
-    prefix = os.path.join(directory, "usr")
+    """What libtriptych-dev and the library's package hold; moved away from
+    where it was installed, and to a name with a space."""
+    first = os.path.join(directory, "first")
     for component in ("libtriptych-dev",
                       *(f"libtriptych-{name}1" for name in LIBRARIES)):
-        run("cmake", "--install", BUILD, "--prefix", prefix,
+        run("cmake", "--install", BUILD, "--prefix", first,
             "--component", component)
+    prefix = os.path.join(directory, "usr local")
+    os.rename(first, prefix)
     return prefix
 
 
@@ -114,8 +126,8 @@ def environment(prefix):
 
 
 def flags(prefix, library, *options):
-    return run("pkg-config", *options, f"triptych-{library}",
-               env=environment(prefix)).split()
+    return shlex.split(run("pkg-config", *options, f"triptych-{library}",
+                           env=environment(prefix)))
 
 
 def write(directory, name, text):
@@ -196,6 +208,57 @@ def case_pkg_config_shared_and_static(directory):
         check(run(program) == expected, "static")
 
 
+def case_fully_static(directory):
+    """What pkg-config says is all that a static program needs."""
+    prefix = install(directory)
+    for library, (text, expected, _) in LIBRARIES.items():
+        source = write(directory, "user.c", text)
+        program = os.path.join(directory, "user")
+        bare = write(directory, "bare.c",
+                     "#include <event2/event.h>\n"
+                     "int main(void) { return event_base_new() == NULL; }")
+        try:
+            run(CC, "-static", bare, "-o", program, "-levent", "-pthread")
+        except AssertionError:
+            print("no static libevent: left out")
+            return
+        run(CC, "-static", source, "-o", program,
+            *flags(prefix, library, "--static", "--cflags", "--libs"))
+        check(run(program) == expected, "static")
+
+
+def case_headers(directory):
+    """Each header stands alone, and may be included twice; in old C, in
+    pedantic C, and in C++, which links."""
+    prefix = install(directory)
+    for library, (_, _, headers) in LIBRARIES.items():
+        cflags = flags(prefix, library, "--cflags")
+        for header in headers:
+            name = f"#include <triptych/{os.path.basename(header)}>\n"
+            source = write(directory, "alone.c", name * 2 + "extern int x;\n")
+            for standard in ("c99", "c11", "gnu17"):
+                run(CC, *WARNINGS[1:], f"-std={standard}", "-pedantic",
+                    "-fsyntax-only", source, *cflags)
+            if shutil.which(CXX) is None:
+                print(f"no {CXX}: left out")
+                continue
+            functions = sorted(declared_in([header]))
+            source = write(directory, "user.cc", name * 2 + f"""
+int main(int argc, char **)
+{{
+    const void *all[] = {{{", ".join(
+        f"reinterpret_cast<const void *>(&{f})" for f in functions)}}};
+    return all[argc - 1] == nullptr;
+}}
+""")
+            program = os.path.join(directory, "user")
+            for standard in ("c++11", "c++20"):
+                run(CXX, "-Wall", "-Wextra", "-Wshadow", "-pedantic",
+                    "-Werror", f"-std={standard}", source, "-o", program,
+                    *flags(prefix, library, "--cflags", "--libs"))
+            run(program, env=environment(prefix))
+
+
 def case_cmake(directory):
     prefix = install(directory)
     for library, (text, _, _) in LIBRARIES.items():
@@ -211,6 +274,17 @@ def case_cmake(directory):
             check(run(program) == expected, program)
 
 
+def declared_in(headers):
+    """The functions."""
+    declared = set()
+    for header in headers:
+        with open(os.path.join(TREE, header), encoding="utf-8") as file:
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+        declared |= set(re.findall(r"^\w[\w \n]*[ *](\w+)\(", text,
+                                   re.MULTILINE))
+    return declared
+
+
 def case_symbols(directory):
     """Those of the headers, all of them, and no others; each is in the man
     page."""
@@ -221,12 +295,7 @@ def case_symbols(directory):
                      "--without-symbol-versions", shared)
         shown = {line.split()[2] for line in listed.splitlines()
                  if line.split()[1] != "A"}
-        declared = set()
-        for header in headers:
-            with open(os.path.join(TREE, header), encoding="utf-8") as file:
-                text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
-            declared |= set(re.findall(r"^\w[\w \n]*[ *](\w+)\(", text,
-                                       re.MULTILINE))
+        declared = declared_in(headers)
         check(shown == declared and declared, f"{shown ^ declared}")
         version = run("objdump", "-p", shared)
         check(re.search(rf"SONAME +libtriptych-{library}\.so\.1\n", version),
