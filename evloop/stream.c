@@ -131,6 +131,14 @@ void stream_cancel(struct stream *s, struct stream_waiter *waiter)
     waiter->waits = false;
 }
 
+/* A waiter that waits already waits once, and in this list. */
+static void wait_in(struct stream *s, struct stream_waiter **list,
+                    struct stream_waiter *waiter)
+{
+    stream_cancel(s, waiter);
+    append(list, waiter);
+}
+
 /* --- Making and freeing ------------------------------------------------- */
 
 static void on_change(struct evbuffer *output,
@@ -414,7 +422,7 @@ int stream_drain(struct stream *s, struct stream_waiter *waiter)
     if (s->lost)
         return loss(s);
     if (s->paused) {
-        append(&s->draining, waiter);
+        wait_in(s, &s->draining, waiter);
         return STREAM_WAITS;
     }
     if (!s->closing)
@@ -422,7 +430,7 @@ int stream_drain(struct stream *s, struct stream_waiter *waiter)
     /* Closing: a turn of the loop goes by first, so that a caller that writes
      * and drains without end learns that the connection is lost. */
     waiter->error = 0;
-    append(&s->soon, waiter);
+    wait_in(s, &s->soon, waiter);
     next_turn(s);
     return STREAM_WAITS;
 }
@@ -431,7 +439,7 @@ int stream_wait_closed(struct stream *s, struct stream_waiter *waiter)
 {
     if (s->lost)
         return s->error;
-    append(&s->closed, waiter);
+    wait_in(s, &s->closed, waiter);
     return STREAM_WAITS;
 }
 

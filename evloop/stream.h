@@ -35,8 +35,8 @@
  *
  * Two deliberate differences from asyncio: after stream_abort waiters get
  * -ECANCELED (asyncio's return as if all were well), and an error that a write
- * meets comes out of the next drain as it was (asyncio reports just a lost
- * connection).
+ * meets comes out of the next drain as it was (asyncio's next drain reports
+ * just a lost connection).
  *
  * A stream belongs to the thread that runs its event loop. Waiters are called
  * from that loop, never from inside one of these functions.
@@ -67,8 +67,9 @@ struct stream;
 /* No limit: drain is always ready, and the stash grows as it will. */
 #define STREAM_UNLIMITED INT64_MAX
 
-/* The caller's own memory, which must live until `done` is called or the wait
- * is cancelled. Set the first two; the rest is the stream's. */
+/* The caller's own memory, which must live until `done` is called, the wait is
+ * cancelled, or the stream is freed. Set the first two, the rest to zero, as
+ * an initializer does; from then on the rest is the stream's. */
 struct stream_waiter {
     void (*done)(void *arg, int error); /* 0 or a negative errno */
     void *arg;
@@ -98,8 +99,11 @@ struct stream_transport {
 struct stream *stream_new(struct bufferevent *bev);
 
 /* The same over a bufferevent whose bytes do not reach the socket as they are
- * (TLS): all that is written is stashed, and libevent sends it. Its writing
- * side cannot be shut alone: not for stream_write_eof. */
+ * (TLS), or that has none (a pair): all that is written is stashed, and
+ * libevent sends it. Its writing side cannot be shut alone: not for
+ * stream_write_eof. A filter takes all that it is given, so that nothing is
+ * ever stashed: set its underlying bufferevent's high mark for EV_WRITE, or
+ * memory is not bounded. What the filter has taken counts as sent. */
 struct stream *stream_new_lazy(struct bufferevent *bev);
 
 /* A stream over anything else. NULL when memory is short. */
@@ -132,7 +136,8 @@ bool stream_is_paused(const struct stream *stream);
 /*
  * Sends what the kernel takes at once, if nothing is stashed before it, and
  * stashes (copies) the rest. 0, also when the connection is lost: then the
- * bytes are dropped, and stream_drain tells. -EPIPE after stream_write_eof;
+ * bytes are dropped, and stream_drain tells. So they are, without a word,
+ * after stream_close. -EPIPE after stream_write_eof;
  * -ENOMEM with nothing or only a part sent: the stream is then lost.
  */
 int stream_write(struct stream *stream, const void *data, size_t n);
@@ -143,7 +148,9 @@ int stream_writev(struct stream *stream, const struct iovec *parts, int n);
 /*
  * 0: go on writing. STREAM_WAITS: waiter->done will be called, when the stash
  * has sunk to the low mark, with 0, or, when the connection is lost, with a
- * negative errno. Else that negative errno at once. Several may wait.
+ * negative errno. Else that negative errno at once; -ECONNRESET when it was
+ * closed in good order. Several may wait. A waiter that waits already, also
+ * for the close, waits for this instead.
  */
 int stream_drain(struct stream *stream, struct stream_waiter *waiter);
 #define STREAM_WAITS 1

@@ -420,6 +420,46 @@ START_TEST(freed_by_a_waiter)
 }
 END_TEST
 
+/* Who drains again before the answer has come waits once, and hides nobody. */
+START_TEST(waits_already)
+{
+    struct counter first;
+    struct counter second;
+    ck_assert_int_eq(stream_set_limits(stream, 0, 0), 0);
+    write_bytes(10);
+    ck_assert_int_eq(drain(&first), STREAM_WAITS);
+    ck_assert_int_eq(stream_drain(stream, &first.waiter), STREAM_WAITS);
+    ck_assert_int_eq(drain(&second), STREAM_WAITS);
+    ck_assert_int_eq(stream_drain(stream, &first.waiter), STREAM_WAITS);
+    sink(10);
+    /* They are about to be called; the first waits anew. */
+    write_bytes(10);
+    ck_assert_int_eq(stream_drain(stream, &first.waiter), STREAM_WAITS);
+    turn();
+    ck_assert_uint_eq(first.calls, 0);
+    ck_assert_uint_eq(second.calls, 1);
+    sink(10);
+    turn();
+    turn();
+    ck_assert_uint_eq(first.calls, 1);
+    ck_assert_uint_eq(second.calls, 1);
+    /* Instead of the drain, for the close. */
+    write_bytes(10);
+    ck_assert_int_eq(drain(&first), STREAM_WAITS);
+    ck_assert_int_eq(stream_wait_closed(stream, &first.waiter), STREAM_WAITS);
+    ck_assert_int_eq(stream_wait_closed(stream, &first.waiter), STREAM_WAITS);
+    sink(10);
+    turn();
+    ck_assert_uint_eq(first.calls, 0);
+    stream_close(stream);
+    turn();
+    turn();
+    ck_assert_uint_eq(first.calls, 1);
+    ck_assert_int_eq(first.error, 0);
+    ck_assert_int_eq(stream_drain(stream, &first.waiter), -ECONNRESET);
+}
+END_TEST
+
 static void add_cases(TCase *tc)
 {
     tcase_add_checked_fixture(tc, setup, teardown);
@@ -442,6 +482,7 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, error_while_flushing);
     tcase_add_test(tc, first_error_counts);
     tcase_add_test(tc, freed_by_a_waiter);
+    tcase_add_test(tc, waits_already);
 }
 
 UNIT_MAIN("watermarks", add_cases)
