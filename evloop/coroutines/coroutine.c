@@ -75,8 +75,10 @@ struct coroutines {
     size_t kept;
 };
 
-/* What coroutines_run runs in this thread. */
-static _Thread_local struct coroutines *here;
+/* What coroutines_run runs in this thread; `nowhere`: nothing, and nothing can
+ * be started. */
+static struct coroutines nowhere;
+static _Thread_local struct coroutines *here = &nowhere;
 
 int64_t coroutine_now(void)
 {
@@ -95,7 +97,7 @@ static struct stack *take_stack(struct coroutines *all)
         all->kept--;
         return stack;
     }
-    stack = malloc(sizeof *stack);
+    stack = all != &nowhere ? malloc(sizeof *stack) : NULL;
     if (stack != NULL && context_open(&stack->context, COROUTINE_STACK) == 0)
         return stack;
     free(stack);
@@ -264,9 +266,8 @@ static int set_event(struct coroutine *c)
 {
     if (c->deadline == COROUTINE_NEVER)
         return event_add(&c->event, NULL);
-    int64_t left = c->deadline - coroutine_now();
-    if (left < 0)
-        left = 0;
+    int64_t now = coroutine_now();
+    int64_t left = c->deadline > now ? c->deadline - now : 0;
     struct timeval time = {.tv_sec = (time_t)(left / SECOND),
                            .tv_usec = (suseconds_t)(left % SECOND)};
     return event_add(&c->event, &time);
@@ -291,6 +292,8 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static bool is_cancelled(const struct coroutine *c)
 {
+    if (c == NULL)
+        abort(); /* an await, but not in a coroutine: none would go on */
     return c->cancelled && c->shields == 0;
 }
 
@@ -315,12 +318,17 @@ static int await_any(struct coroutine *c, int fd, short events,
 int await_fd(int fd, short events, int64_t deadline)
 {
     struct coroutine *c = here->current;
-    return is_cancelled(c) ? -ECANCELED : await_any(c, fd, events, deadline);
+    if (is_cancelled(c))
+        return -ECANCELED;
+    return fd >= 0 ? await_any(c, fd, events, deadline) : -EBADF;
 }
 
 int await_time(int64_t deadline)
 {
-    int error = await_fd(-1, 0, deadline);
+    struct coroutine *c = here->current;
+    if (is_cancelled(c))
+        return -ECANCELED;
+    int error = await_any(c, -1, 0, deadline);
     return error == -ETIMEDOUT ? 0 : error;
 }
 
@@ -468,7 +476,10 @@ int coroutines_run(struct coroutines *all, int (*f)(void *arg), void *arg)
     struct coroutine *c = coroutine_start(run_first, &first);
     if (c != NULL) {
         coroutine_detach(c);
-        (void)event_base_loop(all->base, EVLOOP_NO_EXIT_ON_EMPTY);
+        /* Who breaks the loop does not end it: stacks would be left. */
+        while (all->newest != NULL &&
+               event_base_loop(all->base, EVLOOP_NO_EXIT_ON_EMPTY) == 0)
+            continue;
     } else {
         first.result = -ENOMEM;
     }

@@ -93,7 +93,8 @@ int coroutines_open(struct coroutines **coroutines, struct event_base *base);
 /* Runs f(arg) as a coroutine, and the loop until it and all coroutines that it
  * started have ended. When f returns, those that are left are cancelled.
  * Returns what f returned; -ENOMEM if it could not be started; -EIO if the
- * loop failed. Not to be called by a coroutine. */
+ * loop failed. Not to be called by a coroutine. event_base_loopbreak and
+ * _loopexit do not end it: cancel f's coroutine. */
 int coroutines_run(struct coroutines *coroutines, int (*f)(void *arg),
                    void *arg);
 
@@ -110,13 +111,13 @@ int64_t coroutine_now(void);
 
 /* Has f(arg) run as a coroutine of the loop that runs here. The handle is
  * valid until await_end has returned 0, or after coroutine_detach until the
- * coroutine ends. NULL: memory is short. */
+ * coroutine ends. NULL: memory is short, or no loop runs here. */
 struct coroutine *coroutine_start(int (*f)(void *arg), void *arg);
 
 /* Its end will not be awaited. */
 void coroutine_detach(struct coroutine *coroutine);
 
-/* The coroutine that runs; NULL in a callback of the loop. */
+/* The coroutine that runs; NULL in a callback of the loop, and outside. */
 struct coroutine *coroutine_self(void);
 
 /* Has the coroutine's awaits return -ECANCELED from now on; until
@@ -131,7 +132,7 @@ void coroutine_unshield(void);
 /* --- Waiting ------------------------------------------------------------ */
 
 /* Each is for a coroutine to call, may switch, and returns -ECANCELED if the
- * coroutine is cancelled. */
+ * coroutine is cancelled. Called elsewhere it ends the program, by abort. */
 
 /* Until the deadline. 0. */
 int await_time(int64_t deadline);
@@ -143,8 +144,9 @@ int await_others(void);
 /*
  * Until the descriptor polls for one of `events`, POLLIN and POLLOUT. Returns
  * those that it polls for; an error or a hang-up counts as both. -ETIMEDOUT
- * at the deadline; -ENOMEM. What cannot be waited for (a file) is ready at
- * once. The descriptor must not be closed meanwhile.
+ * at the deadline; -ENOMEM; -EBADF if it is negative. What cannot be waited for
+ * (a file) is ready at once; libevent logs that. The descriptor must not be
+ * closed meanwhile.
  */
 int await_fd(int fd, short events, int64_t deadline);
 
@@ -153,7 +155,7 @@ int await_condition(struct condition *condition, int64_t deadline);
 
 /* Until the coroutine has ended: 0, its result is in *result and the handle
  * is void. -ETIMEDOUT, with the handle as it was. Only one coroutine may wait
- * for it. */
+ * for it, and not itself. Who is neither awaited nor detached is leaked. */
 int await_end(struct coroutine *coroutine, int64_t deadline, int *result);
 
 /* Wakes the first coroutine that waits, or all. */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -765,6 +766,83 @@ START_TEST(memory_is_short)
 }
 END_TEST
 
+/* --- Used where it cannot be -------------------------------------------- */
+
+static int wait_for_ever_and_a_day(void *arg)
+{
+    (void)arg;
+    return await_time(COROUTINE_NEVER - 1);
+}
+
+START_TEST(outside)
+{
+    ck_assert_ptr_null(coroutine_self());
+    ck_assert_ptr_null(coroutine_start(nothing, NULL));
+    ck_assert_int_eq(run_first_of_loop(nothing, NULL), 0);
+    ck_assert_ptr_null(coroutine_self());
+    ck_assert_ptr_null(coroutine_start(nothing, NULL));
+}
+END_TEST
+
+static bool was_called;
+
+static void await_in_a_callback(evutil_socket_t fd, short what, void *arg)
+{
+    (void)what;
+    (void)arg;
+    was_called = true;
+    ck_assert_ptr_null(coroutine_self());
+    struct rlimit no_core = {0, 0};
+    pid_t child = fork();
+    if (child == 0) {
+        (void)signal(SIGABRT, SIG_DFL);
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        _exit(await_time(0) + fd);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+COROUTINE_TEST(await_outside)
+{
+    (void)unused;
+    was_called = false;
+    ck_assert_int_eq(event_base_once(the_base, -1, EV_TIMEOUT,
+                                     await_in_a_callback, NULL, NULL),
+                     0);
+    while (!was_called)
+        ck_assert_int_eq(await_time(coroutine_now() + MS), 0);
+    return 0;
+}
+
+COROUTINE_TEST(deadlines_of_every_size)
+{
+    (void)unused;
+    ck_assert_int_eq(await_time(INT64_MIN), 0);
+    ck_assert_int_eq(await_time(-1), 0);
+    ck_assert_int_eq(await_fd(-1, POLLIN, COROUTINE_NEVER), -EBADF);
+    struct coroutine *c = start(wait_for_ever_and_a_day, NULL);
+    settle();
+    coroutine_cancel(c);
+    ck_assert_int_eq(end_of(c), -ECANCELED);
+    return 0;
+}
+
+/* A callback that breaks the loop, as those do that are used to another one,
+ * leaves no coroutine behind. */
+COROUTINE_TEST(loop_is_broken)
+{
+    (void)unused;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(event_base_loopbreak(the_base), 0);
+        ck_assert_int_eq(await_time(coroutine_now() + MS), 0);
+        ck_assert_int_eq(event_base_loopexit(the_base, NULL), 0);
+        ck_assert_int_eq(await_time(coroutine_now() + MS), 0);
+    }
+    return 0;
+}
+
 static void add_cases(TCase *tc)
 {
     tcase_add_test(tc, in_turn);
@@ -789,6 +867,10 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, guard_page);
     tcase_add_test(tc, many);
     tcase_add_test(tc, memory_is_short);
+    tcase_add_test(tc, outside);
+    tcase_add_test(tc, await_outside);
+    tcase_add_test(tc, deadlines_of_every_size);
+    tcase_add_test(tc, loop_is_broken);
 }
 
 UNIT_MAIN("coroutine", add_cases)
