@@ -5,8 +5,10 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -285,6 +287,64 @@ def declared_in(headers):
     return declared
 
 
+def named_in(headers):
+    """Constants, structs, and functions that the caller puts into one."""
+    names = set()
+    for header in headers:
+        with open(os.path.join(TREE, header), encoding="utf-8") as file:
+            text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.DOTALL)
+        names |= set(re.findall(r"^#define (\w+) +\S", text, re.MULTILINE))
+        names |= set(re.findall(r"^struct (\w+) {", text, re.MULTILINE))
+        names |= set(re.findall(r"^    .*\(\*(\w+)\)\(", text, re.MULTILINE))
+    return names
+
+
+def example_in(prefix, library):
+    """The program that the man page shows."""
+    path = os.path.join(prefix, f"share/man/man3/triptych_{library}.3")
+    with open(path, encoding="utf-8") as file:
+        shown = re.findall(r"^\.EX\n(.*?)^\.EE\n", file.read(),
+                           re.DOTALL | re.MULTILINE)
+    check(len(shown) == 1, f"{path}: {len(shown)} programs")
+    return shown[0].replace("\\-", "-").replace("\\e", "\\")
+
+
+def case_man_pages(directory):
+    """Their programs build as they are shown, and do what is said of them."""
+    prefix = install(directory)
+    programs = {}
+    for library in LIBRARIES:
+        source = write(directory, f"{library}.c", example_in(prefix, library))
+        programs[library] = source[:-2]
+        run(CC, "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror",
+            source, "-o", programs[library],
+            *flags(prefix, library, "--cflags", "--libs"))
+    content = bytes(range(256)) * 40000
+    with subprocess.Popen([programs["coroutine"]], stdout=subprocess.PIPE,
+                          env=environment(prefix)) as server:
+        try:
+            port = int(server.stdout.readline())
+            with socket.create_connection(("127.0.0.1", port), 60) as s:
+                s.sendall(b"hello")
+                check(s.recv(5, socket.MSG_WAITALL) == b"hello", "no echo")
+        finally:
+            server.terminate()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        at = f"127.0.0.1:{listener.getsockname()[1]}"
+        with subprocess.Popen([programs["stream"], at], stdin=subprocess.PIPE,
+                              env=environment(prefix)) as feed:
+            far, _ = listener.accept()
+            threading.Thread(target=lambda: (
+                feed.stdin.write(content), feed.stdin.close())).start()
+            with far, far.makefile("rb") as file:
+                check(file.read() == content, "not what was fed")
+        check(feed.returncode == 0, f"feed: {feed.returncode}")
+    done = subprocess.run([programs["stream"], at], input=b"x", check=False,
+                          capture_output=True, env=environment(prefix))
+    check(done.returncode == 1 and b"refused" in done.stderr, f"{done}")
+
+
 def case_symbols(directory):
     """Those of the headers, all of them, and no others; each is in the man
     page."""
@@ -297,6 +357,13 @@ def case_symbols(directory):
                  if line.split()[1] != "A"}
         declared = declared_in(headers)
         check(shown == declared and declared, f"{shown ^ declared}")
+        # Nobody can hide what an archive holds: the page names the prefixes.
+        archive = run("nm", "-g", "--defined-only", os.path.join(
+            lib, f"libtriptych-{library}.a"))
+        prefixes = {"stream": "stream"}.get(
+            library, "aside|await|condition|context|coroutines?|group")
+        for name in re.findall(r" [A-Z] (\w+)$", archive, re.MULTILINE):
+            check(re.match(rf"({prefixes})_|__odr_asan", name), name)
         version = run("objdump", "-p", shared)
         check(re.search(rf"SONAME +libtriptych-{library}\.so\.1\n", version),
               version)
@@ -304,7 +371,8 @@ def case_symbols(directory):
                             f"triptych_{library}.3.in")
         with open(page, encoding="utf-8") as file:
             text = file.read()
-        missing = [name for name in declared if name not in text]
+        missing = [name for name in declared | named_in(headers)
+                   if not re.search(rf"\b{name}\b", text)]
         check(not missing, f"{page} lacks {missing}")
 
 
