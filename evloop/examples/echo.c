@@ -115,7 +115,6 @@ int main(int argc, char **argv)
 {
     struct sockaddr_storage at;
     int length = sizeof at;
-    struct event_base *base = event_base_new();
     char *rest = "";
     if (argc == 3)
         high = strtoll(argv[2], &rest, 10);
@@ -124,6 +123,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "Usage: echo ADDRESS[:PORT] [HIGH]\n");
         return 2;
     }
+    struct event_base *base = event_base_new();
     struct evconnlistener *listener = evconnlistener_new_bind(
         base, on_accept, base, LEV_OPT_REUSEABLE, 1024, (void *)&at, length);
     if (listener == NULL) {

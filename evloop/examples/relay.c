@@ -126,13 +126,13 @@ static void on_refused(struct evconnlistener *listener, void *base)
 
 int main(int argc, char **argv)
 {
-    struct event_base *base = event_base_new();
     if (argc != 3 ||
         evutil_parse_sockaddr_port(argv[1], (void *)&at, &at_length) != 0 ||
         evutil_parse_sockaddr_port(argv[2], (void *)&to, &to_length) != 0) {
         fprintf(stderr, "Usage: relay ADDRESS[:PORT] ADDRESS:PORT\n");
         return 2;
     }
+    struct event_base *base = event_base_new();
     struct evconnlistener *listener =
         evconnlistener_new_bind(base, on_accept, base, LEV_OPT_REUSEABLE, 1024,
                                 (void *)&at, at_length);
