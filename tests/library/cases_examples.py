@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import random
 import resource
 import select
 import shutil
@@ -268,6 +269,73 @@ def case_relay_reset(_):
         near.settimeout(PATIENCE)
         expect_reset(near)
         near.close()
+        wait_until(lambda: descriptors(process) == before,
+                   "connections are left open")
+
+
+def case_relay_reset_when_both_are_full(_):
+    """Nobody reads on either side, and then one resets."""
+    with relayed() as (listener, port, process):
+        before = descriptors(process)
+        for first in (0, 1):
+            ends = pair(listener, port)
+            left = {s: memoryview(data(16 << 20)) for s in ends}
+            for s in ends:
+                s.setblocking(False)
+            fill(list(ends), left)
+            check(all(left.values()), "a sender was not stopped")
+            reset(ends[first])
+            ends[1 - first].settimeout(PATIENCE)
+            expect_reset(ends[1 - first])
+            ends[1 - first].close()
+        wait_until(lambda: descriptors(process) == before,
+                   "connections are left open")
+
+
+def send_by_chance(chance, s, content):
+    """Pieces of any size, pauses between some, then the end."""
+    while content:
+        piece = content[:chance.randint(1, 1 << chance.randint(0, 17))]
+        s.sendall(piece)
+        content = content[len(piece):]
+        if chance.random() < 0.1:
+            time.sleep(chance.random() * 0.02)
+    s.shutdown(socket.SHUT_WR)
+
+
+def receive_by_chance(chance, s):
+    pieces = []
+    while piece := s.recv(chance.randint(1, 1 << chance.randint(6, 16))):
+        pieces.append(piece)
+        if chance.random() < 0.05:
+            time.sleep(chance.random() * 0.02)
+    return b"".join(pieces)
+
+
+def case_relay_by_chance(_):
+    """Whatever the sizes, the pauses, and which side ends first."""
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    with relayed() as (listener, port, process):
+        before = descriptors(process)
+        links = [pair(listener, port) for _ in range(16)]
+        contents, jobs = [], []
+        with ThreadPoolExecutor(4 * len(links)) as pool:
+            for i, ends in enumerate(links):
+                chances = [random.Random(f"{seed} {i} {k}") for k in range(4)]
+                both = [data(chances[k].choice((0, 1, 5000, 300000)), i + k)
+                        for k in range(2)]
+                for k in range(2):
+                    pool.submit(send_by_chance, chances[k], ends[k], both[k])
+                    jobs.append(pool.submit(receive_by_chance, chances[2 + k],
+                                            ends[1 - k]))
+                    contents.append(both[k])
+            got = [job.result(PATIENCE) for job in jobs]
+        for i, content in enumerate(contents):
+            check(got[i] == content, f"link {i // 2}, way {i % 2}: "
+                  f"{len(got[i])} bytes of {len(content)}, or others")
+        for s in (s for ends in links for s in ends):
+            s.close()
         wait_until(lambda: descriptors(process) == before,
                    "connections are left open")
 

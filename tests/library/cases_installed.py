@@ -1,6 +1,9 @@
 """The library as others get it: installed into a folder of its own, and used
 from there alone. What is installed is taken away again without a trace."""
 
+import asyncio
+import contextlib
+import errno
 import os
 import re
 import shlex
@@ -406,6 +409,81 @@ int main(void)
     run(sys.executable, os.path.join(TESTS, "library/cases_examples.py"),
         "echoes", "half_close", env=dict(environment(prefix),
                                          TRIPTYCH_BIN=directory))
+
+
+async def ask_asyncio(answers):
+    """What asyncio does where asyncio.md says what it does."""
+    much = b"x" * (32 << 20)  # more than the kernel takes
+    go_on = asyncio.Event()
+    peers = []
+
+    async def peer(reader, writer):
+        peers.append(asyncio.current_task())
+        await go_on.wait()
+        with contextlib.suppress(OSError):
+            n = len(await reader.read(-1))
+            answers["arrived"] = max(n, answers.get("arrived", 0))
+        writer.close()
+
+    async def connection():
+        go_on.clear()
+        return await asyncio.open_connection(
+            *server.sockets[0].getsockname()[:2])
+
+    server = await asyncio.start_server(peer, "127.0.0.1", 0)
+    _, writer = await connection()
+    answers["limits"] = writer.transport.get_write_buffer_limits()
+    writer.write(much)
+    drains = [asyncio.create_task(writer.drain()) for _ in range(2)]
+    await asyncio.sleep(0)
+    writer.transport.abort()
+    answers["aborted"] = [await drain for drain in drains]
+    answers["abort closed"] = await writer.wait_closed()
+
+    _, writer = await connection()
+    writer.write(much)
+    writer.close()
+    writer.write(b"y")
+    go_on.set()
+    await writer.wait_closed()
+    while answers.get("arrived", 0) <= len(much) // 2:
+        await asyncio.sleep(0.01)
+
+    _, writer = await connection()
+    writer.write_eof()
+    for what, call in (("eof", lambda: writer.write(b"x")), ("marks",
+                       lambda: writer.transport.set_write_buffer_limits(1, 2))):
+        try:
+            call()
+        except (RuntimeError, ValueError) as error:
+            answers[what] = type(error)
+    writer.transport.abort()
+
+    reader, writer = await connection()
+    writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+    writer.write(b"x")  # fails
+    answers["drains"] = []
+    for _ in range(2):
+        try:
+            await writer.drain()
+        except OSError as error:
+            answers["drains"].append((str(error), error.errno))
+    answers["paused above"] = 2 * reader._limit  # for want of a getter
+    go_on.set()
+    await asyncio.gather(*peers)
+
+
+def case_asyncio(_):
+    """The page's sentences about Python, asked of the Python that is here."""
+    answers = {}
+    asyncio.run(asyncio.wait_for(ask_asyncio(answers), 60))
+    check(answers == {
+        "limits": (16 * 1024, 64 * 1024), "aborted": [None, None],
+        "abort closed": None, "arrived": (32 << 20) + 1, "eof": RuntimeError,
+        "marks": ValueError, "paused above": 128 * 1024,
+        "drains": [("Connection lost", None),
+                   (f"[Errno {errno.EPIPE}] Broken pipe", errno.EPIPE)],
+    }, f"{answers}")
 
 
 if __name__ == "__main__":
