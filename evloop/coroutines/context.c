@@ -284,7 +284,8 @@ void context_here(struct context *c)
 
 int context_open(struct context *c, size_t size)
 {
-    size_t guard = (size_t)sysconf(_SC_PAGESIZE);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t guard = page > CONTEXT_GUARD ? page : CONTEXT_GUARD;
     *c = (struct context){.size = guard + size};
     void *stack =
         mmap(NULL, c->size, PROT_READ | PROT_WRITE,

@@ -30,8 +30,10 @@
  * Not switched: the signal mask, errno, the rounding mode. These are the
  * thread's.
  *
- * Below each stack is a guard page, so a function that runs out of stack is
- * killed there and writes into nothing else. Memory is taken page by page as
+ * Below each stack is a guard, so a function that runs out of stack is killed
+ * there and writes into nothing else. One page would be enough if each call
+ * touched the next; one with a large array may begin above the guard and write
+ * below it, so the guard has CONTEXT_GUARD bytes. Memory is taken page by page as
  * it is touched; the size is only address space. AddressSanitizer,
  * ThreadSanitizer and valgrind are told of every stack and every switch.
  */
@@ -55,8 +57,11 @@
 #include <ucontext.h>
 #endif
 
+/* Whole pages of any size that Linux has, up to 64 KiB. */
+#define CONTEXT_GUARD ((size_t)64 * 1024)
+
 struct context {
-    char *stack; /* the mapping, guard page first; NULL: the thread's own */
+    char *stack; /* the mapping, guard first; NULL: the thread's own */
     size_t size; /* of it */
     void (*f)(void *arg);
     void *arg;
@@ -76,7 +81,7 @@ struct context {
 /* The context of the thread that calls, on its own stack. Needs no closing. */
 void context_here(struct context *context);
 
-/* Maps a stack of `size` bytes, whole pages, beside the guard page. 0 or a
+/* Maps a stack of `size` bytes, whole pages, beside the guard. 0 or a
  * negative errno. */
 int context_open(struct context *context, size_t size);
 

@@ -52,7 +52,8 @@
  * STACKS are COROUTINE_STACK bytes of address space, of which the touched
  * pages take memory: one to three, mostly. (ulimit -s does not matter.) Stacks
  * of ended coroutines are kept for later ones, STACKS_KEPT at most. Below each
- * is a guard page: a coroutine that runs out of stack ends the program. Linux
+ * are 64 KiB that cannot be touched: a coroutine that runs out of stack ends
+ * the program, unless one function's variables are larger than that. Linux
  * allows some 65,000 mappings, and a stack takes two: beyond 32,000 coroutines
  * none can be started.
  *

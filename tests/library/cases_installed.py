@@ -451,8 +451,9 @@ async def ask_asyncio(answers):
 
     _, writer = await connection()
     writer.write_eof()
-    for what, call in (("eof", lambda: writer.write(b"x")), ("marks",
-                       lambda: writer.transport.set_write_buffer_limits(1, 2))):
+    set_limits = writer.transport.set_write_buffer_limits
+    for what, call in (("eof", lambda: writer.write(b"x")),
+                       ("marks", lambda: set_limits(1, 2))):
         try:
             call()
         except (RuntimeError, ValueError) as error:

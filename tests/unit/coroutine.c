@@ -684,13 +684,20 @@ START_TEST(stack_begun_anew)
 }
 END_TEST
 
-/* A write just below the stack ends the program. */
+/* A write below the stack ends the program: just below, or as far as a function
+ * goes whose large frame begins on the stack; not into another stack. */
 START_TEST(guard_page)
 {
+    static const int below[] = {1, 5000, 20000, 65536};
     if (getenv("CK_FORK") != NULL) /* valgrind would tell of it */
         return;
     struct context c;
+    struct context others[4]; /* beside it */
+    ck_assert_int_eq(context_open(&others[0], 65536), 0);
+    ck_assert_int_eq(context_open(&others[1], 65536), 0);
     ck_assert_int_eq(context_open(&c, 65536), 0);
+    ck_assert_int_eq(context_open(&others[2], 65536), 0);
+    ck_assert_int_eq(context_open(&others[3], 65536), 0);
     ((volatile char *)c.bottom)[0] = 1; /* the lowest of the stack */
     pid_t child = fork();
     if (child == 0) {
@@ -698,13 +705,15 @@ START_TEST(guard_page)
         struct rlimit no_core = {0, 0};
         (void)dup2(none, 2); /* sanitizers say what happened */
         (void)setrlimit(RLIMIT_CORE, &no_core);
-        ((volatile char *)c.bottom)[-1] = 1;
+        ((volatile char *)c.bottom)[-below[_i]] = 1;
         _exit(0);
     }
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
     context_close(&c);
+    for (size_t i = 0; i < 4; i++)
+        context_close(&others[i]);
 }
 END_TEST
 
@@ -864,7 +873,7 @@ static void add_cases(TCase *tc)
     tcase_add_test(tc, stack_freed_after_it_was_left);
     tcase_add_test(tc, stacks_are_used_again);
     tcase_add_test(tc, stack_begun_anew);
-    tcase_add_test(tc, guard_page);
+    tcase_add_loop_test(tc, guard_page, 0, 4);
     tcase_add_test(tc, many);
     tcase_add_test(tc, memory_is_short);
     tcase_add_test(tc, outside);
