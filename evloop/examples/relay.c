@@ -8,7 +8,7 @@
  * a direction holds at most STREAM_HIGH and one reading. An end is passed on
  * as an end, behind all that came before it, and a reset as a reset. Simple:
  * an idle connection is kept for ever; while a side is not read from and not
- * written to, its end is not noticed; who kills the relay sends an end.
+ * written to, its end is not noticed; a relay that is killed sends ends.
  */
 #include <event2/bufferevent.h>
 #include <event2/event.h>
