@@ -48,8 +48,7 @@ static void find_all(void)
     beside_find(ours, tools);
     snprintf(origin, sizeof origin, "%s/triptych-origin", tools);
     snprintf(path, sizeof path, "%s/../share/triptych/peers", tools);
-    contestants_find(ours, tools,
-                     access(path, X_OK) == 0 ? path : TRIPTYCH_PEERS);
+    contestants_find(ours, tools, path);
 }
 
 static int print_peers(void)

@@ -3,7 +3,7 @@
  *
  * Sixteen large bodies are fetched into a consumer that reads 20 MB/s, by each
  * of the four fetchers with its watermarks and without (--high-water none),
- * all six at once. The memory of each is sampled, and so is, apart from that,
+ * all eight at once. The memory of each is sampled, and so is, apart from that,
  * the stash of one stream of evloop/stream between its marks. Both series go
  * to files for a plot; the peaks, beside the bound that they are to keep, to
  * standard output.
@@ -43,7 +43,7 @@
 #define PIECE     (64 * KIB)
 #define PIPE_SIZE (1024 * 1024)
 
-/* How long all six are looked at before any has something to hold. */
+/* How long all are looked at before any has something to hold. */
 #define REST_S 1.5
 
 struct setting {
