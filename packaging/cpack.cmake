@@ -14,6 +14,7 @@ set(CPACK_SOURCE_GENERATOR TGZ)
 set(CPACK_SOURCE_PACKAGE_FILE_NAME triptych-${PROJECT_VERSION})
 set(CPACK_SOURCE_IGNORE_FILES
   "/build/" "/\\.git/" "/\\.git$" "/node_modules/" "/__pycache__/")
+set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/packaging/source.cmake)
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_GROUPING IGNORE)
@@ -38,15 +39,16 @@ endmacro()
 
 package(triptych net
   "fetch many URLs at once, by threads, processes or an event loop"
-  "Three fetchers with the same options, results and promises, written with
+  "Four fetchers with the same options, results and promises, written with
 three models of concurrency: a pool of threads, forked workers on pipes, one
-event loop. They take many URLs (http, https, file, tcp, udp), fetch them in
-parallel, and write the bodies whole and in order, or to files, in bounded
-memory: a consumer that stops reading stops the servers.
+event loop, and coroutines on such a loop. They take many URLs (http, https,
+file, tcp, udp, postgresql), fetch them in parallel, and write the bodies whole
+and in order, or to files, in bounded memory: a consumer that stops reading
+stops the servers.
 .
 With them come a practice server that is slow, broken or silent as a URL asks,
-and programs that show, race and measure the three, and one that spreads a list
-over many machines by Slurm."
+programs that show, race and measure the four, and one that spreads a list over
+many machines by Slurm."
   PACKAGE_SHLIBDEPS ON
   PACKAGE_RECOMMENDS "ca-certificates, python3"
   PACKAGE_SUGGESTS "triptych-lab, slurm-client, gnuplot-nox, curl, wrk, nginx, aria2, wget2, \
@@ -54,25 +56,25 @@ nghttp2-client, strace, python3-aiohttp")
 
 package(triptych-lab education
   "labs on three models of concurrency, and their graders"
-  "Five labs cut from the source of triptych: a protocol, a pool of threads,
-forked workers on pipes, an event loop, and a comparison of the three. The tool
-makes students' folders and bug hunts, compiles and runs what comes back apart
-from everything else, and says for each failure what was seen, what it means,
-and where to look. Threads are graded by an explorer that runs them under every
-schedule that matters.
+  "Seven labs, most of them cut from the source of triptych: puzzles, a protocol,
+a pool of threads, forked workers on pipes, an event loop, a comparison of the
+three, and coroutines. The tool makes students' folders and bug hunts, compiles
+and runs what comes back apart from everything else, and says for each failure
+what was seen, what it means, and where to look. Threads are graded by an
+explorer that runs them under every schedule that matters.
 .
 It also makes autograders for services that take them, and proves its graders
 by the mistakes that they must catch."
   PACKAGE_ARCHITECTURE all
   PACKAGE_SHLIBDEPS OFF
-  PACKAGE_DEPENDS "python3 (>= 3.11), gcc, libc6-dev, binutils, cmake, \
+  PACKAGE_DEPENDS "python3 (>= 3.10), gcc, libc6-dev, binutils, cmake, \
 ninja-build, pkgconf, libevent-dev, gdb, iproute2"
   PACKAGE_SUGGESTS "triptych, clang")
 
 set(about_stream "A small C library over libevent for one question: how does
-a program stop reading when the other side is slow? Writing never blocks;
-whoever waits for the drain after each write holds a bounded number of bytes.
-The semantics are those of asyncio's StreamWriter.")
+a program stop reading when the other side is slow? Writing never blocks; a
+caller that waits for the drain after each write holds a bounded number of
+bytes. The semantics are those of asyncio's StreamWriter.")
 set(about_coroutine "A small C library with which functions wait in the thread
 of a libevent loop without holding it up: code reads straight down as a
 thread's does. With deadlines, cancelling, and groups that end together.")

@@ -3,11 +3,14 @@ the source tree, and goes away again. tests/package/inside installs the packages
 in a Debian that has nothing else."""
 
 import filecmp
+import glob
+import itertools
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -35,10 +38,63 @@ def files_below(folder):
                                  if os.path.islink(os.path.join(at, f))]}
 
 
-def install(directory):
-    prefix = os.path.join(directory, "usr")
-    run("cmake", "--install", BUILD, "--prefix", prefix)
+def install(directory, name="usr", **more):
+    prefix = os.path.join(directory, name)
+    run("cmake", "--install", BUILD, "--prefix", prefix, **more)
     return prefix
+
+
+# What a user looks for in each, and what its description must name.
+HOLDS = {
+    "triptych": [f"bin/fetch-{model}" for model in
+                 ("threads", "processes", "evloop", "coroutines")] +
+                [f"bin/triptych-{tool}" for tool in
+                 ("origin", "bench", "race", "demo", "drain", "cluster")],
+    "triptych-lab": ["bin/triptych-lab",
+                     "share/triptych-lab/tests/lab/explorer/engine.h"],
+    "libtriptych-dev": ["include/triptych/stream.h",
+                        "include/triptych/coroutine.h"],
+}
+NAMES = {
+    "triptych": ["threads", "processes", "event loop", "coroutines",
+                 "http", "https", "file", "tcp", "udp", "postgresql",
+                 "practice server", "Slurm"],
+    "triptych-lab": ["puzzles", "protocol", "threads", "processes|workers",
+                     "event loop", "comparison", "coroutines"],
+}
+
+
+def look_at_package(package, root, fields):
+    """What Debian's policy asks, and a reader of the description."""
+    files = files_below(root)
+    doc = f"usr/share/doc/{package}"
+    for file in ("copyright", "changelog.gz", "changelog.Debian.gz"):
+        check(f"{doc}/{file}" in files, f"{package}: {file}")
+    check(len(re.findall(r"\n ", fields)) >= 5,
+          f"{package}: its description is short")
+    check("\nDepends: " in fields, f"{package} depends on nothing")
+    check(not [f for f in files if not f.startswith("usr/")],
+          f"{package} is not in /usr alone")
+    missing = [f for f in HOLDS.get(package, ()) if f"usr/{f}" not in files]
+    check(not missing, f"{package} lacks {missing}")
+    told = fields.partition("\nDescription: ")[2].partition("\nMaintainer")[0]
+    missing = [name for name in NAMES.get(package, ())
+               if not re.search(rf"\b({name})\b", " ".join(told.split()))]
+    check(not missing, f"{package}: its description lacks {missing}")
+    plain = [f for f in files if "/man/" in f and not f.endswith(".gz")]
+    check(not plain, f"{package}: not compressed: {plain}")
+    for file in files:
+        path = os.path.join(root, file)
+        if os.path.islink(path):
+            continue
+        with open(path, "rb") as opened:
+            content = opened.read()
+        check(TREE.encode() not in content,
+              f"{package}: {file} tells where it was built")
+        if content.startswith(b"\x7fELF"):
+            check(".symtab" not in run("readelf", "-SW", path),
+                  f"{package}: {file} is not stripped")
+    return files
 
 
 def case_packages(directory):
@@ -58,17 +114,18 @@ def case_packages(directory):
         root = os.path.join(directory, "roots", package)
         os.makedirs(root)
         run("dpkg-deb", "-x", path, root)
-        packed[package] = files_below(root)
-        doc = f"usr/share/doc/{package}"
-        for file in ("copyright", "changelog.gz", "changelog.Debian.gz"):
-            check(f"{doc}/{file}" in packed[package], f"{package}: {file}")
         fields = run("dpkg-deb", "-f", path)
-        check(len(re.findall(r"\n ", fields)) >= 5,
-              f"{package}: its description is short")
-        check("\nDepends: " in fields, f"{package} depends on nothing")
-        check(not [f for f in packed[package] if not f.startswith("usr/")],
-              f"{package} is not in /usr alone")
+        packed[package] = look_at_package(package, root, fields)
+        depends = re.search(r"\nDepends: (.*)", fields).group(1)
+        # Modules that are loaded are not what a program is linked with.
+        for module, library in (("triptych-tls.so", "libssl3"),
+                                ("triptych-database.so", "libpq5")):
+            check(not [f for f in packed[package] if f.endswith(module)] or
+                  library in depends, f"{package}: {module}: {depends}")
     check(set(packed) == PACKAGES, f"{set(packed)}")
+    for one, other in itertools.combinations(sorted(packed), 2):
+        both = packed[one] & packed[other]
+        check(not both, f"both {one} and {other} have {both}")
     together = {re.sub(r"^usr/", "", re.sub(r"(man/.*)\.gz$", r"\1", f))
                 for files in packed.values() for f in files}
     wanted = files_below(install(directory))
@@ -126,29 +183,92 @@ def case_lab_without_the_tree(directory):
           "Python has left files behind")
 
 
-def case_uninstall(directory):
-    """Nothing of ours is left, and what others have there is."""
-    prefix = install(directory)
-    with open(os.path.join(BUILD, "install_manifest.txt"),
-              encoding="utf-8") as file:
-        # Another test may install meanwhile.
-        lines = [re.sub(r"^.*?/usr/", prefix + "/", line.rstrip("\n"))
-                 for line in file]
-    before = files_below(prefix)
-    check({os.path.relpath(line, prefix) for line in lines} == before,
-          "the manifest is not what is installed")
-    other = os.path.join(prefix, "bin/other")
-    with open(other, "w", encoding="ascii"):
-        pass
-    with open(os.path.join(directory, "install_manifest.txt"), "w",
-              encoding="utf-8") as file:
-        file.write("\n".join(lines))
+def uninstall(directory, *below):
+    """What the target does, for what this test has installed: meanwhile others
+    install from the same build."""
+    mine = os.path.join(directory, "installed")
+    os.mkdir(mine)
+    for record in glob.glob(os.path.join(BUILD, "installed", "*.txt")):
+        with open(record, encoding="utf-8") as file:
+            if any(folder in file.read() for folder in below):
+                shutil.copy(record, mine)
     run("cmake", "-P", os.path.join(TREE, "packaging/uninstall.cmake"),
         cwd=directory)
-    check(files_below(prefix) == {"bin/other"}, f"{files_below(prefix)}")
-    left = [os.path.join(at, name) for at, folders, _ in os.walk(prefix)
-            for name in folders if "triptych" in name]
-    check(not left, f"{left}")
+    check(not os.path.exists(mine) or not os.listdir(mine),
+          "the records are still there")
+
+
+def everything_below(folder):
+    return {os.path.relpath(os.path.join(at, name), folder)
+            for at, folders, files in os.walk(folder)
+            for name in folders + files}
+
+
+def case_uninstall(directory):
+    """Nothing of ours is left, wherever it was put and by whatever number of
+    calls, nor what Python has left there; what others have there is."""
+    used = os.path.join(directory, "used")
+    for folder in ("share/man/man1", "bin", "lib"):
+        os.makedirs(os.path.join(used, folder))
+    with open(os.path.join(used, "bin/other"), "w", encoding="ascii"):
+        pass
+    before = everything_below(used)
+    install(directory, "used")
+    install(directory, "used")  # once more, over it
+    caches = os.path.join(used, "share/triptych-lab/tests/lab/triptych_lab",
+                          "__pycache__")
+    os.mkdir(caches)
+    with open(os.path.join(caches, "x.cpython-311.pyc"), "wb"):
+        pass
+    install(directory, "new/a b/local")
+    run("cmake", "--install", BUILD, "--prefix",
+        os.path.join(directory, "new/parts"), "--component", "triptych-lab")
+    stage = os.path.join(directory, "stage")
+    install("/", "opt/triptych-test", env=dict(os.environ, DESTDIR=stage))
+    for folder, program in ((used, "bin/fetch-evloop"),
+                            (stage, "opt/triptych-test/bin/fetch-evloop"),
+                            (directory, "new/a b/local/bin/fetch-evloop"),
+                            (directory, "new/parts/bin/triptych-lab")):
+        check(os.path.lexists(os.path.join(folder, program)),
+              f"{program} is not installed")
+    uninstall(directory, directory)
+    check(everything_below(used) == before,
+          f"{everything_below(used) ^ before}")
+    for name in ("new", "stage"):
+        left = everything_below(os.path.join(directory, name))
+        check(not os.path.exists(os.path.join(directory, name)),
+              f"{name}: {sorted(left)[:20]}")
+
+
+def case_source(directory):
+    """The tarball has what git has, and nothing else that lies there, such as
+    a student's work or another folder to build in."""
+    if shutil.which("git") is None or \
+            not os.path.exists(os.path.join(TREE, ".git")):
+        print("this tree is not git's: left out")
+        return
+    tree = os.path.join(directory, "a (tree)")
+    wanted = set(run("git", "-c", f"safe.directory={TREE}", "ls-files", "-z",
+                     cwd=TREE).split("\0")) - {""}
+    for name in wanted:
+        os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
+        shutil.copy(os.path.join(TREE, name), os.path.join(tree, name),
+                    follow_symlinks=False)
+    run("git", "init", "--quiet", tree)
+    run("git", "add", "--force", "--all", cwd=tree)
+    for name in ("out/dev/log", "hand-ins/anne/secret.c", "common/notes+",
+                 "build/x", "tests/lab/__pycache__/x.pyc"):
+        path = os.path.join(tree, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii"):
+            pass
+    run("cpack", "--config", os.path.join(BUILD, "CPackSourceConfig.cmake"),
+        "-D", f"CPACK_INSTALLED_DIRECTORIES={tree};/", "-B", directory)
+    with tarfile.open(glob.glob(os.path.join(directory, "*.tar.gz"))[0]) as tar:
+        packed = {re.sub("^[^/]*/", "", member.name)
+                  for member in tar.getmembers() if not member.isdir()}
+    check(packed == wanted,
+          f"more: {packed - wanted}; missing: {wanted - packed}")
 
 
 OLDEST = (3, 22)  # CMake's version in Ubuntu 22.04
