@@ -183,6 +183,21 @@ def case_lab_without_the_tree(directory):
           "Python has left files behind")
 
 
+def case_grades_beside_a_link(directory):
+    """The installed tool grades where PATH has the folder of programs by
+    another name, too, as /bin is one of /usr/bin."""
+    prefix = install(directory, "a/usr")
+    os.symlink("a/usr/bin", os.path.join(directory, "bin"))
+    path = os.path.join(directory, "bin") + ":" + os.environ["PATH"]
+    tool = os.path.join(prefix, "bin/triptych-lab")
+    skeleton = os.path.join(directory, "skeleton")
+    run(tool, "new", "puzzles", skeleton)
+    told = run(tool, "grade", skeleton, env=dict(os.environ, PATH=path))
+    check(re.search("^Together: 0 of 100", told, re.MULTILINE), told)
+    check(not [f for f in files_below(prefix) if f.endswith(".pyc")],
+          "Python has left files behind")
+
+
 def uninstall(directory, *below):
     """What the target does, for what this test has installed: meanwhile others
     install from the same build."""

@@ -343,7 +343,9 @@ def installed(*kinds):
     where programs lie."""
     folders = {*os.environ.get("PATH", os.defpath).split(":"),
                "/usr/local/bin", "/usr/bin"}
-    return sorted(os.path.normpath(path) for folder in folders if folder
+    # /bin is a link: beside it stands nothing of what stands beside /usr/bin.
+    folders = {os.path.realpath(folder) for folder in folders if folder}
+    return sorted(os.path.normpath(path) for folder in folders
                   for kind in kinds for path in Path(folder).glob(kind))
 
 
