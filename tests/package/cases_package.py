@@ -286,6 +286,38 @@ def case_source(directory):
           f"more: {packed - wanted}; missing: {wanted - packed}")
 
 
+def case_versions(_):
+    """One number in all places, and a changelog in the form of Keep a
+    Changelog: the newest first, under headings that it names."""
+    def read(name):
+        with open(os.path.join(TREE, name), encoding="utf-8") as file:
+            return file.read()
+    version = re.search(r"project\(triptych VERSION ([\d.]+)",
+                        read("CMakeLists.txt")).group(1)
+    debian = re.match(r"triptych \(([\d.]+)-\d+\)",
+                      read("packaging/changelog.Debian")).group(1)
+    check(debian == version, f"changelog.Debian: {debian}")
+    named = set(re.findall(r"triptych-(\d[\d.]+)\.tar\.gz", read("README.md")))
+    check(named == {version}, f"README.md: {named}")
+    changes = read("CHANGELOG.md")
+    check(changes.startswith("# Changelog\n"), "CHANGELOG.md: its title")
+    headings = re.findall(r"^## (.*)", changes, re.MULTILINE)
+    dated = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d", heading)
+             for heading in headings if heading != "[Unreleased]"]
+    check(headings and "[Unreleased]" not in headings[1:] and all(dated),
+          f"CHANGELOG.md: {headings}")
+    numbers = [tuple(map(int, found[1].split("."))) for found in dated]
+    check(numbers == sorted(numbers, reverse=True), f"{numbers}")
+    if headings[0] == "[Unreleased]":
+        check(f"This will be {version}." in changes,
+              "CHANGELOG.md does not say what version this will be")
+    else:
+        check(dated[0][1] == version, f"CHANGELOG.md: {headings[0]}")
+    kinds = set(re.findall(r"^### (.*)", changes, re.MULTILINE))
+    check(kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed",
+                    "Security"}, f"CHANGELOG.md: {kinds}")
+
+
 OLDEST = (3, 22)  # CMake's version in Ubuntu 22.04
 ADDED = r"\.\. versionadded:: (\d+)\.(\d+)"
 
