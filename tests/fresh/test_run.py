@@ -124,7 +124,8 @@ def case_shellcheck(_):
         print("shellcheck is not installed: left out")
         return
     scripts = ["run", ".ci/run", "packaging/finish", "tests/fresh/fresh",
-               "tests/fresh/inside", "tests/package/inside",
+               "tests/fresh/inside", "tests/fresh/compilers",
+               "tests/package/inside",
                "tests/cluster/triptych-cluster.in"]
     done = subprocess.run(["shellcheck", "-s", "sh", "-e", "SC1091", *scripts],
                           cwd=TREE, capture_output=True, text=True, check=False)
@@ -142,7 +143,8 @@ def case_workflow(_):
     with open(os.path.join(TREE, ".github/workflows/ci.yml"),
               encoding="utf-8") as file:
         jobs = yaml.safe_load(file)["jobs"]
-    check(set(jobs) == {"tests", "packages", "fresh"}, f"{set(jobs)}")
+    check(set(jobs) == {"tests", "compilers", "packages", "fresh"},
+          f"{set(jobs)}")
     for name, job in jobs.items():
         steps = [step["run"] for step in job["steps"] if "run" in step]
         for text in steps:
@@ -155,7 +157,7 @@ def case_workflow(_):
                   f"{name}: there is no {program}")
         safe = ["safe.directory" in text for text in steps]
         bundles = [i for i, text in enumerate(steps)
-                   if "fresh" in text or "soak package" in text]
+                   if "fresh/fresh" in text or "soak package" in text]
         check(all(any(safe[:i]) for i in bundles),
               f"{name}: git would refuse the checkout")
         uploads = [step["with"]["path"] for step in job["steps"]
