@@ -11,7 +11,9 @@ if(NOT EXISTS "${tree}/.git")
   return()
 endif()
 execute_process(
-  COMMAND git -c core.quotePath=false ls-files --others --directory
+  # The tree may be another user's.
+  COMMAND git -c core.quotePath=false -c "safe.directory=${tree}"
+    ls-files --others --directory
   WORKING_DIRECTORY "${tree}"
   OUTPUT_VARIABLE others
   COMMAND_ERROR_IS_FATAL ANY)
