@@ -320,7 +320,7 @@ int await_fd(int fd, short events, int64_t deadline)
     struct coroutine *c = here->current;
     if (is_cancelled(c))
         return -ECANCELED;
-    return fd >= 0 ? await_any(c, fd, events, deadline) : -EBADF;
+    return await_any(c, fd, events, deadline);
 }
 
 int await_time(int64_t deadline)

@@ -143,11 +143,11 @@ int await_time(int64_t deadline);
 int await_others(void);
 
 /*
- * Until the descriptor polls for one of `events`, POLLIN and POLLOUT. Returns
- * those that it polls for; an error or a hang-up counts as both. -ETIMEDOUT
- * at the deadline; -ENOMEM; -EBADF if it is negative. What cannot be waited for
- * (a file) is ready at once; libevent logs that. The descriptor must not be
- * closed meanwhile.
+ * Until the descriptor (-1: none) polls for one of `events`, POLLIN and
+ * POLLOUT. Returns those that it polls for; an error or a hang-up counts as
+ * both. -ETIMEDOUT at the deadline; -ENOMEM. What cannot be waited for (a file)
+ * is ready at once; libevent logs that. The descriptor must not be closed
+ * meanwhile.
  */
 int await_fd(int fd, short events, int64_t deadline);
 

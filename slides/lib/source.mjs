@@ -142,8 +142,25 @@ function constantsOf(all) {
     return names;
 }
 
+// Without what only C++ is to see: extern "C" would hold all of a header.
+function withoutCPlusPlus(list) {
+    let inside = false;
+    return list.filter((token, i) => {
+        const kept = !inside;
+        if (token.type !== 'directive')
+            return kept;
+        if (token.text === '#ifdef' && list[i + 2]?.text === '__cplusplus')
+            inside = true;
+        const drops = inside;
+        if (token.text === '#endif')
+            inside = false;
+        return !drops;
+    });
+}
+
 // Cuts the top level into items: each from its first token to its `;` or `}`.
-function split(list) {
+function split(whole) {
+    const list = withoutCPlusPlus(whole);
     const found = [];
     let run = []; // of the item so far; no space, no comment
     let depth = 0;

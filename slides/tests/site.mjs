@@ -1168,7 +1168,8 @@ test('the source is cut where its items are', () => {
             assert.ok(item.kind === 'enum' || item.name, `${file}:${item.first}`);
         // A function's definition begins in the first column and so does its
         // end: as many as grep would find.
-        const ends = whole.lines.filter((l) => l === '}').length;
+        const ends = whole.lines.filter((l, i) => l === '}' &&
+            whole.lines[i - 1] !== '#ifdef __cplusplus').length;
         assert.equal(whole.items.filter((i) => i.kind === 'function').length,
             ends, file);
     }
