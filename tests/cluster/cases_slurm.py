@@ -5,14 +5,17 @@ test has it do so. A shard waits there until then, so that what is whole when
 something is killed does not hang on luck."""
 
 import collections
+import errno
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, TESTS)
@@ -29,6 +32,7 @@ SIZES = [i * 397 for i in range(COUNT)]
 STARTS = [-(-k * COUNT // SHARDS) for k in range(SHARDS)]  # rounded up
 GATES = {start + FIRST_GATE + j: k
          for k, start in enumerate(STARTS) for j in range(JOBS)}
+SMALL_DISK = None  # that all machines see
 CLUSTER = None  # a Slurm for all cases
 WHOLE = "TRIPTYCH_WHOLE" in os.environ  # ./run soak cluster
 
@@ -103,7 +107,7 @@ class Run:
                        check=False)
         self.server.__exit__()
 
-    def start(self, *options, shards=("-n", str(SHARDS))):
+    def start(self, *options, shards=("-n", str(SHARDS)), **variables):
         self.calls += 1
         self.said = os.path.join(self.directory, f"said.{self.calls}")
         with open(self.said, "wb") as said:
@@ -113,7 +117,8 @@ class Run:
                  os.path.join(self.directory, "report"), "-f",
                  os.path.join(BIN, "fetch-evloop"), *options, "--", "-j",
                  str(JOBS)], stderr=said, stdout=subprocess.DEVNULL,
-                env=CLUSTER.environment)
+                env=dict(CLUSTER.environment, **variables),
+                cwd=self.directory)
 
     def wait(self, process, status=0):
         got = process.wait(slurm.PATIENCE * 2)
@@ -172,9 +177,11 @@ def one_machine(directory):
 
 
 def case_three_machines(directory):
-    """The bytes and the report of one; each URL is asked for once."""
+    """The bytes and the report of one; each URL is asked for once, whatever
+    options and habits the caller has with Slurm."""
     with Run(directory) as r:
-        process = r.start()
+        process = r.start("-s", "--comment=mine", "-s", "--job-name=mine",
+                          SQUEUE_STATES="COMPLETED", SQUEUE_PARTITION="none")
         r.wait_at_the_gates()
         r.server.open |= set(range(SHARDS))
         r.wait(process)
@@ -217,7 +224,8 @@ def case_a_machine_dies(directory):
 
 
 def case_a_step_dies(directory):
-    """One fetcher is killed, and one task of the array."""
+    """One fetcher is killed, and one task of the array; one Slurm takes back
+    and starts again."""
     with Run(directory) as r:
         process = r.start()
         known = r.wait_at_the_gates()
@@ -229,6 +237,16 @@ def case_a_step_dies(directory):
         job = slurm.run("squeue", "-h", "-o", "%F",
                         env=CLUSTER.environment).split()[0]
         slurm.run("scancel", f"{job}_3", env=CLUSTER.environment)
+        slurm.run("scontrol", "update", f"JobId={job}_1", "Requeue=1",
+                  env=CLUSTER.environment)
+        slurm.run("scontrol", "requeue", f"{job}_1", env=CLUSTER.environment)
+        # (Before that Slurm may take the end of the first start for that of
+        # the second.)
+        until(lambda: slurm.run("squeue", "-h", "-j", f"{job}_1", "-o", "%r",
+                                env=CLUSTER.environment) == "BeginTime\n",
+              "the task to be taken back")
+        slurm.run("scontrol", "update", f"JobId={job}_1", "StartTime=now",
+                  env=CLUSTER.environment)
         r.server.open |= set(range(SHARDS))
         r.wait(process)
         r.expect_whole(known)
@@ -242,12 +260,33 @@ def words_of(pid):
         return b""
 
 
+def deaf(directory, name):
+    """A folder for PATH, in which this command of Slurm's fails while a file
+    is there. The file, and PATH."""
+    stop = os.path.join(directory, "deaf")
+    path = os.path.join(directory, "bin")
+    os.mkdir(path)
+    with open(os.path.join(path, name), "w", encoding="ascii") as file:
+        file.write(f"""#!/bin/sh
+            [ ! -e {stop} ] || {{ echo >>{stop}; exit 1; }}
+            exec {shutil.which(name)} "$@"\n""")
+    os.chmod(file.name, 0o755)
+    return stop, f"{path}:{os.environ['PATH']}"
+
+
 def case_interrupted(directory):
-    """Ctrl-C stops the job; the next call goes on."""
+    """Ctrl-C stops the job, though Slurm does not answer at first; nor does
+    SIGTERM come between, which some send behind it. The next call goes on."""
     with Run(directory) as r:
-        process = r.start()
+        stop, path = deaf(directory, "squeue")
+        process = r.start(PATH=path)
         known = r.wait_at_the_gates()
+        with open(stop, "w", encoding="ascii"):
+            pass
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        until(lambda: os.path.getsize(stop) > 2, "questions")
+        os.remove(stop)
         r.wait(process, 130)
         check(slurm.run("squeue", "-h", env=CLUSTER.environment) == "",
               "the job is still there")
@@ -271,6 +310,60 @@ def case_killed(directory):
         r.expect_whole(range(COUNT))
 
 
+def fill_up(ended):
+    """All that gets free meanwhile, too."""
+    with open(os.path.join(SMALL_DISK, "full"), "wb", buffering=0) as file:
+        while not ended.is_set():
+            try:
+                file.write(bytes(4096))
+            except OSError as error:
+                check(error.errno == errno.ENOSPC, f"{error}")
+    os.remove(file.name)
+
+
+def case_a_full_disk(directory):
+    """Nothing else is begun, and nothing ends, while the folder's disk is
+    full; with room on it the call goes on."""
+    if not WHOLE:
+        print("only in ./run soak cluster")
+        return
+    with Run(directory) as r:
+        r.run = os.path.join(SMALL_DISK, "run")
+        process = r.start("-C", r.run)
+        known = r.wait_at_the_gates()
+        ended = threading.Event()
+        filler = threading.Thread(target=fill_up, args=(ended,))
+        filler.start()
+        try:
+            time.sleep(8)  # several looks at the tasks
+            check(process.poll() is None and "round 2" not in r.words(),
+                  r.words())
+        finally:
+            ended.set()
+            filler.join()
+        r.server.open |= set(range(SHARDS))
+        r.wait(process)
+        r.expect_whole(known)
+
+
+def case_no_room_for_the_bodies(directory):
+    """What is joined is there, or the status says that it is not; a device
+    stays one."""
+    with Run(directory) as r:
+        with open(r.list, "w", encoding="ascii") as file:
+            file.write(f"{r.server.at}bytes/9000?0\n")
+        os.makedirs(r.run + "/bodies")
+        with open(r.run + "/bodies/000000000", "wb") as file:
+            file.write(bytes(9000))
+        whole = os.path.join(directory, "whole")
+        os.symlink("/dev/full", whole)
+        r.wait(r.start(), 3)
+        check(os.path.islink(whole), "it has become a file")
+        os.remove(whole)
+        r.wait(r.start("-r", r.run + "/report"))
+        check(os.path.getsize(whole) == 9000, "another size")
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -281,11 +374,13 @@ def case_half_a_row(directory):
     """Of a fetcher that was killed the last row counts only if it is whole."""
     with Run(directory) as r:
         with open(r.list, "w", encoding="ascii") as file:
-            file.write(f"{r.server.at}bytes/1234?0\n")
+            file.write(f"{r.server.at}bytes/1234?0\n"
+                       "postgresql://a:se@cret@h/d?password=b&query=c@d\n")
         os.makedirs(r.run + "/bodies")
         os.makedirs(r.run + "/rounds/1")
         for name, text in (
                 ("bodies/000000000", "x" * 1234),
+                ("bodies/000000001", "y" * 5000),
                 ("bodies/.fetch-0-0.part", "left behind"),
                 ("rounds/1/node.1", "n1\n"),
                 ("rounds/1/list.1", f"{r.server.at}bytes/1234?0\t000000000\n"),
@@ -296,7 +391,11 @@ def case_half_a_row(directory):
         r.wait(r.start())
         check(r.rows()[1][2:] == ["ok", "-", "1234"] + ["-"] * 9,
               f"{r.rows()}")
-        check(os.listdir(r.run + "/bodies") == ["000000000"], "left behind")
+        url = r.rows()[2][1]
+        check(url.startswith("postgresql://a:***@") and "cret" not in url and
+              "=b" not in url, url)
+        check(sorted(os.listdir(r.run + "/bodies")) ==
+              ["000000000", "000000001"], "left behind")
 
 
 def case_retry_failed(directory):
@@ -356,18 +455,20 @@ def case_each(directory):
     """Any command for each line; one that fails does not fail the others."""
     with Run(directory) as r:
         with open(r.list, "w", encoding="ascii") as file:
-            file.write("one two\nbad\nthree\n")
-        r.wait(r.start("--each", '[ "$1" != bad ] && echo "<$1>"'), 1)
+            file.write("one two\nbad\nthr\\ee\n\tfour\n")
+        r.wait(r.start("--each", '[ "$1" != bad ] && '
+                       'printf "<%s> %s\\n" "$1" "$LC_ALL"', LC_ALL="mine"), 1)
         with open(os.path.join(directory, "whole"), encoding="ascii") as file:
-            check(file.read() == "<one two>\n<three>\n", "other bodies")
+            check(file.read() == "<one two> mine\n<thr\\ee> mine\n<> mine\n",
+                  "other bodies")
         check([row[1:3] for row in r.rows()[1:]] ==
-              [["one two", "ok"], ["bad", "failed"], ["three", "ok"]],
-              f"{r.rows()}")
+              [["one two", "ok"], ["bad", "failed"], ["thr\\ee", "ok"],
+               ["", "ok"]], f"{r.rows()}")
 
 
 def case_hand_ins(directory):
     """triptych-lab grade-all --slurm: the table of a run without it, and what
-    is known is not graded again."""
+    is known is not graded again; a terminal's Ctrl-C ends it and the job."""
     tool = os.path.join(TESTS, "lab/triptych-lab")
     os.chmod(directory, 0o755)
     for name, text in (("ada", "nonsense"), ("bob", ""), ("eve", "x = 1")):
@@ -376,18 +477,40 @@ def case_hand_ins(directory):
                   "w", encoding="ascii") as file:
             file.write(text)
 
-    def table(*options, lab="comparison", folder="all"):
-        done = subprocess.run(
+    def grade_all(*options, lab="comparison", folder="all"):
+        return subprocess.Popen(
             [tool, "grade-all", folder, "--lab", lab, "--csv", "all.csv",
              *options],
-            cwd=directory, text=True, check=False, capture_output=True,
+            cwd=directory, text=True, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, start_new_session=True,
             env=dict(CLUSTER.environment,
                      PATH=f"{BIN}/tests:{os.environ['PATH']}"))
-        check(done.returncode == 0, done.stderr)
+
+    def table(*options, **more):
+        process = grade_all(*options, **more)
+        _, said = process.communicate()
+        check(process.returncode == 0, said)
         with open(os.path.join(directory, "all.csv"),
                   encoding="utf-8") as file:
-            return file.read(), done.stderr
+            return file.read(), said
 
+    def jobs():
+        return slurm.run("squeue", "-h", env=CLUSTER.environment)
+
+    def machines(state):
+        slurm.run("scontrol", "update", "NodeName=" + ",".join(CLUSTER.names),
+                  f"State={state}", "Reason=test", env=CLUSTER.environment)
+
+    machines("DRAIN")  # so the job waits
+    try:
+        process = grade_all("--state", "many", "--slurm")
+        until(jobs, "the job")
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate()
+        check(process.returncode == 130 and "Interrupted" in said, said)
+        check(jobs() == "", "the job is still there")
+    finally:
+        machines("RESUME")
     plain, _ = table("--state", "one")
     by_slurm, said = table("--state", "many", "--slurm")
     check(by_slurm == plain and plain.count("\n") == 4, by_slurm)
@@ -466,9 +589,17 @@ def case_moments(directory):
 
 
 def case_refused(directory):
-    """Another list, a second call at once, a list that is not there; a job
-    that brings nothing is given up."""
+    """Another list, a second call at once, a list that is not there, or not
+    yet; a path that Slurm misreads; a job that brings nothing is given up."""
     with Run(directory) as r:
+        with open(r.list, "r+", encoding="ascii") as file:
+            urls = file.read()
+            file.truncate(0)
+            r.wait(r.start(), 2)
+            check("no URL" in r.words(), r.words())
+            file.seek(0)
+            file.write(urls)
+        r.wait(r.start("-C", os.path.join(directory, "100%u")), 2)
         process = r.start()
         r.wait_at_the_gates()
         r.wait(r.start(), 3)
@@ -480,22 +611,30 @@ def case_refused(directory):
         os.rename(r.list, r.list + ".other")
         r.wait(r.start(), 2)
         os.rename(r.list + ".other", r.list)
+        os.rename(r.list, os.path.join(directory, "a=b"))
+        r.list = "a=b"
         r.wait(r.start("-C", os.path.join(directory, "other"), "-f",
                        "/no/fetcher"), 3)
         check("three rounds" in r.words(), r.words())
 
 
 def main():
-    global CLUSTER
+    global CLUSTER, SMALL_DISK
     why = slurm.why_not()
     if why:
         print(f"{why}: left out")
         return 77
     slurm.enter()
     import tempfile
-    with tempfile.TemporaryDirectory(prefix="triptych-") as directory, \
-            slurm.Slurm(directory) as CLUSTER:
-        return run_cases(dict(globals()))
+    with tempfile.TemporaryDirectory(prefix="triptych-") as directory:
+        SMALL_DISK = os.path.join(directory, "small")
+        os.mkdir(SMALL_DISK)
+        slurm.run("mount", "-t", "tmpfs", "-o", "size=8m", "none", SMALL_DISK)
+        try:
+            with slurm.Slurm(directory) as CLUSTER:
+                return run_cases(dict(globals()))
+        finally:
+            slurm.run("umount", "-l", SMALL_DISK)
 
 
 if __name__ == "__main__":

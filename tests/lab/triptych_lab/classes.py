@@ -257,8 +257,9 @@ class Class:
             command += ["--base", base.resolve()]
         words = shlex.join(map(str, command))
         state = shlex.quote(str(self.state.resolve()))
+        parts = shlex.quote(str(listed.parent.resolve()))  # goes with the list
         each = f"""at={state}/${{1%% *}}
-            part=$(mktemp {state}/.part-XXXXXX) || exit
+            part=$(mktemp {parts}/.part-XXXXXX) || exit
             if timeout {PATIENCE} {words} "${{1#* }}" --json "$part" \\
                     2>"$part.said" >/dev/null; then
                 mv "$part" "$at"
@@ -268,17 +269,18 @@ class Class:
                 mv "$part.said" "${{at%json}}why"
                 exit 1
             fi"""
+        # A session of its own: the terminal's Ctrl-C comes once, from here.
         process = subprocess.Popen([cluster_tool(), "-i", listed, "--each",
-                                    each])
+                                    each], start_new_session=True)
         while True:
             try:
                 status = process.wait()
                 break
-            except KeyboardInterrupt:  # as it has: it ends
+            except KeyboardInterrupt:
                 process.terminate()
         if status == 3:
             raise labs.Unknown("triptych-cluster could not do its work")
-        return status < 128
+        return 0 <= status < 128
 
     def run(self, hand_in, where, base, kept):
         part = kept.with_suffix(f".part-{threading.get_ident()}")
