@@ -38,7 +38,10 @@ until grep -q a "$HOSTS/calls" && grep -q b "$HOSTS/calls"; do
     [ $((tries -= 1)) -gt 0 ] || exit 255
     sleep .1
 done
-[ ! -e dead ] || exit 255
+[ ! -e dead ] || {
+    sh -c "$*" | head -c "$(cat dead)"
+    exit 255
+}
 exec sh -c "$*"
 """
 
@@ -92,12 +95,13 @@ class Hosts:
         self.server.wait()
         self.server.stdout.close()
 
-    def dead(self, host, is_so):
+    def dead(self, host, is_so, told=0):
+        """It dies when it has told so many bytes."""
         path = os.path.join(self.hosts, host, "dead")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if is_so:
-            with open(path, "w", encoding="ascii"):
-                pass
+            with open(path, "w", encoding="ascii") as file:
+                file.write(str(told))
         else:
             os.remove(path)
 
@@ -127,14 +131,17 @@ def case_in_order(directory):
 
 
 def case_a_host_dies(directory):
-    """All comes from the other. In pieces so small that both have some."""
+    """All comes from the other, whether it was dead or dies in the midst of
+    a body. In pieces so small that both have some."""
     with Hosts(directory) as hosts:
         (command,) = commands()["In order, though a host may die"]
         command = command.replace("--block 100k", "--block 1k")
-        hosts.dead("b", True)
-        hosts.run(command)
-        hosts.expect_whole()
-        check(hosts.called() == {"a", "b"}, "the dead one was not asked")
+        for told in (0, 30000):
+            hosts.dead("b", True, told)
+            hosts.run(command)
+            hosts.expect_whole()
+            check(hosts.called() == {"a", "b"}, "the dead one was not asked")
+            os.remove(os.path.join(hosts.hosts, "calls"))
 
 
 def case_resuming(directory):
