@@ -31,7 +31,7 @@ const UNITS = {
     pss: ['MiB', 1 / (1 << 20)], kernel_stacks: ['MiB', 1 / (1 << 20)],
     page_tables: ['MiB', 1 / (1 << 20)], socket_memory: ['MiB', 1 / (1 << 20)],
     whole: ['MiB', 1 / (1 << 20)],
-    in_flight: ['', 1],
+    in_flight: ['', 1], core_s: ['requests/s', 1],
 };
 
 function workloadsOf(file) {
@@ -74,18 +74,21 @@ export function results(root = ROOT) {
             : cells[i] === '-' ? null : Number(cells[i])])));
     // By Little's law, with the median where there is no mean: what was really
     // in flight. And the processor's time, of user and system; and memory with
-    // what the kernel has for the program, where that was weighed.
+    // what the kernel has for the program, where that was weighed; and the
+    // requests for which a second of a core's time is enough.
     for (const row of rows) {
         const each = row.mean_us ?? row.p50_us;
         row.in_flight = row.requests_s === null || each === null ? null
             : row.requests_s * each * 1e-6;
         row.cpu_s ??= row.user_s + row.system_s;
+        row.core_s = row.cpu_s > 0 ? row.requests / row.cpu_s : null;
         row.whole = row.pss === null ? null : row.pss +
             (row.kernel_stacks ?? 0) + (row.page_tables ?? 0) +
             (row.socket_memory ?? 0);
     }
     const all = { rows, notes,
-        columns: [...new Set([...head, 'in_flight', 'cpu_s', 'whole'])] };
+        columns: [...new Set([...head, 'in_flight', 'cpu_s', 'core_s',
+            'whole'])] };
     cache.set(file, all);
     return all;
 }
