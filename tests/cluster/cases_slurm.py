@@ -25,7 +25,7 @@ import slurm  # noqa: E402
 from runner import check, run_cases  # noqa: E402
 from slurm import until  # noqa: E402
 
-BIN = os.environ["TRIPTYCH_BIN"]
+BIN = os.path.abspath(os.environ["TRIPTYCH_BIN"])
 TOOL = os.path.join(BIN, "tests/triptych-cluster")
 COUNT, SHARDS, JOBS, FIRST_GATE = 100, 3, 4, 12
 SIZES = [i * 397 for i in range(COUNT)]
