@@ -100,9 +100,6 @@ def look_at_package(package, root, fields):
 def case_packages(directory):
     """Each has what Debian wants, and together they have all that is
     installed."""
-    if shutil.which("dpkg-shlibdeps") is None:
-        print("dpkg-dev is not installed: left out")
-        return
     run("cpack", "--config", os.path.join(BUILD, "CPackConfig.cmake"),
         "-B", directory)
     packed = {}
