@@ -164,6 +164,7 @@ void connection_read_arrived_bufferevent(struct connection *c)
     int arrived = 0;
     if (ioctl(bufferevent_getfd(c->bev), FIONREAD, &arrived) == -1)
         arrived = 0;
+    c->drained = false; /* what comes from now on stays in it */
     connection_hand_on_input(c);
     size_t left = (size_t)arrived + 1; /* the end itself counts as one */
     while (left > 0 && connection_is_readable(c)) {
