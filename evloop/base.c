@@ -87,6 +87,9 @@ int base_open(struct event_base **base, const struct options *options)
             strcmp(methods[i], options->backend) != 0)
             (void)event_config_avoid_method(config, methods[i]);
     }
+    /* libevent's variables would choose behind our back: a way to wait that
+     * loses connections whose number is used again, or select. */
+    (void)event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
     const struct timeval turn = {.tv_usec = TURN_MS * 1000L};
     (void)event_config_set_max_dispatch_interval(config, &turn, -1,
                                                  BASE_USUAL);

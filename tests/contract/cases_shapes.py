@@ -266,6 +266,25 @@ def select_has_a_limit(model):
     check(most[0] <= 1024, f"{most[0]} descriptors at most")
 
 
+@case(models=("evloop", "coroutines"))
+def libevents_environment_is_no_matter(model):
+    """Its variables would choose another way to wait: one that loses
+    connections whose number is used again, or one without room for 1,500."""
+    def raise_limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for names in (["EVENT_EPOLL_USE_CHANGELIST"],
+                  ["EVENT_NOEPOLL", "EVENT_NOPOLL"]):
+        with Origin() as origin, Workplace() as place:
+            urls = place.join("urls")
+            with open(urls, "w", encoding="ascii") as opened:
+                opened.write(f"{origin.http}/bytes/10?delay=200\n" * 1500)
+            r = run(model, "-n", "-j", "1500", "-i", urls,
+                    preexec_fn=raise_limit,
+                    env=dict(os.environ, **{name: "1" for name in names}))
+        equal(r.words, ["ok"] * 1500, f"{names}: {r.err}")
+
+
 @case(models=("threads", "processes"))
 def few_workers_can_be_made(model):
     """RLIMIT_NPROC, which counts threads, too: fewer in flight, one warning,
