@@ -430,10 +430,14 @@ static struct channel *dial_host(struct blocking *b)
     struct net_failure failure = {0};
     struct channel *channel = NULL;
     int error = 0;
-    struct lookup *lookup = look_up(b);
-    if (lookup == NULL)
-        return NULL;
-    failure.result = lookup_answer(lookup, &at, &failure.cause);
+    struct lookup *lookup = NULL;
+    do {
+        lookup_drop(lookup);
+        lookup = look_up(b);
+        if (lookup == NULL)
+            return NULL;
+        failure.result = lookup_answer(lookup, &at, &failure.cause);
+    } while (failure.result == RESULT_NO_RESOURCES && idle_drop(b->idle));
     for (unsigned i = exchange_tried(x); i > 0 && at != NULL; i--) {
         net_weigh(&failure, RESULT_REFUSED, strerror(ECONNREFUSED));
         at = at->ai_next;

@@ -72,13 +72,16 @@ static void resolve(struct lookup *l, int flags)
                              .ai_flags = AI_NUMERICSERV | flags};
     errno = 0;
     int error = getaddrinfo(l->host, l->port, &hints, &l->addresses);
+    int number = errno;
     if (error == 0) {
         l->result = RESULT_OK;
         return;
     }
     l->addresses = NULL;
-    l->result = net_result_of_lookup(error, errno);
-    l->cause = gai_strerror(error);
+    l->result = net_result_of_lookup(error, number);
+    l->cause = l->result == RESULT_DNS || error == EAI_MEMORY
+                   ? gai_strerror(error)
+                   : strerror(number);
 }
 
 /* --- The list ----------------------------------------------------------- */

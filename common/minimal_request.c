@@ -36,6 +36,7 @@ struct addrinfo *minimal_resolve(struct exchange *x)
                              .ai_flags = AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
     /* It may wait long; in fetch-*, a thread that can be left calls it. */
+    errno = 0;
     int error = getaddrinfo(url->host, url->port, &hints, &addresses);
     if (error == 0)
         return addresses;

@@ -75,7 +75,7 @@ enum result net_result_of_lookup(int error, int number)
 {
     if (error == EAI_MEMORY)
         return RESULT_NO_RESOURCES;
-    switch (error == EAI_SYSTEM ? number : 0) {
+    switch (number) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:

@@ -38,7 +38,9 @@ bool net_has_news(int fd);
 int net_connect_result(int fd);
 
 /* The result that an error of getaddrinfo means for the request, which is not
- * 0; `number` is what errno was then. */
+ * 0; `number` is what errno was then, if it was 0 before. (Where no descriptor
+ * is left for the hosts file or a socket, glibc says that there is no such
+ * name: only errno tells.) */
 enum result net_result_of_lookup(int error, int number);
 
 /* The result that a (positive) errno of connect, or of anything after it,

@@ -181,7 +181,10 @@ bool connection_tells_more(struct connection *c)
 
 /* --- Looking up --------------------------------------------------------- */
 
-/* The answer is there, or there will be none: `failure` says why. */
+static void look_up(struct connection *c, const struct url *url);
+
+/* The answer is there, or there will be none: `failure` says why. What the
+ * helper thread lacked an idle connection may have. */
 static void on_resolved(evutil_socket_t fd, short what, void *arg)
 {
     struct connection *c = arg;
@@ -190,6 +193,12 @@ static void on_resolved(evutil_socket_t fd, short what, void *arg)
     if (c->lookup != NULL)
         c->failure.result =
             lookup_answer(c->lookup, &c->address, &c->failure.cause);
+    if (c->lookup != NULL && c->failure.result == RESULT_NO_RESOURCES &&
+        idle_drop(&c->loop->idle)) {
+        drop_lookup(c);
+        look_up(c, c->url);
+        return;
+    }
     for (unsigned i = c->tried; i > 0 && c->address != NULL; i--) {
         net_weigh(&c->failure, RESULT_REFUSED, strerror(ECONNREFUSED));
         c->address = c->address->ai_next;

@@ -544,6 +544,24 @@ def few_descriptors_in_order(model):
         "bodies differ")
 
 
+@case
+def few_descriptors_for_names(model):
+    """A look-up that lacks one for the hosts file has not found that there is
+    no such name. (That is all that glibc says.)"""
+    ended = set()
+    with Server(lambda c: [c.ok(b"body") for _ in iter(c.request, None)]) \
+            as server:
+        urls = [f"http://localhost:{server.port}/{i}" for i in range(8)]
+        for count in range(8, 28):
+            r = run(model, "-n", *urls, preexec_fn=limited(
+                resource.RLIMIT_NOFILE, count), env=UNCHECKED)
+            check(set(r.words) <= {"ok", "no-resources", "cancelled"},
+                  f"{count}: {r.words} {r.err}")
+            check("not known" not in r.err, f"{count}: {r.err}")
+            ended.add(r.status)
+    check(0 in ended, "it never works")
+
+
 @contextlib.contextmanager
 def copied(model):
     """A copy: another user may not be able to enter the folder of the

@@ -333,8 +333,14 @@ def little_memory(model):
 
 @case(models=("threads", "evloop", "coroutines"))
 def idle_connections_have_descriptors(model):
-    """A file is opened in the place of one of them, when there is no other.
-    (With processes it is the workers who have the connections.)"""
+    """A file is opened in the place of one of them, when there is no other;
+    and a name is looked up, which takes two, one of them in a thread. (With
+    processes it is the workers who have the connections.)"""
+    for host in "127.0.0.1", "localhost":
+        the_last_lacks_a_descriptor(model, host)
+
+
+def the_last_lacks_a_descriptor(model, host):
     listed, writer = os.pipe()
     turns = [threading.Event() for _ in range(8)]
 
@@ -359,7 +365,7 @@ def idle_connections_have_descriptors(model):
             least = min(set(range(len(used) + 1)) - used)
             resource.prlimit(running.pid, resource.RLIMIT_NOFILE,
                              (least, least))
-            os.write(writer, f"{server.http}/8\n".encode())
+            os.write(writer, f"http://{host}:{server.port}/8\n".encode())
             # At the end of the list they would be closed anyway.
             wait_for(lambda: os.path.exists(place.join("d/8")) or
                      "no-resources" in running.errors(), "the last file")
