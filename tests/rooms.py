@@ -60,6 +60,14 @@ ASIDE = {
 }
 # The most lines that a model has without these.
 MOST = {"threads": 1000, "processes": 1700, "evloop": 2700}
+# What README.md says of these lengths: the whole, then without what stands
+# beside; of threads, beside which nothing stands, the whole alone.
+SAID = {
+    "threads": r"the threads have ([\d,]+) lines",
+    "processes": r"the processes ([\d,]+) and.*?\bprocesses have ([\d,]+)",
+    "evloop": r"the event loop ([\d,]+)\..*?\band the loop ([\d,]+)",
+}
+ROUNDED = 50 # lines that README.md may be off
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<(event2/[^>]+)>)', re.M)
 
 
@@ -165,6 +173,24 @@ def find_long_models(root):
     return wrong
 
 
+def find_wrong_figures(root):
+    """Lengths that README.md gives, and that are others by now."""
+    wrong = []
+    said = " ".join((root / "README.md").read_text(encoding="utf-8").split())
+    for model, pattern in SAID.items():
+        found = re.search(pattern, said)
+        if found is None:
+            wrong.append(f"README.md does not say how long {model} is")
+            continue
+        whole, beside = count(root, model)
+        for figure, lines in zip(found.groups(),
+                                 (whole, whole - sum(beside.values()))):
+            if abs(int(figure.replace(",", "")) - lines) > ROUNDED:
+                wrong.append(f"README.md says that {model} has {figure} "
+                             f"lines: it has {lines}")
+    return wrong
+
+
 def print_lines(root):
     for model in ASIDE:
         whole, beside = count(root, model)
@@ -178,6 +204,8 @@ def look(root):
     arrows, wrong = read_arrows(root)
     wrong += find_double_names(root) + find_vague_words(root)
     wrong += find_long_models(root)
+    if (root / "README.md").is_file():
+        wrong += find_wrong_figures(root)
     # Each is told, not only the first.
     while (circle := find_circle(arrows)) is not None:
         wrong.append("a circle: " + " -> ".join(circle))
