@@ -275,6 +275,37 @@ static bool take_value(struct options *o, int code, char *value)
     }
 }
 
+/* What the value of an option may be, for a message. */
+static const char *takes(int code)
+{
+    switch (code) {
+    case 'j':
+        return "it takes a number from 1 to 100000";
+    case 't':
+    case O_CONNECT_TIMEOUT:
+        return "it takes seconds, more than 0, such as 30 or 0.5";
+    case O_RETRIES:
+    case O_MAX_REDIRECTS:
+        return "it takes a whole number";
+    case O_MAX_BODY:
+        return "it takes bytes, more than 0, such as 500 or 64K";
+    case O_HIGH_WATER:
+        return "it takes bytes, more than 0, such as 64K, or none";
+    case O_LOW_WATER:
+        return "it takes bytes, such as 16K";
+    case O_SPAWN:
+        return "it takes pool or each";
+    case O_BACKEND:
+        return "it takes epoll, poll or select";
+    case O_LOOPS:
+        return "it takes a number from 1 to 1024";
+    case O_PROGRESS:
+        return "it takes auto, always or never";
+    default: /* of a file or a folder */
+        return "the name is empty";
+    }
+}
+
 /* --- The command line --------------------------------------------------- */
 
 static void make_getopt_table(struct option *longs, char *letters)
@@ -345,22 +376,24 @@ static int take_option(struct options *o, const char *model, int code,
     const char *fault =
         code == 'H' ? http_header_fault(optarg, strlen(optarg)) : NULL;
     make_visible(optarg);
-    snprintf(message, size, "--%s %s: %s", row->name, optarg,
-             fault != NULL ? fault : "not a value it can have");
+    snprintf(message, size, "--%s '%s': %s", row->name, optarg,
+             fault != NULL ? fault : takes(code));
     return -EINVAL;
 }
 
-/* What getopt could make nothing of. */
+/* What getopt could make nothing of. It leaves 0 in optopt for a name that it
+ * does not know, and the code of the option for a value that is too much. */
 static int refuse(int code, char **argv, char *message, size_t size)
 {
     const char *word = argv[optind - 1];
     if (code == ':')
         snprintf(message, size, "%s needs a value", word);
-    else if (optopt != 0 && optopt < 256)
-        snprintf(message, size, "there is no option -%c", optopt);
+    else if (optopt == 0)
+        snprintf(message, size, "there is no option %s", word);
+    else if (row_of(optopt) != NULL)
+        snprintf(message, size, "--%s takes no value", row_of(optopt)->name);
     else
-        snprintf(message, size, "there is no option %s, or it takes no value",
-                 word);
+        snprintf(message, size, "there is no option -%c", optopt);
     return -EINVAL;
 }
 
@@ -389,7 +422,8 @@ static int check_together(struct options *o, char *message, size_t size)
         return -EINVAL;
     }
     if (o->directory != NULL && o->discard) {
-        snprintf(message, size, "--directory and --discard exclude another");
+        snprintf(message, size,
+                 "--directory and --discard exclude each other");
         return -EINVAL;
     }
     if (o->sync && o->directory == NULL) {

@@ -51,6 +51,27 @@ def usage_errors(model):
 
 
 @case
+def usage_errors_say_what_would_do(model):
+    url = "http://127.0.0.1:9/"
+    said = {("--jobs", "0"): "--jobs '0': it takes a number from 1 to 100000",
+            ("-t", "5s"): "--timeout '5s': it takes seconds, more than 0",
+            ("--retries", "-1"): "--retries '-1': it takes a whole number",
+            ("--max-body", "1T"): "--max-body '1T': it takes bytes, more",
+            ("--high-water", "0"): "--high-water '0': it takes bytes, more",
+            ("--low-water", "none"): "--low-water 'none': it takes bytes,",
+            ("--progress", ""): "--progress '': it takes auto, always or never",
+            ("--report", ""): "--report '': the name is empty",
+            ("-d", "x", "-n"): "--directory and --discard exclude each other",
+            ("--quiet=3",): "--quiet takes no value",
+            ("--nothing=3",): "there is no option --nothing=3",
+            ("-Z",): "there is no option -Z"}
+    for arguments, words in said.items():
+        r = run(model, *arguments, url, report=False)
+        equal(r.status, 2, f"exit status of {arguments}")
+        check(f": {words}" in r.err, f"{arguments}: {r.err}")
+
+
+@case
 def options_of_another_model_name_it(model):
     owners = {"--spawn=pool": ("threads", "processes"),
               "--backend=epoll": ("evloop", "coroutines"), "--loops=1": ("evloop",)}

@@ -151,7 +151,7 @@ def values_that_will_not_do(model):
         r = run(model, option, value, "http://127.0.0.1:9/")
         equal(r.status, 2, f"{option} {value}: exit status")
         ours = model in OWNERS[option]
-        words = f"{option} {value}: not a value it can have" if ours else \
+        words = f"{option} '{value}': it takes " if ours else \
             f"{option} is an option of fetch-"
         check(words in r.err, r.err)
 
