@@ -55,6 +55,25 @@ def case_names_of_folders(directory):
     check(done.returncode == 0, f"a space: {done}")
 
 
+def case_wrong_uses(directory):
+    """A word that is not known is named, in a line, before anything is made."""
+    place = os.path.join(directory, "tree")
+    os.mkdir(place)
+    shutil.copy(RUN, place)
+    for words, said in ((["nosuch"], "there is no command 'nosuch'"),
+                        (["demo", "-x"], "demo takes no argument: -x"),
+                        (["build", "dev"], "build takes no argument: dev"),
+                        (["package", "-x"], "package takes no argument: -x"),
+                        (["cluster", "-x"], "cluster takes no argument: -x"),
+                        (["lecture", "-x"], "lecture takes --check alone: -x"),
+                        (["soak", "nosuch"], "soak has no part 'nosuch'")):
+        done = subprocess.run([os.path.join(place, "run"), *words],
+                              capture_output=True, text=True, check=False)
+        check((done.returncode, done.stdout, done.stderr) ==
+              (2, "", f"run: {said}; see ./run help\n"), f"{words}: {done}")
+        check(os.listdir(place) == ["run"], f"{words}: {os.listdir(place)}")
+
+
 def case_a_symbolic_link(directory):
     """The tree is where the script is, not where the link is."""
     tree = os.path.join(directory, "tree")
