@@ -113,12 +113,22 @@ export async function build({ root = ROOT, out, bin, course = false }) {
     return site;
 }
 
+function readArguments() {
+    try {
+        return parseArgs({ options: {
+            out: { type: 'string', default: path.join(ROOT, 'build/site') },
+            bin: { type: 'string', default: path.join(ROOT, 'build/release') },
+            course: { type: 'boolean', default: false },
+        } });
+    } catch (error) {
+        console.error(`site: ${error.message.replace(/\. .*/s, '')}`);
+        console.error('It takes --course, --out DIR and --bin DIR.');
+        process.exit(2);
+    }
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-    const { values } = parseArgs({ options: {
-        out: { type: 'string', default: path.join(ROOT, 'build/site') },
-        bin: { type: 'string', default: path.join(ROOT, 'build/release') },
-        course: { type: 'boolean', default: false },
-    } });
+    const { values } = readArguments();
     process.env.TRIPTYCH_BIN ??= path.resolve(values.bin);
     const began = Date.now();
     const site = await build({ out: path.resolve(values.out),

@@ -255,6 +255,19 @@ async function lookAt(tab, loaded, page, lots) {
     await resize(tab, WIDE.viewport.width);
 }
 
+test('an argument that it does not know is named, and nothing is built', () => {
+    for (const [words, said] of [[['--bogus'], "Unknown option '--bogus'"],
+        [['--course=3'], "Option '--course' does not take an argument"],
+        [['here'], "Unexpected argument 'here'"]]) {
+        const out = path.join(BIN, 'site-refused');
+        const result = build(out, {}, ...words);
+        assert.equal(result.status, 2, result.stderr);
+        assert.equal(result.stderr, `site: ${said}\n` +
+            'It takes --course, --out DIR and --bin DIR.\n');
+        assert.ok(!existsSync(out), out);
+    }
+});
+
 test('every page loads from the file system, fits, weighs little', async () => {
     const queue = [...pages];
     const lots = drawn();
