@@ -51,7 +51,7 @@ static const char help[] =
     "  -t, --tcp-port N    TCP echo port (0)\n"
     "  -u, --udp-port N    UDP echo port (0)\n"
     "  -a, --address A     IPv4 or IPv6 address to listen on (127.0.0.1)\n"
-    "  -w, --workers N     processes that share the work (1)\n"
+    "  -w, --workers N     processes that share the work (1), 64 at most\n"
     "  -l, --log FILE      add a line to FILE for each request\n"
     "  -f, --fast=SIZE     HTTP alone, and nothing but SIZE bytes at once\n"
     "  -q, --quiet         do not print the addresses\n"
@@ -91,6 +91,24 @@ static bool read_unsigned(const char *text, unsigned most, unsigned *value)
     return true;
 }
 
+/* NULL, or why the text is no port. */
+static const char *read_port(const char *text, unsigned *port)
+{
+    return read_unsigned(text, 65535, port)
+               ? NULL
+               : "it takes a number from 0 to 65535";
+}
+
+/* Says why the value of an option, by its letter, will not do. */
+static void refuse(const struct option *longs, int code, const char *value,
+                   const char *why)
+{
+    while (longs->val != code)
+        longs++;
+    fprintf(stderr, "triptych-origin: --%s '%s': %s\n", longs->name, value,
+            why);
+}
+
 /* -1: go on; else the exit status. */
 static int read_options(struct settings *settings, int argc, char **argv)
 {
@@ -107,36 +125,38 @@ static int read_options(struct settings *settings, int argc, char **argv)
         {"version", no_argument, NULL, 'V'},
         {0},
     };
-    bool good = true;
+    const char *why = NULL; /* the value will not do */
     int code;
-    while (good &&
-           (code = getopt_long(argc, argv, "p:t:u:a:w:l:f:qhV", longs, NULL)) !=
-               -1) {
+    while ((code = getopt_long(argc, argv, "p:t:u:a:w:l:f:qhV", longs,
+                               NULL)) != -1) {
         switch (code) {
         case 'p':
-            good = read_unsigned(optarg, 65535, &settings->ports[0]);
+            why = read_port(optarg, &settings->ports[0]);
             break;
         case 't':
-            good = read_unsigned(optarg, 65535, &settings->ports[1]);
+            why = read_port(optarg, &settings->ports[1]);
             break;
         case 'u':
-            good = read_unsigned(optarg, 65535, &settings->ports[2]);
+            why = read_port(optarg, &settings->ports[2]);
             break;
         case 'a':
             settings->address = optarg;
             break;
         case 'w':
-            good = read_unsigned(optarg, WORKERS_MOST, &settings->workers) &&
-                   settings->workers > 0;
+            if (!read_unsigned(optarg, WORKERS_MOST, &settings->workers) ||
+                settings->workers == 0)
+                why = "it takes a number from 1 to 64";
             break;
         case 'l':
-            settings->log = open(
-                optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-            good = settings->log != -1;
+            settings->log =
+                open(optarg, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+            if (settings->log == -1)
+                why = strerror(errno);
             break;
         case 'f':
             settings->fast = true;
-            good = read_unsigned(optarg, FAST_MOST, &settings->size);
+            if (!read_unsigned(optarg, FAST_MOST, &settings->size))
+                why = "it takes a number from 0 to 65536";
             break;
         case 'q':
             settings->quiet = true;
@@ -151,10 +171,15 @@ static int read_options(struct settings *settings, int argc, char **argv)
             fputs("Try 'triptych-origin --help' for more.\n", stderr);
             return 2;
         }
+        if (why != NULL) {
+            refuse(longs, code, optarg, why);
+            return 2;
+        }
     }
-    if (!good || optind < argc) {
-        fprintf(stderr, "triptych-origin: %s: not a value it can have\n",
-                good ? argv[optind] : optarg);
+    if (optind < argc) {
+        fprintf(stderr,
+                "triptych-origin: '%s' is no option: it takes nothing else\n",
+                argv[optind]);
         return 2;
     }
     return -1;
@@ -324,9 +349,9 @@ static int serve(const int fds[3], int signal_fd, unsigned port,
 static bool bind_all(struct settings *settings, int fds[3])
 {
     for (size_t i = 0; i < 3; i++) {
-        fds[i] = bind_socket(settings->address,
-                             i == 2 ? SOCK_DGRAM : SOCK_STREAM,
-                             &settings->ports[i]);
+        fds[i] =
+            bind_socket(settings->address, i == 2 ? SOCK_DGRAM : SOCK_STREAM,
+                        &settings->ports[i]);
         if (fds[i] == -1) {
             fprintf(stderr, "triptych-origin: %s port %u of %s: %s\n",
                     protocols[i], settings->ports[i], settings->address,

@@ -89,6 +89,23 @@ def wait_for(condition, what):
         time.sleep(.01)
 
 
+def case_wrong_values(_):
+    for words, said in ((["-p", "99999"], "--port '99999': it takes a number "
+                         "from 0 to 65535"),
+                        (["--udp-port=x"], "--udp-port 'x': it takes"),
+                        (["-w", "0"], "--workers '0': it takes a number"),
+                        (["--fast", "-1"], "--fast '-1': it takes a number"),
+                        (["-l", "/nowhere/x"],
+                         "--log '/nowhere/x': No such file or directory"),
+                        (["here"], "'here' is no option")):
+        done = subprocess.run([os.path.join(BIN, "tests/triptych-origin"),
+                               *words], capture_output=True, text=True,
+                              timeout=PATIENCE, check=False)
+        check(done.returncode == 2 and done.stdout == "" and
+              done.stderr.startswith(f"triptych-origin: {said}"),
+              f"{words}: {done}")
+
+
 def case_who_leaves_a_barrier_is_gone(directory):
     """Closed or reset; those who stay are answered when enough have come."""
     with origin(directory) as (port, _):
