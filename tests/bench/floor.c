@@ -219,9 +219,14 @@ int main(int argc, char **argv)
 {
     struct epoll_event events[256];
     int jobs = argc == 3 ? atoi(argv[1]) : 0;
+    bool help = argc == 2 && strcmp(argv[1], "--help") == 0;
     if (jobs < 1) {
-        fprintf(stderr, "Usage: triptych-floor JOBS LIST\n");
-        return 2;
+        fputs("Usage: triptych-floor JOBS LIST\n"
+              "Get the URLs of the file LIST, JOBS at once, and count bytes: "
+              "what triptych-bench\nmeasures against. See "
+              "triptych-floor(1).\n",
+              help ? stdout : stderr);
+        return help ? 0 : 2;
     }
     read_list(argv[2]);
     find_server();

@@ -117,6 +117,17 @@ def case_help_and_lists(_):
               f"{option}: {done}")
 
 
+def case_help_of_the_minimal_client(_):
+    floor = os.path.join(BIN, "tests/triptych-floor")
+    for arguments, status in ((["--help"], 0), ([], 2), (["0", "list"], 2)):
+        done = subprocess.run([floor, *arguments], capture_output=True,
+                              text=True, check=False)
+        said, silent = (done.stdout, done.stderr) if status == 0 else \
+            (done.stderr, done.stdout)
+        check(done.returncode == status and not silent and
+              said.startswith("Usage: triptych-floor JOBS LIST\n"), f"{done}")
+
+
 def case_peers_are_found_or_missing(directory):
     # No program is found along a path that leads nowhere.
     environment = dict(os.environ, PATH=directory)
