@@ -136,9 +136,9 @@ ${title}${text.replace(/(<\/h1>)/, `$1\n${facts(lab, site, false)}${toc}`)}` });
     site.page({ page: INDEX, title: 'Labs', body: `
 <h1>Labs</h1>
 <p class="lead">Most are cut from the source that these pages show: the comment
-above a function stays as its specification, the body is yours. The puzzles are a
-first hour or three, with small programs of their own; in the comparison you
-predict, measure and explain.</p>
+above a function stays as its specification, the body is yours. The puzzles, to begin
+with, are small programs of their own; in the comparison you predict, measure and
+explain.</p>
 <p>A lab is a folder of its own, with a hand-out, the source, and the tests that
 you may see: <code>./run lab new threads ~/lab2</code> makes one, and <code>./run
 lab grade ~/lab2</code> says how far you are. The hours are a guess.</p>

@@ -21,8 +21,8 @@ export async function make(site) {
         words: false, styles: ['style/pictures.css'], body: `
 <p class="crumbs"><a href="lecture/index.html">The slides</a></p>
 <h1>The lecture, to be read</h1>
-<p class="lead">Every slide, and below it what is said: for a phone, or for who was
-not there.</p>
+<p class="lead">Every slide, and below it what is said: for a phone, or for those
+who were not there.</p>
 <ul>${chapters.map(({ title }, i) => `<li><a href="#chapter-${i + 1}">${
         escape(title)}</a></li>`).join('')}</ul>
 ${chapters.map(({ title, slides }, i) => `<h2 class="chapter" id="chapter-${
