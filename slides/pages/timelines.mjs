@@ -232,7 +232,7 @@ aria-label="Zoom in">+</button><button type="button" data-do="out"
 aria-label="Zoom out">−</button><button type="button" data-do="left"
 aria-label="Earlier">‹</button><button type="button" data-do="right"
 aria-label="Later">›</button><button type="button"
-data-do="all">All</button><p class="told" role="status">Point at a step, or press
+data-do="all">All</button><p class="told" role="status" data-plain>Point at a step, or press
 the arrow keys in the picture; + and - zoom, 0 shows all.</p></div>
 <div class="frame scroll" role="group" aria-label="Timeline: lanes and steps"
 style="--hatch:url(#${data.id}-hatch)"><svg

@@ -178,6 +178,15 @@ const misplaced = (tab) => tab.evaluate(() =>
             .querySelector('.prose').getBoundingClientRect().right)
         .map((code) => `in the wrong column: ${code.innerText.slice(0, 60)}`));
 
+// A flex box or a grid makes a column of each piece of a sentence.
+const torn = (tab) => tab.evaluate(() =>
+    [...document.querySelectorAll('body *')]
+        .filter((e) => e.children.length > 0 &&
+            /flex|grid/.test(getComputedStyle(e).display) &&
+            [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE &&
+                n.data.trim() !== ''))
+        .map((e) => `torn: ${e.innerText.slice(0, 60)}`));
+
 async function tooWide(tab, widths) {
     const problems = [];
     for (const width of widths) {
@@ -232,6 +241,7 @@ async function lookAt(tab, loaded, page, lots) {
     add('fits', await letters(tab, written, isFirst));
     add('fits', await weighs(loaded));
     add('fits', await misplaced(tab));
+    add('fits', await torn(tab));
     if (isFirst) {
         add('light', await violations(tab));
         await tab.emulateMedia({ colorScheme: 'dark' });
