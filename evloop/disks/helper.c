@@ -107,7 +107,7 @@ static int start_thread(struct helper *h)
     int error = event_add(&h->event, NULL) == 0 ? 0 : -ENOMEM;
     if (error == 0) {
         trace_add(h->trace, &h->lane, h->name);
-        error = thread_start(&h->thread, 0, run, h);
+        error = thread_start(&h->thread, THREAD_STACK, run, h);
     }
     if (error != 0) {
         event_del(&h->event);

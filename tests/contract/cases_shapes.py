@@ -331,6 +331,27 @@ def little_memory(model):
                           f"{mib} MiB: bodies differ")
 
 
+@case
+def little_memory_for_files(model):
+    """As before. (The loop has a thread read them.)"""
+    if SANITIZED:
+        raise Skip("a sanitizer needs more memory than that")
+    with Workplace() as place:
+        with open(place.join("file"), "wb") as file:
+            file.write(content(100000, 0))
+        urls = ["file://" + place.join("file")] * 40
+        for mib in (6, 8, 11):
+            def limit(size=mib << 20):
+                resource.setrlimit(resource.RLIMIT_AS, (size, size))
+            for options in ([], ["-n"], ["-d", place.join("d")]):
+                r = run(model, "-j", "20", *options, *urls, preexec_fn=limit)
+                equal(r.words, ["ok"] * 40, f"{mib} MiB {options}: {r.err}")
+                check(r.err.count("warning") <= 1, r.err)
+                if not options:
+                    check(r.out == content(100000, 0) * 40,
+                          f"{mib} MiB: bodies differ")
+
+
 @case(models=("threads", "evloop", "coroutines"))
 def idle_connections_have_descriptors(model):
     """A file is opened in the place of one of them, when there is no other;
