@@ -187,6 +187,12 @@ function misfits() {
         wrong.push(`the slide is ${frame.width}x${frame.height}`);
     const where = slide.querySelector('.where');
     const floor = where ? where.getBoundingClientRect().top : frame.bottom;
+    const arrows = [...document.querySelectorAll('.navigate-left,' +
+        '.navigate-right')]
+        .map((e) => e.getBoundingClientRect());
+    const isUnder = (box) => box.width > 0 && arrows.some((a) =>
+        box.left < a.right && box.right > a.left && box.top < a.bottom &&
+        box.bottom > a.top);
     for (const e of slide.querySelectorAll(':scope *:not(aside, aside *)')) {
         const box = e.getBoundingClientRect();
         if (e === where || box.width === 0)
@@ -194,6 +200,15 @@ function misfits() {
         if (box.bottom > floor + 1 || box.right > frame.right - 30 * scale ||
             box.left < frame.left || box.top < frame.top)
             wrong.push(`${name(e)} sticks out`);
+        const edge = parseFloat(getComputedStyle(e).borderRightWidth);
+        if (isUnder(box) && (edge > 0 ||
+            [...e.childNodes].filter((n) => n.nodeType === Node.TEXT_NODE)
+                .some((n) => {
+                    const text = document.createRange();
+                    text.selectNodeContents(n);
+                    return [...text.getClientRects()].some(isUnder);
+                })))
+            wrong.push(`${name(e)} lies under the arrows`);
         const svg = e.closest('svg')?.getBoundingClientRect();
         const rim = 3 * scale; // a letter's box is larger than its ink
         if (e.tagName === 'text' && (box.left < svg.left - rim ||
