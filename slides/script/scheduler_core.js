@@ -6,10 +6,19 @@
     function make(graph) {
         var nodes = graph.nodes;
 
+        // A thread gets its name when it is made, so until then it is T1.
+        var steps = graph.steps.map(function (list) {
+            return list.map(function (s) {
+                var made = /^create T(\d+)$/.exec(s[1]);
+                return made ? [s[0], 'create ' + graph.threads[made[1]], s[2]]
+                    : s;
+            });
+        });
+
         function edges(node) {
             return nodes[node][2].map(function (e) {
                 return { how: e[0], thread: e[1], values: e[2],
-                    steps: graph.steps[e[3]], to: e[4] };
+                    steps: steps[e[3]], to: e[4] };
             });
         }
 

@@ -948,6 +948,13 @@ test('each mistake has a schedule that fails, and the right code has none', () =
             const walked = globalThis.triptychGraph(graph);
             const what = `${scene}, ${version}`;
             assert.ok(graph.complete, what);
+            // Each thread has one name, also where it is made.
+            const made = Array.from({ length: walked.size },
+                (_, node) => walked.edges(node)).flat()
+                .flatMap((step) => step.steps)
+                .flatMap(([, text]) => /^create (.*)$/.exec(text)?.[1] ?? []);
+            assert.ok(made.length > 0 && made.every((name) =>
+                graph.threads.includes(name)), `${what}: ${made}`);
             assert.ok(JSON.stringify(graph).length < 300 * 1024, what);
             const to = walked.shortest().at(-1)?.to;
             if (version === 'right') {
