@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <netdb.h>
 #include <poll.h>
+#include <resolv.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -316,12 +318,20 @@ static void make_room_for_descriptors(size_t requests)
 /* glibc gives each thread a heap of its own, for which it reserves 64 MiB of
  * addresses. Where these are limited it cannot: then it takes a page for each
  * allocation, and fails when there is none, however much others have freed. So
- * all threads share one heap there. */
-static void share_one_heap(void)
+ * all threads share one heap there.
+ *
+ * And what it needs for looking up names it makes for the first of them. If
+ * there is no memory then (2.36), it keeps a lock for ever, or crashes: so it
+ * makes that now. */
+static void prepare_for_little_memory(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        (void)mallopt(M_ARENA_MAX, 1);
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)res_init();
+    sethostent(0);
+    endhostent();
 }
 
 static int open_input(struct run *run)
@@ -354,7 +364,7 @@ int run_open(struct run *run, struct options *options, char *message,
     int error = hold_standard_descriptors();
     const char *cause = NULL;
     const char *what = "standard descriptors";
-    share_one_heap();
+    prepare_for_little_memory();
     make_room_for_descriptors(options->jobs);
     if (error == 0)
         error = -pthread_mutex_init(&run->lock, NULL);

@@ -332,6 +332,35 @@ def little_memory(model):
 
 
 @case
+def little_memory_for_names(model):
+    """glibc crashes, or keeps a lock for ever, if it has no memory for what it
+    makes for the first look-up. (Without any for the hosts file, it says what
+    the name server says.)"""
+    if SANITIZED:
+        raise Skip("a sanitizer needs more memory than that")
+
+    def script(c):
+        while head := c.request():
+            path = head.split()[1]
+            if path.startswith(b"/moved"):
+                c.send(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n"
+                       b"Location: http://localhost:%d/there\r\n\r\n" % port)
+            else:
+                c.ok(b"there")
+    with Server(script) as server, Workplace() as place:
+        port = server.port
+        urls = [f"{server.http}/moved{i}" for i in range(10)]
+        for kib in range(5 << 10, 8 << 10, 128):
+            def limit(size=kib << 10):
+                resource.setrlimit(resource.RLIMIT_AS, (size, size))
+            r = run(model, "-t", "30", "-d", place.join("d"), *urls,
+                    preexec_fn=limit)
+            check(r.status in (0, 1, 3), f"{kib} KiB: {r.status} {r.err}")
+            check(set(r.words) <= {"ok", "no-resources", "cancelled", "dns"},
+                  f"{kib} KiB: {r.words} {r.err}")
+
+
+@case
 def little_memory_for_files(model):
     """As before. (The loop has a thread read them.)"""
     if SANITIZED:
