@@ -13,8 +13,9 @@
  * looked up by others (lookup.h). These still wait for a disk, and all
  * requests with them: a list that is a file, a message or a row into one
  * (here); the first use of OpenSSL or libpq (secure.c, query.c); a file that
- * is given up while the helper writes to it, and the end (writer.c); all that
- * is about a disk if no helper thread can be made.
+ * is given up while the helper writes to it, and the end (writer.c); if no
+ * helper thread can be made, what is saved or uploaded (file: URLs are then
+ * no-resources).
  */
 #include "fetch.h"
 
