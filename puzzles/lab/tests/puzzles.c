@@ -74,6 +74,16 @@ static void run_counters(void)
            misses, counted(true), counted(false));
 }
 
+static void run_three_hits(void)
+{
+    for (int i = 0; i < 3; i++)
+        start(count_them, 0);
+    join_all();
+    expect(counted(true) == 3, "who was overtaken once can be overtaken again",
+           "count: what it does when another one was faster, and that again",
+           "3 hits were counted, and there are %d", counted(true));
+}
+
 /* --- 2. A wake-up ------------------------------------------------------- */
 
 static int is_made;
@@ -125,6 +135,34 @@ static void run_locks(void)
            amount, money(0), money(1));
 }
 
+static int first_look;
+
+/* If the account that is looked at first has changed, so has the other. */
+static void *look_at_both(void *unused)
+{
+    (void)unused;
+    int sums[2];
+    sums[first_look] = money(first_look);
+    sums[1 - first_look] = money(1 - first_look);
+    expect(sums[first_look] == 100 || sums[0] + sums[1] == 200,
+           "a transfer can be seen when it is half done: the money is in no "
+           "account, or in both",
+           "transfer: which locks it has while it changes an account, and "
+           "until when",
+           "account %d was looked at first: there are %d and %d", first_look,
+           sums[0], sums[1]);
+    return NULL;
+}
+
+static void run_half_a_transfer(void)
+{
+    amount = 5;
+    first_look = explore_choose(2, "first look");
+    start(send_money, 0);
+    start(look_at_both, 0);
+    join_all();
+}
+
 /* --- 4. Philosophers ---------------------------------------------------- */
 
 static int eating[4];
@@ -163,6 +201,17 @@ static void run_eat_together(void)
     open_meeting();
     start(eat_together, 0);
     start(eat_together, 2);
+    join_all();
+}
+
+/* A neighbour of both has eaten before them. */
+static void run_eat_afterwards(void)
+{
+    open_meeting();
+    take_forks(0);
+    start(eat_together, 1);
+    start(eat_together, 3);
+    put_forks(0);
     join_all();
 }
 
@@ -217,6 +266,17 @@ static void run_read_together(void)
     open_meeting();
     start(read_together, 0);
     start(read_together, 0);
+    join_all();
+}
+
+/* One has written before them. */
+static void run_read_afterwards(void)
+{
+    open_meeting();
+    begin_write();
+    start(read_together, 0);
+    start(read_together, 0);
+    end_write();
     join_all();
 }
 
@@ -373,12 +433,16 @@ static void run_turnstile(void)
 
 static const struct explore_scenario scenarios[] = {
     {"counters", run_counters, ALL},
+    {"three_hits", run_three_hits, ALL},
     {"wake_up", run_wake_up, ALL},
     {"locks", run_locks, ALL},
+    {"half_a_transfer", run_half_a_transfer, ALL},
     {"philosophers", run_philosophers, ALL},
     {"eat_together", run_eat_together, ALL},
+    {"eat_afterwards", run_eat_afterwards, ALL},
     {"readers", run_readers, ALL},
     {"read_together", run_read_together, ALL},
+    {"read_afterwards", run_read_afterwards, ALL},
     {"barrier", run_barrier, ALL},
     {"buffer", run_buffer, ALL},
     {"once", run_once, ALL},
@@ -397,6 +461,7 @@ static void search(const char *name)
 static void counters(void)
 {
     search("counters");
+    search("three_hits");
 }
 
 static void wake_up(void)
@@ -409,6 +474,7 @@ static void locks(void)
     explored(scenarios, "locks",
              "each has a lock that the other needs, and waits for the other's",
              "transfer: in which order it takes the two");
+    search("half_a_transfer");
 }
 
 static void philosophers(void)
@@ -417,6 +483,10 @@ static void philosophers(void)
     explored(scenarios, "eat_together",
              "two who are no neighbours cannot eat at the same time",
              "take_forks: what it takes that is no fork of theirs");
+    explored(scenarios, "eat_afterwards",
+             "a neighbour of both has put down its forks, and only one of the "
+             "two heard of it",
+             "put_forks: whom it tells");
 }
 
 static void readers(void)
@@ -424,6 +494,10 @@ static void readers(void)
     search("readers");
     explored(scenarios, "read_together", "two cannot read at the same time",
              "begin_read");
+    explored(scenarios, "read_afterwards",
+             "a writer has gone, and only one of two who want to read heard "
+             "of it",
+             "end_write: whom it tells");
 }
 
 static void barrier(void)
