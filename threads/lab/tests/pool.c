@@ -30,6 +30,7 @@ static struct {
     int prepared;   /* how often */
     int unprepared; /* so often `prepare` fails */
     bool asks;      /* the work asks how many threads there are: one */
+    bool first;     /* only the first item's work waits for the others */
 } seen;
 
 static struct pool pool;
@@ -79,7 +80,7 @@ static void work(struct pool_thread *thread, void *argument, void *context)
     seen.slots[i] = thread->slot;
     seen.inside++;
     pthread_cond_broadcast(&seen.changed);
-    while (seen.inside < seen.meet)
+    while (seen.inside < seen.meet && (i == 0 || !seen.first))
         pthread_cond_wait(&seen.changed, &seen.lock);
     pthread_mutex_unlock(&seen.lock);
 }
@@ -119,6 +120,13 @@ static void release(void)
 
 static void check_counts(int count)
 {
+    int unjoined = explore_unjoined();
+    expect(unjoined == 0,
+           "nobody has joined a thread: it may be at work still; or it has "
+           "ended, and what it had, its stack above all, is never given back, "
+           "or some time after the pool is gone",
+           "pool_free: what it does for each thread that there was",
+           "after pool_free %d threads are not joined", unjoined);
     pthread_mutex_lock(&seen.lock);
     seen.ended = true;
     for (int i = 0; i < count; i++)
@@ -133,13 +141,6 @@ static void check_counts(int count)
     pthread_mutex_unlock(&seen.lock);
     (void)pthread_cond_destroy(&seen.changed);
     (void)pthread_mutex_destroy(&seen.lock);
-    int unjoined = explore_unjoined();
-    expect(unjoined == 0,
-           "a thread has ended, and nobody has joined it: what it had, its "
-           "stack above all, is never given back, or some time after the "
-           "pool is gone",
-           "pool_free: what it does for each thread that there was",
-           "after pool_free %d threads are not joined", unjoined);
 }
 
 /* Of one item alone: it was worked on once. */
@@ -156,7 +157,14 @@ static const char prefer[] =
 static void end_pool(int count)
 {
     pool_finish(&pool);
+    int64_t begun = explore_time();
     bool ended = pool_wait(&pool, LONG_MS);
+    expect(ended || explore_time() - begun >= (LONG_MS - 1) * MS,
+           "the wait ends with the first wake-up, though threads are there "
+           "and there is time",
+           "pool_wait: what it looks at after a wake-up, and before the next",
+           "after pool_finish, pool_wait of %d ms gives false after %lld",
+           LONG_MS, (long long)((explore_time() - begun) / MS));
     pthread_mutex_lock(&seen.lock);
     expect(ended || seen.inside >= seen.meet,
            "the works wait for each other, and one cannot begin before the "
@@ -464,6 +472,16 @@ static void run_each(void)
     end_pool(3);
 }
 
+/* One works on, the other has ended: its slot is the third one's. */
+static void run_each_beside(void)
+{
+    open_pool(2, true, 3);
+    seen.first = true;
+    for (int i = 0; i < 3; i++)
+        submit(i);
+    end_pool(3);
+}
+
 /* What was there before the pool is all that is there after it. */
 static void run_memory(void)
 {
@@ -507,6 +525,7 @@ static const struct explore_scenario scenarios[] = {
     {"fewer_threads_ending", run_fewer_ending, NEEDS},
     {"no_thread_at_last", run_no_thread_at_last, NEEDS},
     {"free_slots_are_used_again", run_each, NEEDS},
+    {"free_slot_beside_another", run_each_beside, NEEDS},
     {"gives_its_memory_back", run_memory, NEEDS},
     {NULL, NULL, {0}}};
 
@@ -579,6 +598,9 @@ static void free_slots_are_used_again(void)
              "a slot is taken over while its thread still runs, or is never "
              "free again",
              "get_slot: what it looks at under which lock, and who is joined");
+    explored(scenarios, "free_slot_beside_another",
+             "a thread has ended, and who waits for its slot was not told",
+             "thread_main: whom it tells of its end, and on which condition");
 }
 
 static void gives_its_memory_back(void)
