@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -250,6 +251,11 @@ static int await_descriptors(void *unused)
               "await_any, set_event, on_event",
               "a byte has come, and await_fd(POLLIN) goes on waiting");
     check_is("await_fd(POLLIN)", reader.result, POLLIN, "on_event");
+    check_is("await_fd for both, with room and nothing to be read,",
+             await_fd(fds[1], POLLIN | POLLOUT, COROUTINE_NEVER) &
+                 (POLLIN | POLLOUT),
+             POLLOUT,
+             "on_event: what was asked for, and what of that has come");
     check_is("await_fd for both",
              await_fd(fds[0], POLLIN | POLLOUT, COROUTINE_NEVER) &
                  (POLLIN | POLLOUT),
@@ -282,10 +288,74 @@ static int await_descriptors(void *unused)
     return 0;
 }
 
+/* What libevent, and epoll, cannot watch: a file. */
+static int await_a_file(void *unused)
+{
+    int file = memfd_create("file", MFD_CLOEXEC);
+    (void)unused;
+    if (file == -1)
+        lab_broken("no file");
+    check_is("await_fd(POLLIN) of a file",
+             await_fd(file, POLLIN, COROUTINE_NEVER), POLLIN,
+             "await_any: when the event cannot be set; poll_now");
+    check_is("await_fd(POLLOUT) of a file, with a deadline,",
+             await_fd(file, POLLOUT, coroutine_now() + 1000 * MS), POLLOUT,
+             "await_any: when the event cannot be set; poll_now");
+    (void)close(file);
+    return 0;
+}
+
+static int take_what_comes(void *arg)
+{
+    struct waiter *w = arg;
+    char byte;
+    w->result = wait_once(w);
+    (void)!read(w->fd, &byte, 1);
+    w->done = true;
+    return 0;
+}
+
+/* One byte comes, and who runs first takes it. The other one goes on waiting,
+ * or has its turn as well; its time is not up. */
+static int await_the_same(void *unused)
+{
+    struct waiter w[2];
+    int fds[2];
+    (void)unused;
+    get_pair(fds);
+    for (int i = 0; i < 2; i++) {
+        w[i] = (struct waiter){.kind = DESCRIPTOR,
+                               .fd = fds[0],
+                               .events = POLLIN,
+                               .deadline = COROUTINE_NEVER};
+        start_and_forget(take_what_comes, &w[i]);
+    }
+    settle();
+    put_byte(fds[1]);
+    settle();
+    if (!w[0].done || !w[1].done) {
+        lab_check(w[0].done || w[1].done, "nobody hears of what has come",
+                  "on_event", "a byte has come, and both wait for it still");
+        put_byte(fds[1]);
+        settle();
+    }
+    for (int i = 0; i < 2; i++)
+        check_is("await_fd(POLLIN), when another one took the byte,",
+                 w[i].done ? w[i].result : 0, POLLIN,
+                 "on_event: what if there is nothing any more, and no "
+                 "deadline has come");
+    close_pair(fds);
+    return 0;
+}
+
 static void waits_for_a_descriptor(void)
 {
     doing("a coroutine waits for a descriptor", NULL, NULL);
     check_run(await_descriptors);
+    doing("a coroutine waits for a file", NULL, NULL);
+    check_run(await_a_file);
+    doing("two coroutines wait for one descriptor", NULL, NULL);
+    check_run(await_the_same);
 }
 
 /* --- Deadlines ---------------------------------------------------------- */

@@ -483,10 +483,23 @@ static int start_without_memory(void *unused)
     return 0;
 }
 
+/* It has ended when it is detached. */
+static int detach_too_late(void *unused)
+{
+    struct coroutine *c = start(end_at_once, unused);
+    settle();
+    coroutine_detach(c);
+    return 0;
+}
+
 static int all_of_it(void *unused)
 {
-    return wait_for_all(unused) | one_fails(unused) |
-           members_of_members(unused) | start_without_memory(unused);
+    /* First: no stack is kept yet, so one is asked for. */
+    int result = start_without_memory(unused);
+    result |= wait_for_all(unused);
+    result |= one_fails(unused);
+    result |= members_of_members(unused);
+    return result | detach_too_late(unused);
 }
 
 static void gives_its_memory_back(void)
@@ -494,8 +507,10 @@ static void gives_its_memory_back(void)
     doing("groups end in many ways", NULL, NULL);
     check_run(all_of_it);
     lab_doing("looking for memory that is left behind",
-              "what a member had is not freed on each way out",
-              "leave; group_start, when it fails");
+              "what a member or a coroutine had is not freed on each way "
+              "out",
+              "leave; group_start and coroutine_start, when they fail; "
+              "coroutine_detach, when the coroutine has ended");
 }
 
 int main(void)

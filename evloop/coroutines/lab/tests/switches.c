@@ -268,10 +268,64 @@ static int beside_a_descriptor(void *unused)
     return 0;
 }
 
+#define CROWD 300 /* some turns of the loop */
+
+struct crowd {
+    int fd; /* the first one writes there */
+    int ran;
+    int before; /* ... when the descriptor's turn had not come */
+};
+
+static int one_of_a_crowd(void *arg)
+{
+    struct crowd *crowd = arg;
+    if (crowd->ran++ == 0 && write(crowd->fd, "", 1) != 1)
+        lab_broken("no byte can be sent");
+    crowd->before += !heard;
+    return 0;
+}
+
+/* All are ready at once, and run once. */
+static int crowd_beside_a_descriptor(void *unused)
+{
+    struct crowd crowd = {0};
+    int fds[2];
+    (void)unused;
+    heard = false;
+    if (pipe(fds) != 0)
+        lab_broken("no pipe");
+    crowd.fd = fds[1];
+    struct event *event =
+        event_new(turns_base, fds[0], EV_READ, on_readable, NULL);
+    if (event == NULL || event_add(event, NULL) != 0)
+        lab_broken("no event");
+    for (int i = 0; i < CROWD; i++)
+        start_and_forget(one_of_a_crowd, &crowd);
+    for (int i = 0; i < 2000 && (!heard || crowd.ran < CROWD); i++)
+        (void)await_others();
+    event_free(event);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    lab_check(crowd.ran == CROWD, "some never began",
+              "run_ready: what it does about those that it did not come to",
+              "of %d coroutines that were ready %d have run", CROWD,
+              crowd.ran);
+    lab_check(crowd.before < CROWD,
+              "the more are ready, the longer a descriptor waits for its "
+              "turn",
+              "run_ready: READY_SHARE",
+              "%d coroutines were ready, and all of them ran before the loop "
+              "looked at a descriptor",
+              CROWD);
+    return 0;
+}
+
 static void descriptors_get_their_turn(void)
 {
     doing("two coroutines are always ready", NULL, NULL);
     check_run(beside_a_descriptor, 0);
+    doing("hundreds of coroutines are ready", NULL, NULL);
+    check_run(crowd_beside_a_descriptor, 0);
 }
 
 /* --- No memory ---------------------------------------------------------- */
