@@ -26,6 +26,7 @@
 
 static bool meddling;    /* write and writev take a few bytes, or EINTR */
 static unsigned meddled; /* how often */
+static unsigned empty_writes;
 static long reallocs_left = -1; /* -1: without limit */
 
 ssize_t __real_write(int fd, const void *data, size_t n);
@@ -36,6 +37,11 @@ void *__wrap_realloc(void *memory, size_t size);
 
 ssize_t __wrap_write(int fd, const void *data, size_t n)
 {
+    lab_check(n > 0 || empty_writes++ < 100,
+              "a write of nothing takes nothing: who goes on until it has "
+              "taken something never ends",
+              "frame_write: until when it goes on",
+              "write was called %u times with nothing to write", empty_writes);
     if (!meddling || n == 0)
         return __real_write(fd, data, n);
     unsigned turn = meddled++;
@@ -664,6 +670,30 @@ static void check_writer(pid_t pid)
               "the writer ended with status 0x%x", (unsigned)status);
 }
 
+/* Its header is all there is of it. */
+static void a_frame_of_no_bytes(void)
+{
+    struct frame_reader reader = {0};
+    char text[64];
+    int ends[2];
+    open_pipe(ends, 0);
+    lab_doing("frame_write of a message of no bytes", NULL, WRITE);
+    int error = frame_write(ends[1], FRAME_RESULT, "", 0);
+    lab_check(error == 0, "a message may have no bytes", WRITE,
+              "frame_write of no bytes returned %d", error);
+    ssize_t n = read(ends[0], text, sizeof text);
+    give(&reader, text, n > 0 ? (size_t)n : 0);
+    struct frame frame = next(&reader);
+    lab_check(frame.type == FRAME_RESULT && frame.length == 0,
+              "a message may have no bytes", WRITE,
+              "a result of no bytes was written: %zd bytes came, and they are "
+              "of type %d",
+              n, (int)frame.type);
+    end_reader(&reader);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 static void short_writes(void)
 {
     pid_t pid;
@@ -674,6 +704,7 @@ static void short_writes(void)
     int fd = start_writer(3000, 0, true, &pid);
     read_back(fd, 3000, 65536);
     check_writer(pid);
+    a_frame_of_no_bytes();
 }
 
 static void through_a_small_pipe(void)

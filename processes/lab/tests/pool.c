@@ -464,6 +464,33 @@ static void the_worker_keeps_what_it_needs(void)
 
 /* --- Deaths -------------------------------------------------------------- */
 
+static bool has_stopped(void *context)
+{
+    return look_state(*(pid_t *)context) == 'T';
+}
+
+/* By Ctrl-Z, a debugger: it is not dead, though its parent gets SIGCHLD. */
+static void the_stopped_are_not(struct pool_worker *worker)
+{
+    int status = 0;
+    pid_t pid = worker->pid;
+    if (kill(pid, SIGSTOP) == -1 || !lab_eventually(has_stopped, &pid))
+        lab_broken("a worker cannot be stopped");
+    lab_check(pool_reap(&pool, &status) == NULL && worker->pid == pid,
+              "who is stopped goes on some time, and has its job still",
+              "pool_reap: what waitpid is asked for",
+              "a worker was stopped, not killed, and pool_reap returned it, "
+              "with status 0x%x",
+              (unsigned)status);
+    (void)kill(pid, SIGCONT);
+    lab_check(pool_reap(&pool, &status) == NULL && worker->pid == pid,
+              "who goes on is not dead",
+              "pool_reap: what waitpid is asked for",
+              "a worker that was stopped goes on, and pool_reap returned it, "
+              "with status 0x%x",
+              (unsigned)status);
+}
+
 static void the_dead_are_reaped(void)
 {
     int status = 0;
@@ -473,6 +500,7 @@ static void the_dead_are_reaped(void)
     lab_check(pool_reap(&pool, &status) == NULL,
               "pool_reap must not wait, and nobody is dead", REAP,
               "nobody has died, and pool_reap returned a worker");
+    the_stopped_are_not(workers[0]);
     pool_release(&pool, workers[0]);
     kill_worker(workers[0]);
     struct pool_worker *dead = reap_one(&status);

@@ -40,6 +40,19 @@ ssize_t __wrap_read(int fd, void *to, size_t n)
     return __real_read(fd, to, 1);
 }
 
+static bool no_memory; /* for a block that grows */
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    if (!no_memory)
+        return __real_realloc(memory, size);
+    errno = ENOMEM;
+    return NULL;
+}
+
 /* --- What the tests are made of ------------------------------------------ */
 
 struct worker {
@@ -198,6 +211,34 @@ static void a_job_comes_in_pieces(void)
     end(&worker);
 }
 
+/* There is not even room for a job. It can only end, and say why. */
+static void a_job_without_memory(void)
+{
+    struct worker worker;
+    int status = -1;
+    lab_doing("sending a job to a worker that gets no memory",
+              "it tries again and again", READ);
+    no_memory = true;
+    start(&worker);
+    no_memory = false;
+    send_job(&worker, "nonsense");
+    lab_check(look_until(worker.pid, look_ended, &worker.pid) == LOOK_REACHED,
+              "it waits, or tries again and again", READ,
+              "a job has come, there is no memory for it, and the worker does "
+              "not end: %s",
+              look_words(worker.pid));
+    (void)waitpid(worker.pid, &status, 0);
+    lab_check(WIFEXITED(status) && WEXITSTATUS(status) == WORKER_STARVED,
+              "the parent takes its death for a crash, or for a wish, and not "
+              "for a shortage",
+              "read_job: what it says of -ENOMEM, and to whom",
+              "a worker had no memory for its job, and ended with status "
+              "0x%x, not %d",
+              (unsigned)status, WORKER_STARVED);
+    (void)close(worker.jobs_fd);
+    (void)close(worker.results_fd);
+}
+
 /* Longer than any pipe, and half of it is late. */
 static void a_long_job(void)
 {
@@ -226,6 +267,7 @@ static void a_long_job(void)
     take_result(&worker, "after a job of 150,000 bytes");
     end(&worker);
     bytes_free(&frame);
+    a_job_without_memory();
 }
 
 static int trail; /* where the exit handler leaves its mark */
