@@ -14,7 +14,8 @@ export function mistakes(root) {
     if (!caches.has(root)) {
         const folder = path.join(root, FOLDER);
         caches.set(root, !existsSync(folder) ? [] : readdirSync(folder)
-            .filter((name) => /^\d+-.*\.c$/.test(name)).sort()
+            .filter((name) => /^\d+-.*\.c$/.test(name))
+            .sort((a, b) => parseInt(a, 10) - parseInt(b, 10))
             .map((name) => parse(root, name))
             // What is wrong with a puzzle is for its reader to find.
             .filter((m) => ROOMS.includes(m.file.split('/')[0])));
