@@ -291,12 +291,12 @@ def every_mark_will_do(model):
 @case
 def marks_that_will_not_do(model):
     for options, words in (
-            (["--high-water", "0"], "--high-water 0"),
-            (["--high-water", "-1"], "--high-water -1"),
-            (["--high-water", "x"], "--high-water x"),
-            (["--high-water", ""], "--high-water"),
-            (["--low-water", "none"], "--low-water none"),
-            (["--low-water", "0"], "--low-water 0"),
+            (["--high-water", "0"], "--high-water '0': it takes bytes"),
+            (["--high-water", "-1"], "--high-water '-1': it takes bytes"),
+            (["--high-water", "x"], "--high-water 'x': it takes bytes"),
+            (["--high-water", ""], "--high-water '': it takes bytes"),
+            (["--low-water", "none"], "--low-water 'none': it takes bytes"),
+            (["--low-water", "0"], "--low-water '0': it takes bytes"),
             (["--high-water", "9", "--low-water", "10"], "--low-water"),
             (["--low-water", "65537", "--high-water", "64K"], "--low-water")):
         r = run(model, *options, "http://127.0.0.1:9/")
