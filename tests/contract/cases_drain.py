@@ -296,7 +296,7 @@ def marks_that_will_not_do(model):
             (["--high-water", "x"], "--high-water 'x': it takes bytes"),
             (["--high-water", ""], "--high-water '': it takes bytes"),
             (["--low-water", "none"], "--low-water 'none': it takes bytes"),
-            (["--low-water", "0"], "--low-water '0': it takes bytes"),
+            (["--low-water", "0"], "--low-water 0 needs a --high-water"),
             (["--high-water", "9", "--low-water", "10"], "--low-water"),
             (["--low-water", "65537", "--high-water", "64K"], "--low-water")):
         r = run(model, *options, "http://127.0.0.1:9/")
