@@ -33,7 +33,7 @@ set title "Memory of each fetcher, into a consumer that reads 20 MB/s" offset 0,
 set ylabel "MiB, all processes"
 set xlabel "seconds" offset 0,0.6
 set logscale y 10
-set yrange [0.2:30000]
+set yrange [0.2:90000]
 set key top right maxrows 4 samplen 2 spacing 1.1
 plot memory using ($2):($1==4 ? $3 : NaN) with lines lw 2 dt 2 lc rgb threads   title "threads, none", \
      memory using ($2):($1==5 ? $3 : NaN) with lines lw 2 dt 2 lc rgb processes title "processes, none", \
