@@ -422,7 +422,8 @@ static void not_dialled(struct blocking *b, struct net_failure *failure,
 }
 
 /* Looks the host up and tries every address in turn. Returns a connection, or
- * NULL when the exchange has failed. */
+ * NULL when the exchange has failed. What the look-up's thread lacked an idle
+ * connection may have. */
 static struct channel *dial_host(struct blocking *b)
 {
     struct exchange *x = b->x;

@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define JOBS_MOST    100000
 #define LOOPS_MOST   1024
+#define COUNT_MOST   4294967294
 #define SECONDS_MOST 1e9
 
 static const char *const backends[] = {"epoll", "poll", "select"};
@@ -227,9 +227,9 @@ static bool take_value(struct options *o, int code, char *value)
     case O_CONNECT_TIMEOUT:
         return read_seconds(value, &o->connect_timeout_us);
     case O_RETRIES:
-        return take_count(&o->retries, value, 0, UINT_MAX - 1);
+        return take_count(&o->retries, value, 0, COUNT_MOST);
     case O_MAX_REDIRECTS:
-        return take_count(&o->max_redirects, value, 0, UINT_MAX - 1);
+        return take_count(&o->max_redirects, value, 0, COUNT_MOST);
     case O_MAX_BODY:
         return read_size(value, &o->max_body) && o->max_body > 0;
     case O_NO_KEEP_ALIVE:
@@ -275,18 +275,22 @@ static bool take_value(struct options *o, int code, char *value)
     }
 }
 
+/* A limit, as it stands above, in words. */
+#define IN_WORDS_(number) #number
+#define IN_WORDS(number)  IN_WORDS_(number)
+
 /* What the value of an option may be, for a message. */
 static const char *takes(int code)
 {
     switch (code) {
     case 'j':
-        return "it takes a number from 1 to 100000";
+        return "it takes a number from 1 to " IN_WORDS(JOBS_MOST);
     case 't':
     case O_CONNECT_TIMEOUT:
         return "it takes seconds, more than 0, such as 30 or 0.5";
     case O_RETRIES:
     case O_MAX_REDIRECTS:
-        return "it takes a whole number";
+        return "it takes a whole number, at most " IN_WORDS(COUNT_MOST);
     case O_MAX_BODY:
         return "it takes bytes, more than 0, such as 500 or 64K";
     case O_HIGH_WATER:
@@ -298,7 +302,7 @@ static const char *takes(int code)
     case O_BACKEND:
         return "it takes epoll, poll or select";
     case O_LOOPS:
-        return "it takes a number from 1 to 1024";
+        return "it takes a number from 1 to " IN_WORDS(LOOPS_MOST);
     case O_PROGRESS:
         return "it takes auto, always or never";
     default: /* of a file or a folder */

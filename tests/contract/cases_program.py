@@ -56,6 +56,8 @@ def usage_errors_say_what_would_do(model):
     said = {("--jobs", "0"): "--jobs '0': it takes a number from 1 to 100000",
             ("-t", "5s"): "--timeout '5s': it takes seconds, more than 0",
             ("--retries", "-1"): "--retries '-1': it takes a whole number",
+            ("--max-redirects", "4294967295"): "--max-redirects '4294967295': "
+            "it takes a whole number, at most 4294967294",
             ("--max-body", "1T"): "--max-body '1T': it takes bytes, more",
             ("--high-water", "0"): "--high-water '0': it takes bytes, more",
             ("--low-water", "none"): "--low-water 'none': it takes bytes,",

@@ -31,6 +31,8 @@
 
 #define BACKLOG      65535 /* or less: net.core.somaxconn */
 #define WORKERS_MOST 64
+_Static_assert(WORKERS_MOST == 64 && FAST_MOST == 65536,
+               "these stand in what is said, too");
 
 struct settings {
     const char *address;
@@ -301,13 +303,15 @@ static int open_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Delays are measured against, and must not be rounded up to the next tick. */
+/* Delays are measured against, and must not be rounded up to the next tick; and
+ * no variable of the environment has libevent wait in another way. */
 static struct event_base *new_base(void)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
     if (config != NULL &&
-        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+        event_config_set_flag(config, EVENT_BASE_FLAG_PRECISE_TIMER |
+                                          EVENT_BASE_FLAG_IGNORE_ENV) == 0)
         base = event_base_new_with_config(config);
     if (config != NULL)
         event_config_free(config);
